@@ -1,0 +1,201 @@
+"""From a plan and its journal to the result. Pure: the same events give the same result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks import __version__
+from benchmarks.journal import Event
+from benchmarks.plan import Entry, Plan, Planned
+from benchmarks.results import (
+    Accuracy,
+    Certificate,
+    Data,
+    Declared,
+    Launch,
+    Phases,
+    Result,
+    Row,
+    Status,
+    Training,
+    WarmUp,
+)
+from benchmarks.statistics import compare_all
+from benchmarks.workload import Accepted, Workload
+
+PHASES = ("import_seconds", "build_seconds", "first_step_seconds")
+MEMORY = (
+    "imported_resident",
+    "build_peak_resident",
+    "training_peak_resident",
+    "inference_peak_resident",
+    "training_peak_device",
+    "inference_peak_device",
+)
+
+
+def assemble(plan: Plan, events: list[Event]) -> Result:
+    """Derive the result; what is missing because the run ended early has status interrupted."""
+    rows: list[Row] = []
+    declared, notes = [], list(plan.notes)
+    for entry in plan.entries:
+        workload = entry.load()
+        declared.append(
+            Declared(
+                name=entry.workload, variant=entry.variant, hash=workload.hash, declaration=workload.declaration()
+            )
+        )
+        rows += [_row(plan, entry, workload, planned, events) for planned in entry.stacks]
+    last = next((e for e in reversed(events) if e["event"] == "finished"), None)
+    notes += [e["text"] for e in events if e["event"] == "note" and e["text"] not in notes]
+    data = {e["data"]["workload"] + "/" + e["data"]["variant"]: e["data"] for e in events if e["event"] == "data"}
+    return Result(
+        schema_version=1,
+        suite_version=__version__,
+        id=plan.id,
+        started=plan.started,
+        finished=last["time"] if last else None,
+        complete=last is not None,
+        command=plan.command,
+        options=plan.options,
+        git_commit=plan.git_commit,
+        git_dirty=plan.git_dirty,
+        machine=plan.machine,
+        interpreters=plan.interpreters,
+        affinity=plan.affinity,
+        notes=notes,
+        declared=declared,
+        data=[Data.model_validate(d) for d in data.values()],
+        rows=rows,
+        comparisons=compare_all(rows),
+    )
+
+
+def _row(plan: Plan, entry: Entry, workload: Workload, planned: Planned, events: list[Event]) -> Row:
+    row = f"{entry.key}@{planned.stack.key}"
+    mine = [e for e in events if e.get("row") == row]
+    launches = _launches(mine)
+    certificate = next((e["certificate"] for e in reversed(mine) if e["event"] == "certificate"), None)
+    certificate = Certificate.model_validate(certificate) if certificate else None
+    accuracy = _accuracy(plan, entry, workload, mine)
+    status, reason = _status(plan, planned, launches, certificate, accuracy, events)
+    return Row(
+        workload=entry.workload,
+        variant=entry.variant,
+        stack=planned.stack,
+        status=status,
+        reason=reason,
+        implementation=planned.implementation,
+        implementation_hash=planned.implementation_hash,
+        batch_size=entry.batch_size,
+        launches=launches,
+        certificate=certificate,
+        accuracy=accuracy,
+    )
+
+
+def _launches(mine: list[Event]) -> list[Launch]:
+    """The last attempt of each pass."""
+    latest: dict[int, int] = {}
+    for e in mine:
+        if e["event"] == "launch":
+            latest[e["pass"]] = max(e["attempt"], latest.get(e["pass"], 0))
+    return [
+        _launch([e for e in mine if e.get("pass") == p and e.get("attempt") == attempt])
+        for p, attempt in sorted(latest.items())
+    ]
+
+
+def _launch(mine: list[Event]) -> Launch:
+    start = next(e for e in mine if e["event"] == "launch")
+    end = next((e for e in mine if e["event"] == "end"), {"status": "interrupted", "reason": "the run ended early"})
+    fields: dict[str, Any] = {}
+    for e in mine:
+        if e["event"] == "phase":
+            fields |= e["fields"]
+    return Launch(
+        pass_index=start["pass"],
+        attempt=start["attempt"],
+        status=end["status"],
+        reason=end["reason"],
+        log_tail=end.get("log_tail", []),
+        caches=start["caches"],
+        interleaved=start["interleaved"],
+        versions=fields.get("versions", {}),
+        environment=fields.get("environment", {}),
+        settings=fields.get("settings", {}),
+        precision_error=fields.get("precision_error"),
+        phases=Phases(
+            **{name: fields.get(name) for name in PHASES},
+            warm_up=WarmUp.model_validate(fields["warm_up"]) if "warm_up" in fields else None,
+        ),
+        blocks=[e["block"] for e in mine if e["event"] == "block"],
+        memory={name: fields.get(name) for name in MEMORY},  # type: ignore[arg-type]
+        inference=fields.get("inference"),
+    )
+
+
+def _accuracy(plan: Plan, entry: Entry, workload: Workload, mine: list[Event]) -> Accuracy | None:
+    trainings = []
+    seeds = sorted({e["seed"] for e in mine if e["event"] == "training_start"})
+    for seed in seeds:
+        own = [e for e in mine if e.get("seed") == seed]
+        attempt = max(e["attempt"] for e in own if e["event"] == "training_start")
+        own = [e for e in own if e["attempt"] == attempt]
+        end = next((e["training"] for e in own if e["event"] == "training"), None)
+        end = end or {"status": "interrupted", "reason": "the run ended early"}
+        curve = [e["point"] for e in own if e["event"] == "curve"]
+        trainings.append(Training.model_validate({**end, "seed": seed, "curve": curve}))
+    if not trainings:
+        return None
+    recipe = workload.recipe(plan.options.recipe)
+    accepted = recipe.accepted
+    judged, reason = isinstance(accepted, Accepted), ""
+    if not isinstance(accepted, Accepted):
+        reason = f"no measured range: {accepted.reason}"
+    elif entry.batch_size != workload.batch_size:
+        judged, reason = False, f"the range holds for batch size {workload.batch_size}, not {entry.batch_size}"
+    else:
+        missed = [
+            f"seed {t.seed}: {t.metric:.4f}"
+            for t in trainings
+            if t.metric is not None and not accepted.low <= t.metric <= accepted.high
+        ]
+        reason = f"outside {accepted.low} to {accepted.high}: {', '.join(missed)}" if missed else ""
+    return Accuracy(
+        recipe=recipe.name,
+        judged=judged,
+        reason=reason,
+        low=accepted.low if isinstance(accepted, Accepted) else None,
+        high=accepted.high if isinstance(accepted, Accepted) else None,
+        trainings=trainings,
+    )
+
+
+def _status(
+    plan: Plan,
+    planned: Planned,
+    launches: list[Launch],
+    certificate: Certificate | None,
+    accuracy: Accuracy | None,
+    events: list[Event],
+) -> tuple[Status, str]:
+    """The first phase that failed decides."""
+    if not planned.available:
+        return "unavailable", planned.reason
+    for launch in launches:
+        if launch.status != "ok":
+            return launch.status, f"pass {launch.pass_index + 1}: {launch.reason}"
+    if certificate is not None and certificate.status != "ok":
+        return certificate.status, f"certificate: {certificate.reason}"
+    for training in accuracy.trainings if accuracy else []:
+        if training.status != "ok":
+            return training.status, f"training, seed {training.seed}: {training.reason}"
+    if accuracy and accuracy.judged and accuracy.reason:
+        return "accuracy_failed", accuracy.reason
+    finished = any(e["event"] == "finished" for e in events)
+    if not finished:
+        timed = "training" not in plan.options.measure or len(launches) == plan.options.passes
+        if not timed or (certificate is None and "certificate" in plan.options.measure):
+            return "interrupted", "the run ended before this stack was measured"
+    return "ok", ""

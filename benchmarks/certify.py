@@ -1,0 +1,104 @@
+"""Obtain one stack's parity certificate: reference, request to the worker, judgement, journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks import inputs, parity
+from benchmarks.environment import clean_paths
+from benchmarks.frameworks.base import Conventions
+from benchmarks.launch import WorkerError
+from benchmarks.results import Certificate, Probe
+from benchmarks.workload import Workload
+
+if TYPE_CHECKING:
+    from benchmarks.plan import Entry
+    from benchmarks.run import Run, Running
+
+_CACHE: dict[tuple[Any, ...], parity.Arbiter] = {}
+
+
+def arbiter(run: Run, workload: Workload, conventions: Conventions) -> parity.Arbiter:
+    """The reference for this run, computed once per workload variant and set of conventions."""
+    key = (str(run.folder), workload.hash, workload.batch_size, conventions)
+    if key not in _CACHE:
+        _CACHE.clear() if len(_CACHE) > 4 else None
+        plain, seed = workload.without_dropout(), run.options.seed
+        _CACHE[key] = parity.arbiter(
+            plain,
+            inputs.initial_tensors(plain, seed),
+            host_batches(run, workload),
+            conventions,
+            seed=seed,
+        )
+    return _CACHE[key]
+
+
+def host_batches(run: Run, workload: Workload) -> parity.Batches:
+    return inputs.first_batches(
+        run._inputs, seed=run.options.seed, batch_size=workload.batch_size, count=parity.STEPS
+    )
+
+
+def certify(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
+    """Journal the certificate; a worker that fails on the way leaves one with its status."""
+    conventions = Conventions(**r.conventions)  # type: ignore[arg-type]
+    ref = arbiter(run, workload, conventions)
+    transplant, out = run._scratch / "transplant.npz", run._scratch / "certificate.npz"
+    np.savez(transplant, **{k: v.astype(np.float32) for k, v in ref.trace.final.items()})  # type: ignore[arg-type]
+    try:
+        answer = r.worker.ask(
+            "certificate", limit=run.limit, steps=parity.STEPS, transplant=str(transplant), out=str(out)
+        )
+    except WorkerError as error:
+        failed = Certificate(
+            status=error.status,  # type: ignore[arg-type]
+            reason=clean_paths(error.reason),
+            log_tail=run._tail(r.worker),
+            steps=parity.STEPS,
+            batch_size=workload.batch_size,
+            conventions=r.conventions,
+        )
+        run.journal.add("certificate", row=r.row, certificate=failed.model_dump(mode="json"))
+        return
+    with np.load(out, allow_pickle=False) as stored:
+        found = {name: stored[name] for name in stored.files}
+    certificate = judge(run, workload, ref, found, answer["order"])
+    run.journal.add("certificate", row=r.row, certificate=certificate.model_dump(mode="json"))
+
+
+def judge(
+    run: Run, workload: Workload, ref: parity.Arbiter, found: dict[str, np.ndarray], order: str
+) -> Certificate:
+    seen: dict[str, dict[str, np.ndarray]] = {}
+    for name, value in found.items():
+        if "/" in name:
+            check, tensor = name.split("/", 1)
+            seen.setdefault(check, {})[tensor] = value
+    seen |= parity.changes(ref.workload, ref.initial, seen.pop("final"))
+    batches = host_batches(run, workload)
+    expected = inputs.epoch_digest(
+        run._train_y, seed=run.options.seed, epochs=1, batch_size=workload.batch_size
+    )
+    probes = [
+        *parity.dropout_probes(workload, seen.pop("dropout1", {}), seen.pop("dropout2", {})),
+        parity.order_probe(order, expected),
+        _feed_probe(found["probe_x"], batches[0][0]),
+        _same_loss(found),
+    ]
+    return parity.judge(ref, seen, probes, batch_size=workload.batch_size)
+
+
+def _feed_probe(seen: np.ndarray, sent: np.ndarray) -> Probe:
+    same = seen.shape == sent.shape and bool(np.array_equal(seen, sent))
+    detail = "the first batch read back from the device equals the one sent" if same else "the batch changed on the way"
+    return Probe(name="feed", passed=same, detail=detail)
+
+
+def _same_loss(found: dict[str, np.ndarray]) -> Probe:
+    """The timed step and the function whose gradients are compared see the same loss."""
+    a, b = float(found["gradient_loss"]), float(found["loss/loss 1"])
+    near = abs(a - b) <= 1e-5 * max(abs(a), abs(b))
+    return Probe(name="one loss", passed=near, detail=f"timed step {b:.7f}, gradient function {a:.7f}")

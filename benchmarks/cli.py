@@ -1,0 +1,140 @@
+"""The command line. Every import that costs time stands inside the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.profiles import MEASURES, PROFILES
+from benchmarks.workload import DEFAULT_IMPLS, DeclarationError
+
+EXIT_NOT_OK = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class Several(click.ParamType):
+    """Values separated by commas; the option may also be repeated."""
+
+    name = "name,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        if isinstance(value, list):
+            return value
+        return [word.strip() for word in str(value).split(",") if word.strip()]
+
+
+def several(flag: str, help: str) -> Any:
+    def flatten(ctx: click.Context, param: click.Parameter, value: tuple[list[str], ...]) -> list[str]:
+        return list(dict.fromkeys(word for words in value for word in words))
+
+    return click.option(flag, multiple=True, type=Several(), callback=flatten, help=help)
+
+
+class Commands(click.Group):
+    """Turns known errors into one sentence and a non-zero exit; loads the ``data`` commands only when asked."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "data"])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name == "data":
+            from benchmarks.data.cli import data
+
+            return data
+        return super().get_command(ctx, name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from benchmarks.errors import Problem
+
+        try:
+            return super().invoke(ctx)
+        except (Problem, DeclarationError) as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(EXIT_USAGE)
+
+
+IMPLS = click.option(
+    "--impls",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=DEFAULT_IMPLS,
+    show_default="impls",
+    help="Folder that holds workload folders.",
+)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Measure the same book models in several deep-learning frameworks, and prove that they do the same work."""
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True, help="A JSON array instead of a table.")
+@several("--env", "NAME=PYTHON: also list stacks under another interpreter.")
+@IMPLS
+def list_command(as_json: bool, env: list[str], impls: Path) -> None:
+    """Every workload on every stack, and whether it can run here."""
+    from benchmarks.listing import print_list
+
+    print_list(impls, env, as_json=as_json)
+
+
+@main.command()
+@several("--workload", "Workloads, or workload/variant. Default: all.")
+@several("--framework", "Frameworks. Default: all.")
+@several("--mode", "Modes. Default: all.")
+@several("--device", "cpu, cuda. Default: cpu.")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True)
+@click.option("--data", type=click.Choice(["embedded", "real"]), default="embedded", show_default=True)
+@click.option("--passes", type=click.IntRange(1), help="Fresh processes of every stack. Default: the profile's.")
+@click.option("--rounds", type=click.IntRange(1), help="Interleaved rounds in a pass. Default: the profile's.")
+@click.option("--batch-size", type=click.IntRange(1), help="Another batch size; accuracy is then not judged.")
+@click.option("--threads", type=click.IntRange(1), help="Threads and CPUs of each stack. Default: all physical cores.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--accuracy-seeds", type=click.IntRange(1), help="Trainings per trained stack. Default: the profile's.")
+@click.option("--recipe", help="Another recipe of the workloads: book, short, quick, smoke.")
+@several("--measure", f"Parts to measure: {', '.join(MEASURES)}. Default: all.")
+@IMPLS
+@several("--env", "NAME=PYTHON: run every stack also under another interpreter; default=PYTHON replaces this one.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")
+@click.option("--resume", is_flag=True, help="Go on with --out, or with the latest unfinished run.")
+@several("--require", "FRAMEWORK:MODE:DEVICE that must be available; otherwise nothing is measured.")
+@click.option("--time-limit", type=click.FloatRange(1), help="Seconds any one request to a worker may take.")
+@click.option("--report", is_flag=True, help="Render report.html beside the result and print its path last.")
+def run(**options: Any) -> None:
+    """Measure, and keep the result under results/local/ (or --out)."""
+    from benchmarks.commands import run_command
+
+    sys.exit(run_command(**options))
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def verify(paths: tuple[Path, ...]) -> None:
+    """Check result files against the schema and the protocol: one line per violation, exit 1 if any."""
+    from benchmarks.verify import verify_paths
+
+    sys.exit(verify_paths(paths))
+
+
+@main.command()
+@click.option("--pairs", type=click.IntRange(1), default=5, show_default=True, help="Engine/script pairs of processes.")
+@click.option("--threads", type=click.IntRange(1))
+def overhead(pairs: int, threads: int | None) -> None:
+    """What the engine itself costs per step, and its step time beside a stand-alone script's."""
+    from benchmarks.overhead import run_overhead
+
+    sys.exit(run_overhead(pairs=pairs, threads=threads))
+
+
+@main.command()
+def doctor() -> None:
+    """What is installed, what is missing and why, and what would disturb a measurement now."""
+    from rich.console import Console
+
+    from benchmarks.doctor import run_doctor
+
+    run_doctor(Console())

@@ -1,0 +1,194 @@
+"""``run``: plan, show the estimated cost, measure with live progress, summarise."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks.data import DataError
+from benchmarks.errors import Problem
+from benchmarks.plan import FILE, Plan
+from benchmarks.planning import make_plan
+from benchmarks.results import Result, Row
+from benchmarks.run import LIMIT, Run, estimate
+from benchmarks.workload import ROOT
+
+LOCAL = ROOT / "results" / "local"
+
+
+def run_command(*, out: Path | None, resume: bool, time_limit: float | None, report: bool, **options: Any) -> int:
+    """Exit code: 0 all ok; 1 something failed (it is in the result); 2 bad request; 130 interrupted."""
+    console = Console(stderr=True)
+    if resume:
+        folder = out or latest_unfinished()
+        plan = read_plan(folder)
+    else:
+        plan = make_plan(command=_command(), **options)
+        folder = out or LOCAL / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{plan.machine.name}"
+        if (folder / FILE).exists():
+            raise Problem(f"{folder} already holds a run; give --resume to go on with it, or another --out")
+        folder.mkdir(parents=True, exist_ok=True)
+        plan.write(folder)
+    _announce(console, plan, folder)
+    missing = _required(plan)
+    if missing:
+        raise Problem("; ".join(missing))
+    interrupted = False
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    with _progress(console, estimate(plan)) as say:
+        run = Run(plan, folder, say=say, limit=time_limit or LIMIT)
+        try:
+            result = run.go()
+        except KeyboardInterrupt:
+            interrupted = True
+        except DataError as error:
+            raise Problem(str(error)) from None
+    path = folder / "result.json"
+    if interrupted:
+        click.echo(f"interrupted; what was measured is in {path}; go on with --resume --out {folder}", err=True)
+        return 130
+    print_summary(console, result)
+    click.echo(f"result: {path}")
+    bad = [row for row in result.rows if row.status not in ("ok", "unavailable")]
+    for row in bad:
+        name = row.workload if row.variant == "default" else f"{row.workload}/{row.variant}"
+        click.echo(f"{row.status}: {name} on {row.stack.label}: {row.reason}", err=True)
+    if report:
+        page = folder / "report.html"
+        subprocess.run([sys.executable, "-m", "reports", str(folder), "--out", str(page)], cwd=ROOT, check=True)
+    return 1 if bad else 0
+
+
+def _as_interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _command() -> str:
+    """The command line without paths."""
+    words = [Path(w).name if "/" in w and "=" not in w and not re.fullmatch(r"[a-z0-9_/,]+", w) else w for w in sys.argv[1:]]
+    words = [re.sub(r"=.*/", "=", w) for w in words]
+    return shlex.join(["python", "-m", "benchmarks", *words])
+
+
+def latest_unfinished() -> Path:
+    """The newest run under results/local whose journal has no end."""
+    from benchmarks.journal import read
+
+    for folder in sorted(LOCAL.glob("*"), reverse=True):
+        if (folder / FILE).exists() and not any(e["event"] == "finished" for e in read(folder / "journal.jsonl")):
+            return folder
+    raise Problem("there is no unfinished run under results/local; name one with --out")
+
+
+def read_plan(folder: Path) -> Plan:
+    if not (folder / FILE).exists():
+        raise Problem(f"{folder} holds no run to resume: {FILE} is not there")
+    plan = Plan.read(folder)
+    if changed := plan.changed_files():
+        raise Problem(
+            f"this run cannot be resumed: {', '.join(changed)} changed since it began; start a new run instead"
+        )
+    return plan
+
+
+def _required(plan: Plan) -> list[str]:
+    out = []
+    for wanted in plan.options.require:
+        matching = [p for e in plan.entries for p in e.stacks if p.stack.key.startswith(wanted + ":")]
+        if not matching:
+            out.append(f"--require {wanted}: no workload of this run has that stack")
+        out += [f"--require {wanted}: {p.reason}" for p in matching[:1] if not p.available]
+    return out
+
+
+def _announce(console: Console, plan: Plan, folder: Path) -> None:
+    stacks = {p.stack.label + " " + p.stack.device: p for e in plan.entries for p in e.stacks}
+    can = [name for name, p in stacks.items() if p.available]
+    console.print(f"[bold]{len(plan.entries)} workloads × {len(can)} stacks[/bold] on {plan.machine.cpu}")
+    console.print(f"  {', '.join(e.key for e in plan.entries)}")
+    console.print(f"  {', '.join(can) or 'none can run here'}")
+    for name, p in stacks.items():
+        if not p.available:
+            console.print(f"  [yellow]unavailable[/yellow] {name}: {p.reason}", highlight=False)
+    o = plan.options
+    console.print(
+        f"  profile {o.profile}, {o.data} data, {o.passes} passes × {o.rounds} rounds, {o.threads} threads, seed {o.seed}"
+    )
+    console.print(f"  estimated time: about {max(1, round(estimate(plan) / 60))} min; results under {folder}")
+
+
+@contextmanager
+def _progress(console: Console, expected: float) -> Iterator[Any]:
+    """A live line on a terminal, one line per step of the work elsewhere."""
+    start = time.monotonic()
+    if not console.is_terminal:
+        yield lambda text: click.echo(f"[{time.monotonic() - start:6.0f} s] {text}", err=True)
+        return
+    columns = (
+        SpinnerColumn(),
+        BarColumn(20),
+        TextColumn("[progress.percentage]{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=expected)
+
+        def say(text: str) -> None:
+            # The share done is of the estimate and stops short of the end until the end is reached.
+            done = min(time.monotonic() - start, 0.98 * expected)
+            progress.update(task, description=text, completed=done)
+
+        yield say
+
+
+def print_summary(console: Console, result: Result) -> None:
+    """One table: throughput, ratio to the fastest, accuracy, certificate, status."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in result.rows:
+        groups.setdefault((row.workload, row.variant), []).append(row)
+    for (workload, variant), rows in groups.items():
+        speeds = {row.stack.key: row.samples_per_second() for row in rows}
+        best = max((s for s in speeds.values() if s), default=None)
+        table = Table(title=workload if variant == "default" else f"{workload}/{variant}", title_justify="left")
+        for column in ("stack", "samples/s", "× fastest", "accuracy", "certificate", "status"):
+            table.add_column(column, justify="left" if column in ("stack", "status") else "right")
+        for row in sorted(rows, key=lambda r: -(speeds[r.stack.key] or 0.0)):
+            speed = speeds[row.stack.key]
+            table.add_row(
+                row.stack.label,
+                f"{speed:,.0f}" if speed else "–",
+                f"{speed / best:.2f}" if speed and best else "–",
+                _accuracy(row),
+                _certificate(row),
+                row.status,
+            )
+        console.print(table)
+
+
+def _accuracy(row: Row) -> str:
+    metrics = [t.metric for t in row.accuracy.trainings if t.metric is not None] if row.accuracy else []
+    return " ".join(f"{m:.4f}" for m in metrics) or "–"
+
+
+def _certificate(row: Row) -> str:
+    if row.certificate is None:
+        return "–"
+    worst = row.certificate.worst
+    if row.certificate.status != "ok" or worst is None or worst.error is None:
+        return row.certificate.status
+    return f"ok, {worst.error:.0e} of {worst.tolerance:.0e}"

@@ -1,0 +1,7 @@
+"""The error that users see as one sentence."""
+
+from __future__ import annotations
+
+
+class Problem(Exception):
+    """Something the user can put right; the message says what is wrong and what to do."""

@@ -1,0 +1,176 @@
+"""TensorFlow with Keras 3: eager, ``tf.function`` and XLA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.frameworks.base import Conventions, check_shape, find_layer
+from benchmarks.layers import BatchNorm, Conv2D, Dense, Dropout, Shape
+from benchmarks.workload import Workload
+
+MODES = {
+    "eager": "every operation dispatched from Python",
+    "graph": "tf.function of the whole step: forward, loss, backward and optimiser; also of evaluation",
+    "xla": "tf.function(jit_compile=True) of the whole step; also of evaluation",
+}
+
+# Declared layer -> Keras layer, and the attribute that holds each declared tensor. Layouts are the canonical ones.
+LAYERS: dict[type, tuple[type, dict[str, str]]] = {
+    Dense: (keras.layers.Dense, {"weight": "kernel", "bias": "bias"}),
+    Conv2D: (keras.layers.Conv2D, {"weight": "kernel", "bias": "bias"}),
+    BatchNorm: (
+        keras.layers.BatchNormalization,
+        {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_variance": "moving_variance"},
+    ),
+}
+
+
+def find_variables(model: Any, workload: Workload, layers: dict[type, tuple[type, dict[str, str]]]) -> dict[str, Any]:
+    """Declared tensor name -> variable, for every tensor of ``workload``."""
+    out = {}
+    for layer in workload.layers:
+        if not isinstance(layer, tuple(layers)):
+            continue
+        kind, attributes = layers[type(layer)]
+        found = find_layer(model, layer.name, kind)
+        for part, attribute in attributes.items():
+            out[f"{layer.name}.{part}"] = getattr(found, attribute)
+    for declared in workload.tensors:
+        check_shape(declared.name, declared.shape, tuple(out[declared.name].shape))
+    return out
+
+
+class Program:
+    def __init__(self, adapter: Adapter, implementation: Any, workload: Workload) -> None:
+        self.adapter = adapter
+        self.model = model = implementation.build(workload)
+        self.variables = find_variables(model, workload, LAYERS)
+        self.trained = [t.name for t in workload.tensors if t.trainable]
+        self.optimizer = optimizer = implementation.optimizer(workload, model)
+        targets = [self.variables[name] for name in self.trained]
+        self.dropouts = {
+            layer.name: find_layer(model, layer.name, keras.layers.Dropout)
+            for layer in workload.layers
+            if isinstance(layer, Dropout)
+        }
+        dropouts = list(self.dropouts.values())
+
+        def gradients(x: Any, y: Any) -> tuple[Any, list[Any]]:
+            with tf.GradientTape() as tape:
+                loss = implementation.loss(model, x, y)
+            return loss, tape.gradient(loss, targets)
+
+        wrap = adapter.wrap
+        self.step = wrap(lambda x, y: implementation.train_step(model, optimizer, x, y))
+        self.evaluate = wrap(lambda x: implementation.predict(model, x))
+        self.differentiate = wrap(gradients)
+        self.run = wrap(lambda x: model(x, training=True))
+        self.drop = wrap(lambda ones: [layer(ones, training=True) for layer in dropouts])
+
+    def train_step(self, x: Any, y: Any) -> Any:
+        return self.step(x, y)
+
+    def predict(self, x: Any) -> Any:
+        return self.evaluate(x)
+
+    def forward(self, x: Any) -> np.ndarray:
+        return self.adapter.to_numpy(self.run(x))
+
+    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
+        loss, values = self.differentiate(x, y)
+        return float(loss), {n: self.adapter.to_numpy(v) for n, v in zip(self.trained, values, strict=True)}
+
+    def get_tensors(self) -> dict[str, np.ndarray]:
+        return {name: np.array(variable.numpy()) for name, variable in self.variables.items()}
+
+    def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        for name, variable in self.variables.items():
+            variable.assign(tensors[name])
+
+    def dropout_on_ones(self, shape: Shape) -> dict[str, np.ndarray]:
+        if not self.dropouts:
+            return {}
+        masks = self.drop(tf.ones(shape))
+        return {name: self.adapter.to_numpy(mask) for name, mask in zip(self.dropouts, masks, strict=True)}
+
+
+class Adapter:
+    conventions = Conventions(adam_epsilon="before", running_variance="biased")
+
+    def __init__(self, *, mode: str, device: str, threads: int, seed: int) -> None:
+        if mode not in MODES:
+            raise ValueError(f"tensorflow has the modes {', '.join(MODES)}, not {mode!r}")
+        if keras.backend.backend() != "tensorflow":
+            raise RuntimeError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
+        self.mode = mode
+        self.gpu = device == "cuda"
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        gpus = tf.config.list_physical_devices("GPU")
+        if self.gpu:
+            if not gpus:
+                raise RuntimeError("TensorFlow sees no GPU")
+            for gpu in gpus:
+                tf.config.experimental.set_memory_growth(gpu, True)
+        else:
+            tf.config.set_visible_devices([], "GPU")
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        keras.utils.set_random_seed(seed)
+
+    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` as this mode runs it: compiled functions are traced once per batch shape."""
+        if self.mode == "eager":
+            return function
+        out: Callable[..., Any] = tf.function(function, jit_compile=self.mode == "xla" or None, reduce_retracing=False)
+        return out
+
+    def versions(self) -> dict[str, str]:
+        out = {"tensorflow": str(tf.__version__), "keras": str(keras.__version__)}
+        if self.gpu:
+            info = tf.sysconfig.get_build_info()
+            out["cuda"] = str(info.get("cuda_version", ""))
+            out["cudnn"] = str(info.get("cudnn_version", ""))
+        return out
+
+    def settings(self) -> dict[str, Any]:
+        tiny = self.wrap(lambda a: a * a)(tf.fill([1 << 20], 1e-20))  # large enough for every thread
+        return {
+            "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+            "interop_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+            "denormals_flushed": bool((self.to_numpy(tiny) == 0).all()),
+            "tensor_float_32": bool(tf.config.experimental.tensor_float_32_execution_enabled()),
+            "memory_growth": self.gpu,
+        }
+
+    def build(self, implementation: Any, workload: Workload) -> Program:
+        return Program(self, implementation, workload)
+
+    def place(self, array: np.ndarray) -> Any:
+        with tf.device("/GPU:0" if self.gpu else "/CPU:0"):
+            return tf.constant(array)
+
+    def to_numpy(self, handle: Any) -> np.ndarray:
+        return np.asarray(handle)
+
+    def synchronize(self) -> None:
+        if self.gpu:
+            tf.test.experimental.sync_devices()
+
+    def reset_peak_memory(self) -> None:
+        if self.gpu:
+            tf.config.experimental.reset_memory_stats("GPU:0")
+
+    def peak_memory(self) -> int | None:
+        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"]) if self.gpu else None
+
+    def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        product = self.wrap(tf.matmul)
+        return self.to_numpy(product(self.place(a), self.place(b)))
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        return isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError))

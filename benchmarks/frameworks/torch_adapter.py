@@ -1,0 +1,222 @@
+"""PyTorch: eager and ``torch.compile``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.frameworks.base import Conventions, check_shape, find_layer
+from benchmarks.layers import BatchNorm, Conv2D, Dense, Dropout, Placed, Shape
+from benchmarks.workload import Workload
+
+MODES = {
+    "eager": "every operation dispatched from Python; PyTorch's own optimiser",
+    "compile": "torch.compile of the model, training and evaluation; loss and optimiser stay eager",
+}
+
+Convert = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """Where a declared tensor lives in the model, and the way there and back."""
+
+    tensor: torch.Tensor
+    load: Convert = lambda array: array
+    dump: Convert = lambda array: array
+
+
+def dense_slots(layer: Any, placed: Placed) -> dict[str, Slot]:
+    """``nn.Linear`` keeps (outputs, inputs); after a flatten its inputs come channel first."""
+    image = placed.flattened_from
+    if image is None:
+        weight = Slot(tensor=layer.weight, load=np.transpose, dump=np.transpose)
+    else:
+        height, width, channels = image
+
+        def load(array: np.ndarray) -> np.ndarray:
+            return array.reshape(height, width, channels, -1).transpose(3, 2, 0, 1).reshape(array.shape[::-1])
+
+        def dump(array: np.ndarray) -> np.ndarray:
+            return array.reshape(-1, channels, height, width).transpose(2, 3, 1, 0).reshape(array.shape[::-1])
+
+        weight = Slot(tensor=layer.weight, load=load, dump=dump)
+    return {"weight": weight, "bias": Slot(tensor=layer.bias)}
+
+
+def conv_slots(layer: Any, placed: Placed) -> dict[str, Slot]:
+    """``nn.Conv2d`` keeps (outputs, inputs, height, width)."""
+    weight = Slot(
+        tensor=layer.weight,
+        load=lambda array: array.transpose(3, 2, 0, 1),
+        dump=lambda array: array.transpose(2, 3, 1, 0),
+    )
+    return {"weight": weight, "bias": Slot(tensor=layer.bias)}
+
+
+def norm_slots(layer: Any, placed: Placed) -> dict[str, Slot]:
+    return {
+        "weight": Slot(tensor=layer.weight),
+        "bias": Slot(tensor=layer.bias),
+        "running_mean": Slot(tensor=layer.running_mean),
+        "running_variance": Slot(tensor=layer.running_var),
+    }
+
+
+LAYERS: dict[type, tuple[type, Callable[[Any, Placed], dict[str, Slot]]]] = {
+    Dense: (nn.Linear, dense_slots),
+    Conv2D: (nn.Conv2d, conv_slots),
+    BatchNorm: (nn.modules.batchnorm._BatchNorm, norm_slots),
+}
+
+
+def find_slots(model: Any, workload: Workload) -> dict[str, Slot]:
+    """Declared tensor name -> slot, for every tensor of ``workload``."""
+    out = {}
+    for placed in workload.placed:
+        layer = placed.layer
+        if not isinstance(layer, tuple(LAYERS)):
+            continue
+        kind, slots = LAYERS[type(layer)]
+        for part, slot in slots(find_layer(model, layer.name, kind), placed).items():
+            out[f"{layer.name}.{part}"] = slot
+    for declared in workload.tensors:
+        slot = out[declared.name]
+        check_shape(declared.name, slot.load(np.empty(declared.shape)).shape, tuple(slot.tensor.shape))
+    return out
+
+
+class Program:
+    def __init__(self, adapter: Adapter, implementation: Any, workload: Workload) -> None:
+        self.adapter = adapter
+        self.implementation = implementation
+        self.model = implementation.build(workload).to(adapter.device)
+        self.slots = find_slots(self.model, workload)
+        self.trained = [t.name for t in workload.tensors if t.trainable]
+        self.dropouts = {
+            layer.name: find_layer(self.model, layer.name, nn.Dropout)
+            for layer in workload.layers
+            if isinstance(layer, Dropout)
+        }
+        self.optimizer = implementation.optimizer(workload, self.model)
+        self.drop = self._drop
+        if adapter.mode == "compile":
+            self.model.compile(dynamic=False)
+            self.drop = torch.compile(self._drop, dynamic=False)
+
+    def _train(self, training: bool) -> None:
+        if self.model.training is not training:
+            self.model.train(training)
+
+    def train_step(self, x: Any, y: Any) -> Any:
+        self._train(True)
+        return self.implementation.train_step(self.model, self.optimizer, x, y)
+
+    def predict(self, x: Any) -> Any:
+        self._train(False)
+        return self.implementation.predict(self.model, x)
+
+    def forward(self, x: Any) -> np.ndarray:
+        self._train(True)
+        return self.adapter.to_numpy(self.model(x))
+
+    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
+        self._train(True)
+        loss = self.implementation.loss(self.model, x, y)
+        slots = [self.slots[name] for name in self.trained]
+        values = torch.autograd.grad(loss, [slot.tensor for slot in slots])
+        found = [np.ascontiguousarray(s.dump(self.adapter.to_numpy(v))) for s, v in zip(slots, values, strict=True)]
+        return float(loss.detach()), dict(zip(self.trained, found, strict=True))
+
+    def get_tensors(self) -> dict[str, np.ndarray]:
+        return {name: np.array(s.dump(self.adapter.to_numpy(s.tensor)), order="C") for name, s in self.slots.items()}
+
+    @torch.no_grad()
+    def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        for name, slot in self.slots.items():
+            slot.tensor.copy_(torch.from_numpy(np.ascontiguousarray(slot.load(tensors[name]))))
+
+    def _drop(self, ones: torch.Tensor) -> list[torch.Tensor]:
+        return [layer(ones) for layer in self.dropouts.values()]
+
+    def dropout_on_ones(self, shape: Shape) -> dict[str, np.ndarray]:
+        if not self.dropouts:
+            return {}
+        self._train(True)
+        masks = self.drop(torch.ones(shape, device=self.adapter.device))
+        return {name: self.adapter.to_numpy(mask) for name, mask in zip(self.dropouts, masks, strict=True)}
+
+
+class Adapter:
+    conventions = Conventions(adam_epsilon="after", running_variance="unbiased")
+
+    def __init__(self, *, mode: str, device: str, threads: int, seed: int) -> None:
+        if mode not in MODES:
+            raise ValueError(f"torch has the modes {', '.join(MODES)}, not {mode!r}")
+        self.mode = mode
+        self.device = torch.device(device)
+        torch.set_flush_denormal(True)  # before the thread pool starts: its threads inherit the setting
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = True  # TensorFlow autotunes too
+        torch.manual_seed(seed)
+        if mode == "compile":
+            # One graph per batch size and flag; beyond the default limit of 8, PyTorch would silently run eagerly.
+            torch._dynamo.config.recompile_limit = 64
+            torch._dynamo.config.fail_on_recompile_limit_hit = True
+
+    def versions(self) -> dict[str, str]:
+        out = {"torch": str(torch.__version__)}
+        if self.device.type == "cuda":
+            out["cuda"] = str(torch.version.cuda)
+            out["cudnn"] = str(torch.backends.cudnn.version())
+        return out
+
+    def settings(self) -> dict[str, Any]:
+        tiny = torch.full((1 << 20,), 1e-20, device=self.device) * 1e-20  # large enough for every thread
+        return {
+            "threads": torch.get_num_threads(),
+            "interop_threads": torch.get_num_interop_threads(),
+            "denormals_flushed": bool((tiny == 0).all()),
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
+            "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+        }
+
+    def build(self, implementation: Any, workload: Workload) -> Program:
+        return Program(self, implementation, workload)
+
+    def place(self, array: np.ndarray) -> torch.Tensor:
+        if array.ndim == 4:
+            array = array.transpose(0, 3, 1, 2)
+        return torch.tensor(np.ascontiguousarray(array), device=self.device)
+
+    def to_numpy(self, handle: Any) -> np.ndarray:
+        out: np.ndarray = handle.detach().cpu().numpy()
+        return out
+
+    def synchronize(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def reset_peak_memory(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+
+    def peak_memory(self) -> int | None:
+        return int(torch.cuda.max_memory_allocated()) if self.device.type == "cuda" else None
+
+    def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return self.to_numpy(self.place(a) @ self.place(b))
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            return True
+        return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

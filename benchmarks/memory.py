@@ -1,0 +1,35 @@
+"""Resident memory of this process and its resettable high-water mark. Bytes; None where not offered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+
+
+def _field(name: str) -> int | None:
+    try:
+        text = _STATUS.read_text()
+    except OSError:
+        return None
+    for line in text.splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def resident() -> int | None:
+    return _field("VmRSS")
+
+
+def peak() -> int | None:
+    """High-water mark since the last :func:`reset_peak` (Linux)."""
+    return _field("VmHWM")
+
+
+def reset_peak() -> None:
+    """Set the high-water mark to the current resident set, where the kernel lets us."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # not Linux: peak() then answers None there too

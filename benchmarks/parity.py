@@ -1,0 +1,226 @@
+"""The parity certificate: one stack's arithmetic compared with the float64 reference.
+
+For every compared tensor the error is ‖x − x*‖ / ‖x*‖ (for weights and running
+statistics, of the change since the start). The tolerance is a multiple of what
+moving every weight and input by one unit in the last place of float32 does to
+the reference itself: a model that amplifies rounding is allowed what it amplifies.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.frameworks.base import Conventions
+from benchmarks.inputs import generator
+from benchmarks.layers import Dropout
+from benchmarks.reference import Arrays, Reference
+from benchmarks.results import Certificate, Probe, TensorError
+from benchmarks.workload import Adam, Workload
+
+STEPS = 5
+DRAWS = 2
+ULP = 2.0**-23
+
+# Measured over the three first workloads, all modes, 20 seeds: see CONTRIBUTING.md, "Parity tolerances".
+MULTIPLE = 16.0
+# Below this a float32 sum of a few hundred terms cannot be expected to agree.
+FLOOR = 2e-6
+
+Batches = list[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """What a certificate compares, check -> tensor -> float64 array, and the tensors after the steps."""
+
+    values: dict[str, Arrays]
+    final: Arrays
+
+
+def trace(workload: Workload, tensors: Arrays, batches: Batches, conventions: Conventions) -> Trace:
+    """Run the reference: first batch forward and backward, all batches as steps, then evaluation."""
+    reference = Reference(workload, tensors, conventions)
+    values: dict[str, Arrays] = {}
+    for i, (x, y) in enumerate(batches):
+        logits, loss, gradients = reference.step(x, y)
+        if i == 0:
+            values["forward"] = {"logits": logits}
+            values["loss"] = {"loss 1": np.array(loss)}
+            values["gradient"] = gradients
+        else:
+            values["loss"][f"loss {i + 1}"] = np.array(loss)
+    final = reference.tensors
+    values |= changes(workload, tensors, final)
+    logits, _ = reference.forward(batches[0][0], training=False)
+    values["evaluation"] = values["transplanted_evaluation"] = {"logits": logits}
+    return Trace(values=values, final=final)
+
+
+def changes(workload: Workload, before: Arrays, after: Arrays) -> dict[str, Arrays]:
+    """Change of every tensor, weights and running statistics apart."""
+    out: dict[str, Arrays] = {"update": {}, "running_statistics": {}}
+    for t in workload.tensors:
+        moved = np.asarray(after[t.name], np.float64) - np.asarray(before[t.name], np.float64)
+        out["update" if t.trainable else "running_statistics"][t.name] = moved
+    return {check: arrays for check, arrays in out.items() if arrays}
+
+
+def error(value: Any, reference: np.ndarray) -> float | None:
+    """Relative error in the Euclidean norm; None when the value is not finite."""
+    value = np.asarray(value, np.float64)
+    if value.shape != reference.shape:
+        return None
+    size = float(np.linalg.norm(reference))
+    out = float(np.linalg.norm(value - reference)) / (size or 1.0)
+    return out if np.isfinite(out) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arbiter:
+    """The reference for one workload, one seed, one batch size and one framework's conventions."""
+
+    workload: Workload
+    conventions: Conventions
+    initial: Arrays
+    trace: Trace
+    tolerance: dict[str, dict[str, float]]
+    difference_of_forms: dict[str, float]
+
+
+def arbiter(workload: Workload, tensors: Arrays, batches: Batches, conventions: Conventions, *, seed: int) -> Arbiter:
+    """Compute the reference, its sensitivity, and what the other conventions would have given.
+
+    ``workload`` must be without dropout.
+    """
+    exact = trace(workload, tensors, batches, conventions)
+    worst = {check: dict.fromkeys(arrays, 0.0) for check, arrays in exact.values.items()}
+    for draw in range(DRAWS):
+        rng = generator(seed, "ulp", draw)
+        nudged = {name: _nudge(np.asarray(value, np.float64), rng) for name, value in tensors.items()}
+        moved = trace(workload, nudged, [(_nudge(x, rng), y) for x, y in batches], conventions)
+        for check, arrays in exact.values.items():
+            for name, value in arrays.items():
+                seen = error(moved.values[check][name], value)
+                worst[check][name] = max(worst[check][name], seen if seen is not None else np.inf)
+    tolerance = {
+        check: {name: max(FLOOR, MULTIPLE * value) for name, value in names.items()} for check, names in worst.items()
+    }
+    return Arbiter(
+        workload=workload,
+        conventions=conventions,
+        initial=tensors,
+        trace=exact,
+        tolerance=tolerance,
+        difference_of_forms=_other_forms(workload, tensors, batches, conventions, exact),
+    )
+
+
+def _nudge(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return value * (1.0 + ULP * rng.choice((-1.0, 1.0), value.shape))
+
+
+def _other_forms(
+    workload: Workload, tensors: Arrays, batches: Batches, conventions: Conventions, exact: Trace
+) -> dict[str, float]:
+    """Worst relative change of an update (or running statistic) under the other form of each convention."""
+    out = {}
+    if isinstance(workload.optimiser, Adam):
+        other = "before" if conventions.adam_epsilon == "after" else "after"
+        form = dataclasses.replace(conventions, adam_epsilon=other)
+        out[f"adam_epsilon={other}"] = _worst(trace(workload, tensors, batches, form), exact, "update")
+    if any(not t.trainable for t in workload.tensors):
+        other = "biased" if conventions.running_variance == "unbiased" else "unbiased"
+        form = dataclasses.replace(conventions, running_variance=other)
+        moved = trace(workload, tensors, batches, form)
+        out[f"running_variance={other}"] = _worst(moved, exact, "running_statistics")
+    return out
+
+
+def _worst(moved: Trace, exact: Trace, check: str) -> float:
+    errors = [error(moved.values[check][name], value) for name, value in exact.values[check].items()]
+    return max(e if e is not None else np.inf for e in errors)
+
+
+def judge(ref: Arbiter, seen: dict[str, Arrays], probes: list[Probe], *, batch_size: int) -> Certificate:
+    """Compare what a worker computed with the reference."""
+    tensors = []
+    for check, arrays in ref.trace.values.items():
+        for name, value in arrays.items():
+            e = error(seen.get(check, {}).get(name, np.nan), value)
+            limit = ref.tolerance[check][name]
+            tensors.append(
+                TensorError(check=check, tensor=name, error=e, tolerance=limit, passed=e is not None and e <= limit)
+            )
+    bad = [f"{t.check} of {t.tensor}: error {_figure(t.error)}, tolerance {t.tolerance:.1e}" for t in tensors if not t.passed]
+    bad += [f"probe {p.name}: {p.detail}" for p in probes if not p.passed]
+    return Certificate(
+        status="parity_failed" if bad else "ok",
+        reason="; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else ""),
+        steps=len([name for name in ref.trace.values["loss"]]),
+        batch_size=batch_size,
+        conventions=dataclasses.asdict(ref.conventions),
+        difference_of_forms=ref.difference_of_forms,
+        tensors=tensors,
+        probes=probes,
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "not finite or of another shape" if value is None else f"{value:.1e}"
+
+
+def dropout_probes(workload: Workload, first: Arrays, second: Arrays) -> list[Probe]:
+    """Judge two calls of every dropout layer on ones: values, rate, independence, renewal.
+
+    Limits are five standard errors, so a sound layer fails about once in a million.
+    """
+    declared = {layer.name: layer.rate for layer in workload.layers if isinstance(layer, Dropout)}
+    out = []
+    for name, rate in declared.items():
+        if name not in first or name not in second:
+            out.append(Probe(name=f"dropout {name}", passed=False, detail="the layer was not found in the model"))
+            continue
+        mask, again = first[name], second[name]
+        kept = mask != 0
+        scale_ok = np.allclose(mask[kept], 1.0 / (1.0 - rate), rtol=1e-6, atol=0)
+        share, se = 1.0 - kept.mean(), np.sqrt(rate * (1 - rate) / mask.size)
+        rate_ok = abs(share - rate) <= 5 * se
+        renewed = abs(_correlation(mask, again)) <= 5 / np.sqrt(mask.size)
+        out.append(
+            Probe(
+                name=f"dropout {name}",
+                passed=bool(scale_ok and rate_ok and renewed),
+                detail=f"dropped {share:.4f} of {mask.size} ones (declared {rate}), survivors "
+                + ("scaled by 1/keep" if scale_ok else "NOT scaled by 1/keep")
+                + (", a new mask at the next call" if renewed else ", the SAME mask at the next call"),
+            )
+        )
+    names = [n for n in declared if n in first]
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            r = _correlation(first[a], first[b])
+            limit = 5 / np.sqrt(first[a].size)
+            out.append(
+                Probe(
+                    name=f"dropout {a} against {b}",
+                    passed=bool(abs(r) <= limit),
+                    detail=f"correlation of the masks {r:+.4f}, limit {limit:.4f}",
+                )
+            )
+    return out
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a.ravel() - a.mean(), b.ravel() - b.mean()
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / size if size else 1.0
+
+
+def order_probe(seen: str, expected: str) -> Probe:
+    same = seen == expected
+    detail = f"ids and labels of an epoch hash to {seen[:12]}" + ("" if same else f", expected {expected[:12]}")
+    return Probe(name="sample order", passed=same, detail=detail)

@@ -1,0 +1,100 @@
+"""What a run is going to do, fixed before it starts and kept beside its journal for --resume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from benchmarks.results import Interpreter, Machine, Options, Stack, Strict
+from benchmarks.workload import ROOT, Found, Workload, files_hash, load
+
+FILE = "plan.json"
+
+
+class Planned(Strict):
+    """A stack of one workload variant, whether it can run, and the files it runs."""
+
+    stack: Stack
+    available: bool
+    reason: str
+    implementation: dict[str, str]
+
+    @property
+    def implementation_hash(self) -> str:
+        return combined_hash(self.implementation)
+
+
+class Entry(Strict):
+    """One workload variant with its stacks."""
+
+    folder: str
+    workload: str
+    variant: str
+    declaration_hash: str
+    batch_size: int
+    stacks: list[Planned]
+
+    def load(self) -> Workload:
+        """The declaration as it stands in the folder now."""
+        return load(Path(self.folder), self.variant).workload
+
+    @property
+    def key(self) -> str:
+        return self.workload if self.variant == "default" else f"{self.workload}/{self.variant}"
+
+    def runnable(self) -> list[Planned]:
+        return [p for p in self.stacks if p.available]
+
+
+class Plan(Strict):
+    id: str
+    started: str
+    command: str
+    options: Options
+    affinity: list[int]
+    pythons: dict[str, str]
+    git_commit: str | None
+    git_dirty: bool | None
+    machine: Machine
+    interpreters: list[Interpreter]
+    notes: list[str]
+    entries: list[Entry]
+
+    def write(self, folder: Path) -> None:
+        part = folder / (FILE + ".part")
+        part.write_text(json.dumps(self.model_dump(mode="json"), indent=1), encoding="utf-8")
+        os.replace(part, folder / FILE)
+
+    @classmethod
+    def read(cls, folder: Path) -> Plan:
+        return cls.model_validate_json((folder / FILE).read_text("utf-8"))
+
+    def changed_files(self) -> list[str]:
+        """Declarations and files that differ from what the plan was made with."""
+        out = []
+        for entry in self.entries:
+            if entry.load().hash != entry.declaration_hash:
+                out.append(f"the declaration of {entry.key}")
+            found = load(Path(entry.folder), entry.variant)
+            for planned in entry.stacks:
+                now = implementation_files(found, planned.stack.framework)
+                out += [name for name, value in now.items() if planned.implementation.get(name) != value]
+        return sorted(set(out))
+
+
+def implementation_files(found: Found, framework: str) -> dict[str, str]:
+    """File name -> SHA-256 of what decides a stack's work: implementation, adapter, generator of the data."""
+    data = ROOT / "benchmarks" / "data"
+    files = [
+        found.implementation(framework),
+        ROOT / "benchmarks" / "frameworks" / f"{framework}_adapter.py",
+        data / f"{found.workload.dataset.name}.py",
+        data / "strokes.py",
+    ]
+    return files_hash([f for f in files if f.exists()])
+
+
+def combined_hash(files: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()

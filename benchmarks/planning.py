@@ -1,0 +1,180 @@
+"""From what was asked for to a plan: workloads, stacks, availability, machine facts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchmarks import stacks
+from benchmarks.errors import Problem
+from benchmarks.machine import cpu_budget, git_state, interpreter, machine
+from benchmarks.plan import Entry, Plan, Planned, implementation_files
+from benchmarks.profiles import MEASURES, PROFILES
+from benchmarks.results import Options, Stack
+from benchmarks.workload import DEFAULT_IMPLS, DeclarationError, Found, discover
+
+DEVICES = ("cpu", "cuda")
+
+
+def make_plan(
+    *,
+    command: str,
+    workload: Sequence[str] = (),
+    framework: Sequence[str] = (),
+    mode: Sequence[str] = (),
+    device: Sequence[str] = (),
+    profile: str = "quick",
+    data: str = "embedded",
+    passes: int | None = None,
+    rounds: int | None = None,
+    batch_size: int | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    accuracy_seeds: int | None = None,
+    recipe: str | None = None,
+    measure: Sequence[str] = (),
+    impls: Path = DEFAULT_IMPLS,
+    env: Sequence[str] = (),
+    require: Sequence[str] = (),
+) -> Plan:
+    """Check every word of the request and fix what will be done."""
+    amounts = PROFILES[profile]
+    devices = list(device) or ["cpu"]
+    _known("--device", devices, DEVICES)
+    _known("--measure", measure, MEASURES)
+    for wanted in require:
+        if len(wanted.split(":")) != 3:
+            raise Problem(f"--require takes FRAMEWORK:MODE:DEVICE, got {wanted!r}")
+    found = choose(discover(impls.resolve()), workload, everything=profile == "full")
+    frameworks = stacks.frameworks()
+    _known("--framework", framework, list(frameworks))
+    _known("--mode", mode, sorted({m for modes in frameworks.values() for m in modes}))
+    pythons = interpreters(env)
+    chosen_recipe = recipe or amounts.recipes[data]
+    for f in found:
+        declared = f.workload.recipe(chosen_recipe)
+        if declared.data != data:
+            raise Problem(f"recipe {chosen_recipe} of {f.workload.key} is for {declared.data} data, not {data}")
+    count, affinity = cpu_budget(threads)
+    entries = []
+    for f in found:
+        planned = [
+            p
+            for p in _planned(f, frameworks, pythons, devices)
+            if (not framework or p.stack.framework in framework) and (not mode or p.stack.mode in mode)
+        ]
+        if planned:
+            entries.append(
+                Entry(
+                    folder=str(f.folder),
+                    workload=f.workload.name,
+                    variant=f.workload.variant,
+                    declaration_hash=f.workload.hash,
+                    batch_size=batch_size or f.workload.batch_size,
+                    stacks=planned,
+                )
+            )
+    if not entries:
+        raise Problem("no stack matches --framework and --mode; `python -m benchmarks list` shows which exist")
+    commit, dirty = git_state()
+    facts = machine()
+    started = datetime.now(timezone.utc)
+    return Plan(
+        id=f"{started:%Y%m%dT%H%M%SZ}-{facts.name}",
+        started=started.isoformat(timespec="seconds"),
+        command=command,
+        options=Options(
+            workloads=[e.key for e in entries],
+            frameworks=list(framework),
+            modes=list(mode),
+            devices=devices,
+            profile=profile,  # type: ignore[arg-type]
+            data=data,  # type: ignore[arg-type]
+            passes=passes or amounts.passes,
+            rounds=rounds or amounts.rounds,
+            batch_size=batch_size,
+            threads=count,
+            seed=seed,
+            accuracy_seeds=accuracy_seeds or amounts.accuracy_seeds,
+            recipe=chosen_recipe,
+            measure=list(measure) or list(MEASURES),
+            interpreters=list(pythons),
+            require=list(require),
+        ),
+        affinity=affinity,
+        pythons=pythons,
+        git_commit=commit,
+        git_dirty=dirty,
+        machine=facts,
+        interpreters=[interpreter(name, python) for name, python in pythons.items()],
+        notes=_notes(profile, [f.workload.key for f in discover(impls.resolve())], found, workload),
+        entries=entries,
+    )
+
+
+def choose(found: list[Found], words: Sequence[str], *, everything: bool) -> list[Found]:
+    """The variants that ``--workload`` names: ``name`` or ``name/variant``.
+
+    Outside the full profile a bare name, or none, leaves out variants that are not marked quick.
+    """
+    if not found:
+        raise DeclarationError("the --impls folder holds no workload folders")
+    keys = {f.workload.key for f in found} | {f.workload.name for f in found}
+    _known("--workload", words, sorted(keys))
+    out = []
+    for f in found:
+        w = f.workload
+        named = w.key in words and w.variant != "default"
+        listed = not words or w.name in words
+        if named or (listed and (everything or w.quick)):
+            out.append(f)
+    return out
+
+
+def interpreters(env: Sequence[str]) -> dict[str, str]:
+    """Name -> Python of each interpreter; ``default`` is this one unless --env default=... replaces it."""
+    out = {"default": sys.executable}
+    for word in env:
+        name, separator, python = word.partition("=")
+        if not separator or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+            raise Problem(f"--env takes NAME=PYTHON, got {word!r}")
+        path = shutil.which(python)
+        if path is None:
+            raise Problem(f"--env {name}: there is no Python at {python}")
+        out[name] = str(Path(path).absolute())
+    return out
+
+
+def _planned(
+    found: Found, frameworks: dict[str, dict[str, str]], pythons: dict[str, str], devices: Sequence[str]
+) -> list[Planned]:
+    out = []
+    for framework, modes in frameworks.items():
+        if not found.implementation(framework).exists():
+            continue
+        files = implementation_files(found, framework)
+        for device in devices:
+            for mode in modes:
+                for name, python in pythons.items():
+                    can, reason = stacks.available(framework, mode, device, python)
+                    stack = Stack(framework=framework, mode=mode, device=device, interpreter=name)  # type: ignore[arg-type]
+                    out.append(Planned(stack=stack, available=can, reason=reason, implementation=files))
+    return out
+
+
+def _notes(profile: str, every: list[str], found: list[Found], words: Sequence[str]) -> list[str]:
+    left = [key for key in every if key not in {f.workload.key for f in found}]
+    if profile != "full" and not words and left:
+        return [f"not timed in the {profile} profile, left to the full one: {', '.join(left)}"]
+    return []
+
+
+def _known(option: str, words: Sequence[str], known: Sequence[Any]) -> None:
+    for word in words:
+        if word not in known:
+            raise Problem(f"{option} {word}: not known; choose from {', '.join(map(str, known))}")

@@ -1,0 +1,97 @@
+"""How much a run measures. The protocol is the same in all; only amounts differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEASURES = ("training", "inference", "certificate", "accuracy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Amounts per workload. Times in seconds.
+
+    A block is at least ``block_seconds`` and ``block_steps`` long (``slow_steps``
+    where a step takes longer than 0.2 s). ``inference_passes`` is how many passes
+    measure inference.
+    """
+
+    passes: int
+    rounds: int
+    block_seconds: float
+    block_steps: int
+    slow_steps: int
+    lead_in: int
+    warm_floor: float
+    warm_ceiling: float
+    warm_windows: int
+    single_calls: int
+    single_warm: int
+    offline_sizes: tuple[int, ...]
+    offline_seconds: float
+    inference_passes: int
+    accuracy_seeds: int
+    recipes: dict[str, str]  # data source -> recipe name
+
+    def steps(self, step_seconds: float) -> int:
+        """Steps of one block, from the step time seen in the warm-up."""
+        least = self.slow_steps if step_seconds > 0.2 else self.block_steps
+        return max(least, -int(-self.block_seconds // step_seconds))
+
+
+PROFILES = {
+    "smoke": Profile(
+        passes=1,
+        rounds=2,
+        block_seconds=0.01,
+        block_steps=2,
+        slow_steps=1,
+        lead_in=1,
+        warm_floor=0.0,
+        warm_ceiling=0.0,
+        warm_windows=1,
+        single_calls=16,
+        single_warm=2,
+        offline_sizes=(64,),
+        offline_seconds=0.01,
+        inference_passes=1,
+        accuracy_seeds=1,
+        recipes={"embedded": "smoke", "real": "short"},
+    ),
+    "quick": Profile(
+        passes=2,
+        rounds=3,
+        block_seconds=0.5,
+        block_steps=10,
+        slow_steps=3,
+        lead_in=3,
+        warm_floor=0.5,
+        warm_ceiling=6.0,
+        warm_windows=5,
+        single_calls=1024,
+        single_warm=32,
+        offline_sizes=(256, 1024),
+        offline_seconds=0.5,
+        inference_passes=1,
+        accuracy_seeds=1,
+        recipes={"embedded": "quick", "real": "short"},
+    ),
+    "full": Profile(
+        passes=5,
+        rounds=10,
+        block_seconds=0.5,
+        block_steps=10,
+        slow_steps=3,
+        lead_in=3,
+        warm_floor=1.0,
+        warm_ceiling=20.0,
+        warm_windows=5,
+        single_calls=2048,
+        single_warm=64,
+        offline_sizes=(64, 256, 1024, 4096),
+        offline_seconds=1.0,
+        inference_passes=5,
+        accuracy_seeds=3,
+        recipes={"embedded": "quick", "real": "book"},
+    ),
+}

@@ -1,0 +1,309 @@
+"""Which stacks there are, and which can run here.
+
+There is no table: a framework is a file ``benchmarks/frameworks/NAME_adapter.py`` whose literal ``MODES`` (mode ->
+scope in a sentence) is read without importing it. It may also hold a literal ``REQUIRES``, the distributions that must
+be installed (alternatives joined by ``|``); without it, the one that is named as the framework is.
+
+Whether an installed framework really works is asked of a worker process and remembered, because importing one takes
+seconds. ``python -m benchmarks.stacks ADAPTER DEVICE MODE...`` is that process.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.environment import backend, clean_paths, describe, normalise, worker_environment
+from benchmarks.gpu_check import missing_gpu
+
+if TYPE_CHECKING:
+    from benchmarks.workload import Found
+
+ADAPTERS = Path(__file__).resolve().parent / "frameworks"
+DEVICES = ("cpu", "cuda")
+PROBE_LIMIT = 300.0  # seconds
+REMEMBERED = 100  # probes kept in the cache
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framework:
+    """An adapter, read without importing it."""
+
+    name: str
+    adapter: Path
+    modes: dict[str, str]
+    requires: tuple[str, ...]
+
+
+@cache
+def frameworks(folder: Path = ADAPTERS) -> dict[str, Framework]:
+    """Every framework with an adapter in ``folder``, by name."""
+    found = {}
+    for path in sorted(folder.glob("*_adapter.py")):
+        name = path.name.removesuffix("_adapter.py")
+        literals = _literals(path)
+        modes, requires = literals.get("MODES"), literals.get("REQUIRES", (name,))
+        if not isinstance(modes, dict) or not modes:
+            raise ValueError(f"{path.name} must assign a literal dict to MODES: mode -> its scope in a sentence")
+        found[name] = Framework(name=name, adapter=path, modes=modes, requires=tuple(requires))
+    return found
+
+
+def _literals(path: Path) -> dict[str, Any]:
+    """MODES and REQUIRES as the module assigns them."""
+    out: dict[str, Any] = {}
+    for node in ast.parse(path.read_text("utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        for target in targets:
+            if isinstance(target, ast.Name) and target.id in ("MODES", "REQUIRES") and value is not None:
+                out[target.id] = ast.literal_eval(value)
+    return out
+
+
+# -- what can run --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A workload variant on a stack."""
+
+    found: Found
+    framework: str
+    mode: str
+    scope: str
+    device: str
+    available: bool
+    reason: str
+
+
+def stacks(
+    found: Iterable[Found],
+    *,
+    frameworks_wanted: Collection[str] = (),
+    modes_wanted: Collection[str] = (),
+    devices: Collection[str] = DEVICES,
+    availability: Availability | None = None,
+) -> Iterator[Listed]:
+    """Every workload variant on every framework it is written for, in every mode on every device.
+
+    A framework without an implementation file in the workload's folder is not written, so not listed.
+    Nothing wanted means all.
+    """
+    asked = availability or Availability()
+    for workload in found:
+        for framework in frameworks(asked.adapters).values():
+            if frameworks_wanted and framework.name not in frameworks_wanted:
+                continue
+            if not workload.implementation(framework.name).is_file():
+                continue
+            for mode, scope in framework.modes.items():
+                if modes_wanted and mode not in modes_wanted:
+                    continue
+                for device in devices:
+                    reason = asked.reason(framework.name, mode, device)
+                    yield Listed(
+                        found=workload,
+                        framework=framework.name,
+                        mode=mode,
+                        scope=scope,
+                        device=device,
+                        available=not reason,
+                        reason=reason,
+                    )
+
+
+def available(framework: str, mode: str, device: str, python: str | Path = sys.executable) -> tuple[bool, str]:
+    """Whether this stack can run here, and otherwise why not, in a sentence."""
+    reason = Availability(python=python).reason(framework, mode, device)
+    return not reason, reason
+
+
+def _default_cache() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("bookbench", appauthor=False)) / "probes.json"
+
+
+@dataclass(kw_only=True)
+class Availability:
+    """Answers for one interpreter; a probe is made once and remembered in ``cache``.
+
+    ``announce`` is told what is being probed, since that takes seconds.
+    """
+
+    python: str | Path = sys.executable
+    adapters: Path = ADAPTERS
+    cache: Path = field(default_factory=_default_cache)
+    announce: Callable[[str], None] = lambda text: None
+
+    def reason(self, framework: str, mode: str, device: str) -> str:
+        """Why this stack cannot run here; empty when it can. The cheap reasons first."""
+        chosen = frameworks(self.adapters).get(framework)
+        if chosen is None:
+            return f"there is no adapter for {framework} in benchmarks/frameworks"
+        if mode not in chosen.modes:
+            return f"{framework} has the modes {', '.join(chosen.modes)}, not {mode}"
+        if missing := self._not_installed(chosen):
+            return missing
+        if device == "cuda" and (missing := _missing_gpu()):
+            return missing
+        if mode == "compile" and (missing := self._no_compiler()):
+            return missing
+        return self._probed(chosen, backend(framework, mode), device)[mode]
+
+    def _not_installed(self, framework: Framework) -> str:
+        wanted = [[name.strip() for name in line.split("|")] for line in framework.requires]
+        installed = _describe(tuple(name for names in wanted for name in names), self.python)["versions"]
+        absent = [names[0] for names in wanted if not any(normalise(n) in installed for n in names)]
+        if not absent:
+            return ""
+        verb = "is" if len(absent) == 1 else "are"
+        return f"{' and '.join(absent)} {verb} not installed: pip install {' '.join(absent)}"
+
+    def _no_compiler(self) -> str:
+        """Generated kernels are C++ that includes Python.h, so both are needed on every device."""
+        compiler = os.environ.get("CXX") or {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+        if not shutil.which(compiler):
+            return f"compiling needs a C++ compiler, and {Path(compiler).name} is not there: install it or set CXX"
+        if not _describe((), self.python)["headers"]:
+            return "compiling needs Python.h, the C headers of this Python: install python3-dev or the like"
+        return ""
+
+    # -- probes ------------------------------------------------------------------------------------
+
+    def _probed(self, framework: Framework, tl_backend: str, device: str) -> dict[str, str]:
+        """Mode -> reason, for all modes that share a worker environment on ``device``."""
+        key = self._key(framework, tl_backend, device)
+        remembered = self._read()
+        modes = [m for m in framework.modes if backend(framework.name, m) == tl_backend]
+        answer = remembered.get(key)
+        if isinstance(answer, dict) and set(answer) == set(modes):
+            return answer
+        self.announce(f"probing {framework.name}{f' on {tl_backend}' if tl_backend else ''} for {device}")
+        reasons, certain = self._ask(framework, modes, device)
+        if len(modes) > 1 and "" in reasons.values():  # frameworks may refuse a second set-up: ask again, alone
+            for mode in [m for m in modes if reasons[m]]:
+                again, sure = self._ask(framework, [mode], device)
+                reasons, certain = reasons | again, certain and sure
+        if certain:
+            remembered.pop(key, None)
+            self._write({**remembered, key: reasons})
+        return reasons
+
+    def _ask(self, framework: Framework, modes: list[str], device: str) -> tuple[dict[str, str], bool]:
+        """Start a worker process that tries ``modes``; False when the answer may differ next time."""
+
+        def same(reason: str) -> dict[str, str]:
+            return dict.fromkeys(modes, reason)
+
+        chosen = _Probe(framework=framework.name, mode=modes[0], device=device)
+        command = [str(self.python), "-m", "benchmarks.stacks", str(framework.adapter), device, *modes]
+        with tempfile.TemporaryDirectory(prefix="bookbench-probe-", ignore_cleanup_errors=True) as scratch:
+            env = worker_environment(chosen, threads=1, scratch=Path(scratch), caches=Path(scratch))
+            try:
+                done = subprocess.run(
+                    command, env=env, cwd=scratch, capture_output=True, text=True, errors="replace", timeout=PROBE_LIMIT
+                )
+            except subprocess.TimeoutExpired:
+                return same(f"its probe took longer than {PROBE_LIMIT:.0f} s"), False
+            except OSError as error:
+                return same(f"its probe could not be started: {error.strerror}"), False
+        said = done.stdout.strip().splitlines()
+        try:
+            reasons = {mode: clean_paths(str(reason)) for mode, reason in json.loads(said[-1]).items()}
+            return {mode: reasons[mode] for mode in modes}, True
+        except (IndexError, ValueError, KeyError, AttributeError):
+            last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no message")
+            return same(clean_paths(f"its probe died with exit code {done.returncode}: {last.strip()[:300]}")), False
+
+    def _key(self, framework: Framework, tl_backend: str, device: str) -> str:
+        """Whatever the answer may depend on: interpreter, installed packages, adapter, driver, library paths."""
+        facts: list[object] = [str(self.python), Path(self.python).stat().st_mtime_ns]
+        facts += [_describe((), self.python)["fingerprint"], str(framework.adapter)]
+        facts += [hashlib.sha256(framework.adapter.read_bytes()).hexdigest()]
+        facts += [os.environ.get(name) for name in ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH")]
+        if device == "cuda":
+            driver = Path("/proc/driver/nvidia/version")
+            facts += [os.environ.get("CUDA_VISIBLE_DEVICES"), driver.read_text() if driver.exists() else ""]
+        digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
+        return " ".join(filter(None, [framework.name, tl_backend, device, digest]))
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self.cache.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _write(self, probes: dict[str, Any]) -> None:
+        kept = dict(list(probes.items())[-REMEMBERED:])
+        try:
+            self.cache.parent.mkdir(parents=True, exist_ok=True)
+            part = self.cache.with_name(f"{self.cache.name}.{os.getpid()}.part")
+            part.write_text(json.dumps(kept, indent=1), "utf-8")
+            os.replace(part, self.cache)
+        except OSError as error:  # the answer stands; it is only not remembered
+            self.announce(f"probes are not remembered: {error}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Probe:
+    framework: str
+    mode: str
+    device: str
+
+
+_missing_gpu = cache(missing_gpu)
+_describe = cache(describe)
+
+
+# -- inside the worker process ---------------------------------------------------------------------------
+
+
+def probe(adapter: Path, device: str, modes: list[str]) -> dict[str, str]:
+    """Import the adapter, construct it in each mode and multiply two small matrices on the device."""
+    built = None
+    reasons = {}
+    try:
+        import numpy as np
+
+        from benchmarks.workload import load_module
+
+        module = load_module(adapter, f"benchmarks.frameworks.{adapter.stem}")
+    except (Exception, SystemExit) as error:
+        return dict.fromkeys(modes, _sentence(error))
+    for mode in modes:
+        try:
+            built = module.Adapter(mode=mode, device=device, threads=1, seed=0)
+            reasons[mode] = ""
+        except (Exception, SystemExit) as error:
+            reasons[mode] = _sentence(error)
+    if built is not None:
+        try:
+            built.matmul(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
+        except Exception as error:
+            reasons = {mode: reason or _sentence(error) for mode, reason in reasons.items()}
+    return reasons
+
+
+def _sentence(error: BaseException) -> str:
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+if __name__ == "__main__":
+    answer = probe(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    print(json.dumps(answer), flush=True)
+    os._exit(0)  # skip the frameworks' slow tear-down, and what they print there

@@ -1,0 +1,173 @@
+"""Check result files against the schema and the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from benchmarks.plan import combined_hash
+from benchmarks.results import Launch, Result, Row, digest, read
+from benchmarks.statistics import compare
+from benchmarks.workload import hash_declaration
+
+SAME = 1e-9
+
+
+def verify_paths(paths: Sequence[Path]) -> int:
+    """Print one line per violation; 1 if there is any, 0 otherwise."""
+    bad = 0
+    for path in paths:
+        violations = list(verify_file(path))
+        for violation in violations:
+            click.echo(f"{path}: {violation}")
+        if not violations:
+            click.echo(f"{path}: ok")
+        bad += len(violations)
+    return 1 if bad else 0
+
+
+def verify_file(path: Path) -> Iterator[str]:
+    """Violations of one file, or of the ``result.json`` in a folder, in words."""
+    if path.is_dir():
+        path = path / "result.json"
+    try:
+        result = read(path)
+    except OSError as error:
+        yield f"cannot be read: {error.strerror}"
+        return
+    except ValidationError as error:
+        for item in error.errors():
+            where = ".".join(str(part) for part in item["loc"]) or "the file"
+            yield f"{where}: {item['msg']}"
+        return
+    yield from verify(result)
+
+
+def verify(result: Result) -> Iterator[str]:
+    """Violations of a result that has the right shape."""
+    if result.digest != digest(result):
+        yield "digest does not match the content: the file was changed after it was written"
+    hashes = {(d.name, d.variant): d.hash for d in result.declared}
+    for d in result.declared:
+        if hash_declaration(d.declaration) != d.hash:
+            yield f"{d.name}/{d.variant}: the declaration does not have the hash it claims"
+    seen = set()
+    for row in result.rows:
+        name = f"{row.workload}/{row.variant} on {row.stack.key}"
+        if name in seen:
+            yield f"{name}: appears twice"
+        seen.add(name)
+        if (row.workload, row.variant) not in hashes:
+            yield f"{name}: its workload is not declared in this result"
+        for violation in _row(result, row):
+            yield f"{name}: {violation}"
+    yield from _comparisons(result)
+    if result.complete != (result.finished is not None):
+        yield "complete and finished contradict each other"
+
+
+def _row(result: Result, row: Row) -> Iterator[str]:
+    if combined_hash(row.implementation) != row.implementation_hash:
+        yield "implementation_hash does not match the files listed"
+    if row.status != "ok" and not row.reason:
+        yield f"status {row.status} without a reason"
+    if row.status == "unavailable":
+        if row.launches or row.certificate or row.accuracy:
+            yield "unavailable, yet it holds measurements"
+        return
+    measure = result.options.measure
+    if row.status == "ok":
+        yield from _complete(result, row)
+    for launch in row.launches:
+        for violation in _launch(result, launch, timed="training" in measure):
+            yield f"pass {launch.pass_index + 1}: {violation}"
+    expected = _first_failure(row)
+    if expected and row.status != expected and row.status != "interrupted":
+        yield f"status {row.status}, but its first failing phase is {expected}"
+    if row.status not in ("ok", "interrupted") and expected is None:
+        yield f"status {row.status}, but no phase of it failed"
+    certificate = row.certificate
+    if certificate and certificate.status == "ok":
+        if not certificate.tensors or not certificate.probes:
+            yield "the certificate is empty"
+        if certificate.batch_size != row.batch_size:
+            yield f"certified at batch size {certificate.batch_size}, timed at {row.batch_size}"
+    if certificate:
+        for t in certificate.tensors:
+            if t.passed != (t.error is not None and t.error <= t.tolerance):
+                yield f"certificate: {t.check} of {t.tensor} is marked against its own numbers"
+        if certificate.status == "ok" and not all(x.passed for x in [*certificate.tensors, *certificate.probes]):
+            yield "the certificate is ok although a comparison or probe failed"
+
+
+def _complete(result: Result, row: Row) -> Iterator[str]:
+    measure = result.options.measure
+    timed = bool({"training", "inference", "certificate"} & set(measure))
+    if timed and result.complete:
+        passes = [launch.pass_index for launch in row.launches]
+        if passes != list(range(result.options.passes)):
+            yield f"has passes {[p + 1 for p in passes]}, {result.options.passes} were planned"
+    if "certificate" in measure and row.certificate is None:
+        yield "ok without a parity certificate"
+    if "inference" in measure and row.launches and row.launches[0].inference is None:
+        yield "ok without an inference measurement"
+
+
+def _launch(result: Result, launch: Launch, *, timed: bool) -> Iterator[str]:
+    if launch.status != "ok":
+        if not launch.reason:
+            yield f"status {launch.status} without a reason"
+        return
+    if not timed:
+        return
+    rounds = [b.round for b in launch.blocks]
+    if rounds != list(range(result.options.rounds)):
+        yield f"has rounds {rounds}, {result.options.rounds} were planned"
+    phases = launch.phases
+    if None in (phases.import_seconds, phases.build_seconds, phases.first_step_seconds, phases.warm_up):
+        yield "a phase was not timed"
+    if launch.inference and len(launch.inference.single.seconds) != launch.inference.single.calls:
+        yield "single inference does not hold one latency per call"
+
+
+def _first_failure(row: Row) -> str | None:
+    for launch in row.launches:
+        if launch.status != "ok":
+            return launch.status
+    if row.certificate and row.certificate.status != "ok":
+        return row.certificate.status
+    accuracy = row.accuracy
+    for training in accuracy.trainings if accuracy else []:
+        if training.status != "ok":
+            return training.status
+    if accuracy and accuracy.judged and accuracy.low is not None and accuracy.high is not None:
+        for training in accuracy.trainings:
+            if training.metric is not None and not accuracy.low <= training.metric <= accuracy.high:
+                return "accuracy_failed"
+    return None
+
+
+def _comparisons(result: Result) -> Iterator[str]:
+    """Every comparison must follow from the samples in the file."""
+    for c in result.comparisons:
+        name = f"{c.workload}/{c.variant}: {c.first} against {c.second}"
+        try:
+            again = compare(result.row(c.workload, c.variant, c.first), result.row(c.workload, c.variant, c.second))
+        except KeyError:
+            yield f"{name}: compares rows that are not there"
+            continue
+        if again is None:
+            yield f"{name}: the rows share no pass"
+        elif again.verdict != c.verdict or again.passes != c.passes or not _near(again.ratio, c.ratio):
+            yield f"{name}: the samples give {again.ratio:.4f} ({again.verdict}), the file says {c.ratio:.4f} ({c.verdict})"
+        elif not (_near(again.low, c.low) and _near(again.high, c.high)):
+            yield f"{name}: the interval does not follow from the samples"
+
+
+def _near(a: float | None, b: float | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return abs(a - b) <= SAME * max(abs(a), abs(b))

@@ -1,0 +1,271 @@
+"""What is measured, declared once and framework-free, and how it is found.
+
+``impls/NAME/workload.py`` holds ``WORKLOADS``, a tuple of :class:`Workload`
+objects, one per variant. There is no registry: a folder exists or it does not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.util
+import json
+import math
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from benchmarks.layers import Layer, Placed, Shape, Tensor, place
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_IMPLS = ROOT / "impls"
+
+DataSource: TypeAlias = Literal["embedded", "real"]
+
+
+class DeclarationError(ValueError):
+    """A workload folder that cannot be used; the message says what to change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the model stands in print."""
+
+    book: str
+    section: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """A labelled image set and the form in which the model sees it.
+
+    ``name`` picks the loader in ``benchmarks.data``; pixels are first scaled to
+    byte / ``divisor`` and then mapped to (value - ``mean``) / ``stddev``.
+    """
+
+    name: str
+    shape: Shape
+    classes: int = 10
+    train_examples: int
+    divisor: float = 255.0
+    mean: float = 0.0
+    stddev: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD:
+    """w -= learning_rate * g."""
+
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam:
+    """Adam without weight decay. Where epsilon sits is the framework's convention, stated in the certificate."""
+
+    learning_rate: float
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+
+Optimiser: TypeAlias = "SGD | Adam"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """Range in which the metric must lie. ``protocol`` says how it was measured."""
+
+    low: float
+    high: float
+    protocol: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unmeasured:
+    """No range is claimed, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How the workload is trained to an accuracy.
+
+    A recipe may change learning rate, number of epochs and data size, never the
+    shapes that are timed. ``train_examples`` and ``test_examples`` of None mean
+    all the data source has (embedded data is generated at the declared size).
+    """
+
+    name: Literal["book", "short", "quick", "smoke"]
+    data: DataSource
+    epochs: int
+    train_examples: int | None = None
+    test_examples: int | None = None
+    learning_rate: float | None = None
+    accepted: Accepted | Unmeasured
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookFigure:
+    """A figure printed in the book, for the ``book`` recipe on real data."""
+
+    value: float
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """One model of one book, with everything needed to rebuild, feed, train and judge it.
+
+    ``parameter_count`` counts trainable parameters and must equal what ``layers`` give.
+    ``quick`` says whether the variant is timed in the quick profile.
+    """
+
+    name: str
+    variant: str = "default"
+    title: str
+    source: Source
+    dataset: Images
+    layers: tuple[Layer, ...]
+    parameter_count: int
+    optimiser: Optimiser
+    batch_size: int
+    loss: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
+    metric: Literal["accuracy"] = "accuracy"
+    recipes: tuple[Recipe, ...]
+    book_figure: BookFigure | None = None
+    quick: bool = True
+
+    def __post_init__(self) -> None:
+        for word in (self.name, self.variant):
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", word):
+                raise DeclarationError(f"{self.name}/{self.variant}: names are lower-case words, got {word!r}")
+        if self.batch_size < 1:
+            raise DeclarationError(f"{self.key}: batch_size must be positive, got {self.batch_size}")
+        counted = sum(math.prod(t.shape) for t in self.tensors if t.trainable)
+        if counted != self.parameter_count:
+            raise DeclarationError(
+                f"{self.key}: declares {self.parameter_count} parameters, its layers have {counted}"
+            )
+        if self.placed[-1].output_shape != (self.dataset.classes,):
+            raise DeclarationError(f"{self.key}: the last layer must give {self.dataset.classes} logits")
+        names = [r.name for r in self.recipes]
+        if len(set(names)) != len(names):
+            raise DeclarationError(f"{self.key}: two recipes share a name")
+
+    @property
+    def key(self) -> str:
+        """``name`` or ``name/variant``."""
+        return self.name if self.variant == "default" else f"{self.name}/{self.variant}"
+
+    @property
+    def placed(self) -> tuple[Placed, ...]:
+        return place(self.layers, self.dataset.shape)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every array of the model in declaration order, running statistics included."""
+        return tuple(t for p in self.placed for t in p.tensors)
+
+    def recipe(self, name: str) -> Recipe:
+        for recipe in self.recipes:
+            if recipe.name == name:
+                return recipe
+        have = ", ".join(r.name for r in self.recipes)
+        raise DeclarationError(f"{self.key} has no recipe {name!r} (it has {have})")
+
+    def without_dropout(self) -> Workload:
+        """The same workload with every dropout rate 0, for the parity certificate."""
+        from benchmarks.layers import Dropout
+
+        layers = tuple(
+            dataclasses.replace(layer, rate=0.0) if isinstance(layer, Dropout) else layer for layer in self.layers
+        )
+        return dataclasses.replace(self, layers=layers)
+
+    def declaration(self) -> dict[str, Any]:
+        """The declaration as plain JSON types; each object carries its ``type``."""
+        return _plain(self)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the declaration, in hexadecimal."""
+        return hash_declaration(self.declaration())
+
+
+def hash_declaration(declaration: dict[str, Any]) -> str:
+    text = json.dumps(declaration, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"type": type(value).__name__, **fields}
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    return value
+
+
+def load_module(path: Path, name: str) -> Any:
+    """Import the file at ``path`` under the module name ``name``."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise DeclarationError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A discovered workload variant and its folder."""
+
+    workload: Workload
+    folder: Path
+
+    def implementation(self, framework: str) -> Path:
+        return self.folder / f"{self.workload.name}_{framework}.py"
+
+
+def discover(impls: Path = DEFAULT_IMPLS) -> list[Found]:
+    """Every workload variant under ``impls``, ordered by folder name, then as declared."""
+    if not impls.is_dir():
+        raise DeclarationError(f"{impls} is not a folder; --impls takes a folder that holds workload folders")
+    return [found for path in sorted(impls.glob("*/workload.py")) for found in _load(path)]
+
+
+def load(folder: Path, variant: str) -> Found:
+    """The one variant of the workload in ``folder``."""
+    for found in _load(folder / "workload.py"):
+        if found.workload.variant == variant:
+            return found
+    raise DeclarationError(f"{folder.name} has no variant {variant!r}")
+
+
+def _load(path: Path) -> Iterator[Found]:
+    folder = path.parent
+    try:
+        module = load_module(path, f"bookbench_workload_{folder.name}")
+        declared = module.WORKLOADS
+    except DeclarationError:
+        raise
+    except Exception as error:
+        raise DeclarationError(f"{path}: {type(error).__name__}: {error}") from error
+    for workload in declared:
+        if not isinstance(workload, Workload):
+            raise DeclarationError(f"{path}: WORKLOADS must hold Workload objects")
+        if workload.name != folder.name:
+            raise DeclarationError(f"{path}: declares {workload.name!r} but lies in folder {folder.name!r}")
+        yield Found(workload=workload, folder=folder)
+
+
+def files_hash(paths: list[Path]) -> dict[str, str]:
+    """File name -> SHA-256 of its bytes."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

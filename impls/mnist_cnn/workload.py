@@ -1,0 +1,82 @@
+"""MNIST convolutional network, TensorLayer book, section 4.4.
+
+conv 5×5×32 ReLU → pool 2 → conv 5×5×64 ReLU → pool 2 → flatten 3136 → dropout
+→ 256 ReLU → dropout → 10 logits.
+
+Settled in the open:
+
+* All convolutions are 'same' with stride 1 and an odd kernel, so TensorFlow's and
+  PyTorch's padding are the same two pixels on every side.
+* TensorFlow flattens height, width, channel; PyTorch channel, height, width. Each
+  keeps its own order; the adapter reorders the rows of ``fc1.weight``.
+* Initialisers are TensorLayer 1.5.3's: convolutions truncated normal σ = 0.02, dense
+  σ = 0.1, biases 0.
+* Adam's epsilon (1e-8) sits where each framework puts it; see ``mnist_mlp``.
+* Pixels are byte / 256; 50,000 training images; the last partial batch (80 images)
+  of an epoch is dropped, as TensorLayer's iterator did: 390 steps an epoch.
+* Keep 0.5 in the book is drop rate 0.5 here.
+"""
+
+from benchmarks.layers import Constant, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, TruncatedNormal
+from benchmarks.workload import Adam, Images, Recipe, Source, Unmeasured, Workload
+
+CONV = TruncatedNormal(stddev=0.02)
+DENSE = TruncatedNormal(stddev=0.1)
+BIAS = Constant(value=0.0)
+
+WORKLOADS = (
+    Workload(
+        name="mnist_cnn",
+        title="MNIST CNN",
+        source=Source(
+            book="Deep Learning: Using TensorLayer (Dong Hao et al., 2018)",
+            section="4.4",
+            note="The book prints no accuracy.",
+        ),
+        dataset=Images(name="mnist", shape=(28, 28, 1), train_examples=50_000, divisor=256.0),
+        layers=(
+            Conv2D(name="conv1", filters=32, kernel=5, weight=CONV, bias=BIAS),
+            ReLU(),
+            MaxPool2D(size=2),
+            Conv2D(name="conv2", filters=64, kernel=5, weight=CONV, bias=BIAS),
+            ReLU(),
+            MaxPool2D(size=2),
+            Flatten(),
+            Dropout(name="drop1", rate=0.5),
+            Dense(name="fc1", units=256, weight=DENSE, bias=BIAS),
+            ReLU(),
+            Dropout(name="drop2", rate=0.5),
+            Dense(name="fc2", units=10, weight=DENSE, bias=BIAS),
+        ),
+        parameter_count=857_738,
+        optimiser=Adam(learning_rate=1e-4),
+        batch_size=128,
+        recipes=(
+            Recipe(
+                name="book",
+                data="real",
+                epochs=200,
+                accepted=Unmeasured(reason="200 epochs take about three hours per framework and seed on two cores"),
+            ),
+            Recipe(name="short", data="real", epochs=2, accepted=Unmeasured(reason="not measured yet")),
+            Recipe(
+                name="quick",
+                data="embedded",
+                epochs=2,
+                train_examples=12_800,
+                test_examples=5_000,
+                learning_rate=1e-3,
+                accepted=Unmeasured(reason="not measured yet"),
+            ),
+            Recipe(
+                name="smoke",
+                data="embedded",
+                epochs=1,
+                train_examples=512,
+                test_examples=500,
+                learning_rate=1e-3,
+                accepted=Unmeasured(reason="a smoke run only shows that training runs"),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,80 @@
+"""MNIST multilayer perceptron with dropout, TensorLayer book, section 2.6.
+
+784 → dropout → 800 ReLU → dropout → 800 ReLU → dropout → 10 logits.
+
+Settled in the open:
+
+* The book gives keep probabilities (0.8, 0.5, 0.5); we declare drop rates (0.2, 0.5, 0.5).
+* Initialisers are the defaults of the TensorLayer 1.5.3 the book used: weights
+  truncated normal with σ = 0.1, biases 0.
+* Soft-max stands once, inside the loss; the last layer gives logits.
+* Adam's epsilon is 1e-8 as in TensorFlow 1.2. PyTorch adds it after the bias
+  correction, Keras and TensorLayerX before; each is certified against its own form.
+* Pixels are byte / 256 as TensorLayer's loader had them; the last 10,000 training
+  images are the book's validation set and are not trained on.
+* A last partial batch is dropped, as TensorLayer's iterator did (500 divides 50,000).
+"""
+
+from benchmarks.layers import Constant, Dense, Dropout, ReLU, TruncatedNormal
+from benchmarks.workload import Adam, Images, Recipe, Source, Unmeasured, Workload
+
+WEIGHT = TruncatedNormal(stddev=0.1)
+BIAS = Constant(value=0.0)
+
+WORKLOADS = (
+    Workload(
+        name="mnist_mlp",
+        title="MNIST MLP with dropout",
+        source=Source(
+            book="Deep Learning: Using TensorLayer (Dong Hao et al., 2018)",
+            section="2.6",
+            note="The book prints no accuracy.",
+        ),
+        dataset=Images(name="mnist", shape=(784,), train_examples=50_000, divisor=256.0),
+        layers=(
+            Dropout(name="drop1", rate=0.2),
+            Dense(name="fc1", units=800, weight=WEIGHT, bias=BIAS),
+            ReLU(),
+            Dropout(name="drop2", rate=0.5),
+            Dense(name="fc2", units=800, weight=WEIGHT, bias=BIAS),
+            ReLU(),
+            Dropout(name="drop3", rate=0.5),
+            Dense(name="fc3", units=10, weight=WEIGHT, bias=BIAS),
+        ),
+        parameter_count=1_276_810,
+        optimiser=Adam(learning_rate=1e-4),
+        batch_size=500,
+        recipes=(
+            Recipe(
+                name="book",
+                data="real",
+                epochs=500,
+                accepted=Unmeasured(reason="500 epochs take about 40 minutes per framework and seed on two cores"),
+            ),
+            Recipe(
+                name="short",
+                data="real",
+                epochs=10,
+                accepted=Unmeasured(reason="not measured yet"),
+            ),
+            Recipe(
+                name="quick",
+                data="embedded",
+                epochs=4,
+                train_examples=20_000,
+                test_examples=10_000,
+                learning_rate=1e-3,
+                accepted=Unmeasured(reason="not measured yet"),
+            ),
+            Recipe(
+                name="smoke",
+                data="embedded",
+                epochs=1,
+                train_examples=2_000,
+                test_examples=1_000,
+                learning_rate=1e-3,
+                accepted=Unmeasured(reason="a smoke run only shows that training runs"),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,90 @@
+"""MNIST perceptrons 784-300-100-10 in PyTorch. Introduction to Deep Learning with PyTorch, section 3.8.
+
+layer    output      parameters    SimpleNet    ActivationNet    BatchNet
+input    (N, 784)
+fc1      (N, 300)       235,500    x            x                x
+bn1      (N, 300)           600                                  x
+ReLU     (N, 300)                               x                x
+fc2      (N, 100)        30,100    x            x                x
+bn2      (N, 100)           200                                  x
+ReLU     (N, 100)                               x                x
+fc3      (N, 10)          1,010    x            x                x
+                                   266,610      266,610          267,410
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmarks.workload import Workload
+
+
+class SimpleNet(nn.Module):
+    def __init__(self, declared: dict):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 300)
+        self.fc2 = nn.Linear(300, 100)
+        self.fc3 = nn.Linear(100, 10)
+
+    def forward(self, x):  # (N, 784)
+        x = self.fc1(x)  # (N, 300)
+        x = self.fc2(x)  # (N, 100)
+        return self.fc3(x)  # (N, 10)
+
+
+class ActivationNet(nn.Module):
+    def __init__(self, declared: dict):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 300)
+        self.fc2 = nn.Linear(300, 100)
+        self.fc3 = nn.Linear(100, 10)
+
+    def forward(self, x):  # (N, 784)
+        x = F.relu(self.fc1(x))  # (N, 300)
+        x = F.relu(self.fc2(x))  # (N, 100)
+        return self.fc3(x)  # (N, 10)
+
+
+class BatchNet(nn.Module):
+    def __init__(self, declared: dict):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 300)
+        self.bn1 = nn.BatchNorm1d(300, eps=declared["bn1"].epsilon, momentum=declared["bn1"].momentum)
+        self.fc2 = nn.Linear(300, 100)
+        self.bn2 = nn.BatchNorm1d(100, eps=declared["bn2"].epsilon, momentum=declared["bn2"].momentum)
+        self.fc3 = nn.Linear(100, 10)
+
+    def forward(self, x):  # (N, 784)
+        x = F.relu(self.bn1(self.fc1(x)))  # (N, 300)
+        x = F.relu(self.bn2(self.fc2(x)))  # (N, 100)
+        return self.fc3(x)  # (N, 10)
+
+
+VARIANTS = {"linear": SimpleNet, "relu": ActivationNet, "batchnorm": BatchNet}
+
+
+def build(workload: Workload) -> nn.Module:
+    declared = {layer.name: layer for layer in workload.layers if hasattr(layer, "name")}
+    return VARIANTS[workload.variant](declared)
+
+
+def optimizer(workload: Workload, model: nn.Module):
+    return torch.optim.SGD(model.parameters(), lr=workload.optimiser.learning_rate)
+
+
+def loss(model: nn.Module, x, y):
+    logits = model(x)  # (N, 10)
+    return F.cross_entropy(logits, y)  # ()
+
+
+def train_step(model: nn.Module, optimizer, x, y):
+    optimizer.zero_grad()
+    value = loss(model, x, y)  # ()
+    value.backward()
+    optimizer.step()
+    return value
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, x):
+    return model(x)  # (N, 10), after model.eval()

@@ -1,0 +1,95 @@
+"""MNIST perceptrons 784-300-100-10, Liao's book, section 3.8: what ReLU and batch norm add.
+
+Three variants of one network: ``linear`` (no activation), ``relu`` and
+``batchnorm`` (batch norm, then ReLU, after each hidden layer).
+
+Settled in the open:
+
+* Weights and biases start uniform within ±1/sqrt(fan_in), PyTorch's default then and
+  now. Batch norm's scale starts uniform on [0, 1), the default of the PyTorch 0.2 the
+  book used (today's default is 1); its shift starts at 0.
+* The book says 55,000 training images; its logs show 938 batches of 64, so 60,000. We
+  drop the last partial batch of 32 images: 937 steps an epoch.
+* Pixels are mapped to (byte / 255 - 0.5) / 0.5, that is to [-1, 1].
+* Batch norm: momentum 0.1 in PyTorch's sense is decay 0.9 in TensorFlow's; epsilon 1e-5.
+  The running variance is unbiased in PyTorch and biased in Keras and TensorLayerX (a
+  factor 64/63 here); each is certified against its own form.
+"""
+
+from dataclasses import replace
+
+from benchmarks.layers import BatchNorm, Dense, FanInUniform, Layer, ReLU, Uniform
+from benchmarks.workload import SGD, BookFigure, Images, Recipe, Source, Unmeasured, Workload
+
+
+def dense(name: str, inputs: int, units: int) -> Dense:
+    start = FanInUniform(fan_in=inputs)
+    return Dense(name=name, units=units, weight=start, bias=start)
+
+
+def norm(name: str) -> BatchNorm:
+    return BatchNorm(name=name, momentum=0.1, epsilon=1e-5, weight=Uniform(low=0.0, high=1.0))
+
+
+FC1, FC2, FC3 = dense("fc1", 784, 300), dense("fc2", 300, 100), dense("fc3", 100, 10)
+
+LINEAR: tuple[Layer, ...] = (FC1, FC2, FC3)
+RELU: tuple[Layer, ...] = (FC1, ReLU(), FC2, ReLU(), FC3)
+BATCHNORM: tuple[Layer, ...] = (FC1, norm("bn1"), ReLU(), FC2, norm("bn2"), ReLU(), FC3)
+
+
+RECIPES = (
+    Recipe(name="book", data="real", epochs=20, accepted=Unmeasured(reason="not measured yet")),
+    Recipe(name="short", data="real", epochs=2, accepted=Unmeasured(reason="not measured yet")),
+    Recipe(
+        name="quick",
+        data="embedded",
+        epochs=4,
+        train_examples=20_000,
+        test_examples=10_000,
+        accepted=Unmeasured(reason="not measured yet"),
+    ),
+    Recipe(
+        name="smoke",
+        data="embedded",
+        epochs=1,
+        train_examples=2_000,
+        test_examples=1_000,
+        accepted=Unmeasured(reason="a smoke run only shows that training runs"),
+    ),
+)
+
+BASE = Workload(
+    name="mnist_mlp_ablation",
+    variant="linear",
+    title="MNIST MLP 784-300-100-10, linear",
+    source=Source(book="Introduction to Deep Learning with PyTorch (Liao Xingyu, 2017)", section="3.8"),
+    dataset=Images(name="mnist", shape=(784,), train_examples=60_000, mean=0.5, stddev=0.5),
+    layers=LINEAR,
+    parameter_count=266_610,
+    optimiser=SGD(learning_rate=1e-2),
+    batch_size=64,
+    recipes=RECIPES,
+    book_figure=BookFigure(value=0.9198, what="test accuracy after 20 epochs"),
+    quick=False,
+)
+
+WORKLOADS = (
+    BASE,
+    replace(
+        BASE,
+        variant="relu",
+        title="MNIST MLP 784-300-100-10, ReLU",
+        layers=RELU,
+        book_figure=BookFigure(value=0.9688, what="test accuracy after 20 epochs"),
+    ),
+    replace(
+        BASE,
+        variant="batchnorm",
+        title="MNIST MLP 784-300-100-10, batch norm and ReLU",
+        layers=BATCHNORM,
+        parameter_count=267_410,
+        book_figure=BookFigure(value=0.9811, what="test accuracy after 20 epochs"),
+        quick=True,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The report: reads result files, writes one self-contained HTML page."""

@@ -1,0 +1,80 @@
+"""Numbers as a reader wants them: three significant digits, thousands separators, a unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+NOTHING = "–"
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; scientific below a thousandth."""
+    if value is None:
+        return NOTHING
+    rounded = float(f"{value:.3g}")
+    if rounded == 0.0:
+        return "0"
+    if abs(rounded) < 1e-3:
+        mantissa, exponent = f"{rounded:.2e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
+    return f"{rounded:,.{decimals}f}"
+
+
+def count(value: int | None) -> str:
+    return NOTHING if value is None else f"{value:,}"
+
+
+def metric(value: float | None) -> str:
+    """Four decimals: the resolution of a test set of 10,000, and how the books print it."""
+    return NOTHING if value is None else f"{value:.4f}"
+
+
+def bounds(low: float | None, high: float | None) -> str:
+    return f"{metric(low)} to {metric(high)}"
+
+
+def interval(low: float, high: float) -> str:
+    """A ratio's interval, with at least two decimals so that 1 can be seen to lie inside or outside."""
+    return f"{low:.3g} to {high:.3g}" if low >= 10 else f"{low:.2f} to {high:.2f}"
+
+
+def ratio(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else number(value)
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return NOTHING
+    for scale, unit in ((1.0, "s"), (1e3, "ms")):
+        if abs(float(f"{seconds * scale:.3g}")) >= 1.0:
+            return f"{number(seconds * scale)} {unit}"
+    return f"{number(seconds * 1e6)} µs"
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{number(seconds * 1e3)} ms"
+
+
+def size(amount: int | None) -> str:
+    if amount is None:
+        return NOTHING
+    mib = amount / 2**20
+    return f"{number(mib)} MiB" if mib < 1000 else f"{number(mib / 1024)} GiB"
+
+
+def percent(share: float | None) -> str:
+    if share is None:
+        return NOTHING
+    return "0 %" if share == 0 else f"{number(share * 100)} %" if share >= 1e-4 else "< 0.01 %"
+
+
+def words(items: Sequence[str] | Iterable[str]) -> str:
+    """a, b and c."""
+    parts = list(items)
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def plural(amount: int, noun: str) -> str:
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s" if noun[-1] != "s" else f"{amount:,} {noun}es"

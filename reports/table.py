@@ -1,0 +1,75 @@
+"""A table as plain cells; the templates only lay them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from benchmarks.results import Row
+from reports import numbers as n
+from reports.work import label
+
+Tone: TypeAlias = Literal["", "good", "bad", "warn", "quiet", "lead"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """``sub`` is the small second line, ``sort`` what a sort goes by, ``mark`` points to a note."""
+
+    text: str
+    sub: str = ""
+    sort: float | None = None
+    tone: Tone = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    hint: str = ""
+    number: bool = True
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row whose first cell is followed by running text instead of figures."""
+
+    names: tuple[str, ...]
+    word: str
+    text: str
+
+
+@dataclass
+class Table:
+    columns: list[Column]
+    rows: list[list[Cell]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    foot: list[list[Cell]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def mark(self, note: str) -> str:
+        """The letter of a note below the table; the same text gets the same letter."""
+        if not note:
+            return ""
+        if note not in self.notes:
+            self.notes.append(note)
+        index = self.notes.index(note)
+        return chr(ord("a") + index) if index < 26 else str(index + 1)
+
+
+NONE = Cell(n.NOTHING, tone="quiet")
+
+
+def grouped(rows: Iterable[Row]) -> list[Line]:
+    """Stacks without figures: those of one status and reason share a line."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        lines.setdefault((words(row.status), row.reason), []).append(label(row.stack))
+    return [Line(tuple(names), word, reason) for (word, reason), names in lines.items()]
+
+
+def words(status: str) -> str:
+    return {"parity_failed": "certificate failed", "accuracy_failed": "accuracy missed"}.get(
+        status, status.replace("_", " ")
+    )

@@ -1,0 +1,269 @@
+"""What stands in the report's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import mean, median
+
+from benchmarks.results import Launch, Row
+from reports import numbers as n
+from reports.table import NONE, Cell, Column, Table, Tone, grouped, words
+from reports.verdict import Ranking, judgement
+from reports.work import (
+    Work,
+    blocks,
+    certified,
+    cpu_step_seconds,
+    final_metric,
+    label,
+    latencies,
+    measured,
+    offline,
+    peak,
+    step_seconds,
+)
+
+def summary(work: Work, found: Ranking) -> Table:
+    """Everything a reader compares, one row per stack, two lines per cell."""
+    table = Table(
+        [
+            Column("Stack", "framework and mode", number=False),
+            Column("Training", "samples per second; below, wall time per step"),
+            Column("Ratio", "step time over that of the ranked stack measured fastest; below, 95 % interval or verdict"),
+            Column("Accuracy", f"{work.get('metric') or 'metric'} after the last epoch, mean over seeds"),
+            Column("CPU per step", "CPU seconds of all threads; below, how many CPUs that kept busy"),
+            Column("Single inference", "batch 1, median latency; below, 90th and 99th percentile"),
+            Column("Offline inference", "best samples per second over batch sizes; below, that batch size"),
+            Column("Peak memory", "resident set while training; below, on the device or while inferring"),
+            Column("Certificate", "share of the tolerance that the worst tensor used; below, its error", number=False),
+        ]
+    )
+    for row in (*found.ranked, *found.timed):
+        table.rows.append(
+            [
+                _stack(table, row),
+                _training(row),
+                _ratio(found, row),
+                _accuracy(table, row),
+                _cpu(row),
+                _single(row),
+                _offline(row),
+                _memory(row),
+                certificate_cell(table, row),
+            ]
+        )
+    table.lines = grouped(found.untimed)
+    table.foot = _references(work, table)
+    return table
+
+
+def _stack(table: Table, row: Row) -> Cell:
+    name = label(row.stack)
+    if row.status == "ok":
+        return Cell(name, "ok")
+    return Cell(name, words(row.status), tone="bad", mark=table.mark(row.reason))
+
+
+def _training(row: Row) -> Cell:
+    seconds = step_seconds(row)
+    if seconds is None:
+        return NONE
+    rate = row.batch_size / seconds
+    return Cell(n.number(rate), n.milliseconds(seconds), sort=rate)
+
+
+def _ratio(found: Ranking, row: Row) -> Cell:
+    first = found.ranked[0] if found.ranked else None
+    if row is first:
+        words_for = {"settled": "fastest", "shared": "shared first", "alone": "alone"}
+        tone: Tone = "lead" if found.standing == "settled" else ""
+        return Cell("1", words_for.get(found.standing, "provisional"), sort=1.0, tone=tone)
+    versus = found.against.get(row.stack.key)
+    if versus is None or first is None:
+        return Cell(n.NOTHING, "not ranked", tone="quiet")
+    if row in found.timed:
+        return Cell(f"({n.ratio(versus.ratio)})", "not ranked", sort=versus.ratio, tone="quiet")
+    below = versus.interval if versus.beaten else " ".join(filter(None, [versus.interval, versus.word]))
+    return Cell(n.ratio(versus.ratio), below, sort=versus.ratio)
+
+
+def _accuracy(table: Table, row: Row) -> Cell:
+    judged = judgement(row)
+    if row.accuracy is None or judged == "not trained":
+        return Cell(n.NOTHING, "not trained", tone="quiet")
+    tones: dict[str, Tone] = {"in range": "good", "missed": "bad"}
+    value = final_metric(row)
+    return Cell(
+        n.metric(value), judged, sort=value, tone=tones.get(judged, "quiet"), mark=table.mark(row.accuracy.reason)
+    )
+
+
+def _cpu(row: Row) -> Cell:
+    busy, wall = cpu_step_seconds(row), step_seconds(row)
+    if busy is None or wall is None:
+        return NONE
+    return Cell(n.duration(busy), f"{n.number(busy / wall)} CPUs", sort=busy)
+
+
+def _single(row: Row) -> Cell:
+    found = latencies(row)
+    if found is None:
+        return NONE
+    return Cell(n.duration(found[0]), f"{n.duration(found[1])}, {n.duration(found[2])}", sort=found[0])
+
+
+def _offline(row: Row) -> Cell:
+    found = offline(row)
+    return Cell(n.number(found[0]), f"batch {found[1]:,}", sort=found[0]) if found else NONE
+
+
+def _memory(row: Row) -> Cell:
+    resident, device = peak(row, "training_peak_resident"), peak(row, "training_peak_device")
+    inferring = peak(row, "inference_peak_resident")
+    below = f"device {n.size(device)}" if device else f"inference {n.size(inferring)}" if inferring else ""
+    return Cell(n.size(resident), below, sort=resident) if resident else NONE
+
+
+def certificate_cell(table: Table, row: Row) -> Cell:
+    certificate = row.certificate
+    if certificate is None:
+        return Cell("missing", "timing without valid certificate", tone="warn")
+    worst = certificate.worst
+    if not certified(row):
+        reason = table.mark(certificate.reason)
+        return Cell(words(certificate.status), "timing without valid certificate", tone="bad", mark=reason)
+    if worst is None or worst.error is None:
+        return Cell("passed", tone="good")
+    share = worst.error / worst.tolerance
+    return Cell("passed", f"{n.percent(share)} used: {n.number(worst.error)} of {n.number(worst.tolerance)}", sort=share,
+                tone="good")  # fmt: skip
+
+
+def _references(work: Work, table: Table) -> list[list[Cell]]:
+    """Optimum, book figure and accepted range, under the accuracies that they belong to."""
+    found: list[tuple[str, str, str]] = []
+    if work.optimum is not None:
+        found.append(("Optimum", "exact posterior on this test set", n.metric(work.optimum)))
+    if work.book_figure is not None:
+        found.append(("Book", f"{work.get('book_figure', 'what')}, real data", n.metric(work.book_figure)))
+    for row in work.rows:
+        accuracy = row.accuracy
+        if accuracy and accuracy.judged and accuracy.low is not None:
+            entry = ("Accepted range", f"recipe {accuracy.recipe}", n.bounds(accuracy.low, accuracy.high))
+            found += [entry] if entry not in found else []
+    return [[Cell(name, sub), Cell(""), Cell(""), Cell(value)] + [Cell("")] * 5 for name, sub, value in found]
+
+
+def phases(work: Work, found: Ranking) -> Table:
+    """From process start to the first round: median over launches, cold and warm caches apart."""
+    table = Table(
+        [
+            Column("Stack", number=False),
+            Column("Caches", "empty at the start (cold) or filled by an earlier launch (warm)", number=False),
+            Column("Import"),
+            Column("Build", "model and optimiser, initial weights, data placed"),
+            Column("First step", "tracing and compiling included"),
+            Column("Warm-up steps", "between the first step and the first round"),
+            Column("Settled", "successive windows of steps agreed before the ceiling was reached", number=False),
+            Column("Pays back after", "training steps until a mode makes up for its longer cold start against eager"),
+        ]
+    )
+    started = [r for r in (*found.ranked, *found.timed, *found.untimed) if any(_begun(la) for la in r.launches)]
+    for row in started:
+        for caches in ("cold", "warm"):
+            launches = [la for la in row.launches if la.caches == caches and _begun(la)]
+            if launches:
+                payback = _payback(work, row) if caches == "cold" else Cell("")
+                table.rows.append([Cell(label(row.stack)), Cell(caches), *_phase_cells(launches), payback])
+    table.lines = grouped(r for r in work.rows if r not in started)
+    return table
+
+
+def _begun(launch: Launch) -> bool:
+    return launch.phases.import_seconds is not None
+
+
+def _phase_cells(launches: Sequence[Launch]) -> list[Cell]:
+    cells = []
+    for name in ("import_seconds", "build_seconds", "first_step_seconds"):
+        value = phase(launches, name)
+        cells.append(Cell(n.duration(value), sort=value) if value is not None else NONE)
+    warm = [la.phases.warm_up for la in launches if la.phases.warm_up is not None]
+    if not warm:
+        return [*cells, NONE, NONE]
+    steps, settled = median(w.steps for w in warm), sum(w.settled for w in warm)
+    word = "yes" if settled == len(warm) else "no" if not settled else f"{settled} of {len(warm)}"
+    took = n.duration(median(w.seconds for w in warm))
+    return [*cells, Cell(n.number(steps), took, sort=steps), Cell(word, tone="" if word == "yes" else "warn")]
+
+
+def phase(launches: Iterable[Launch], name: str) -> float | None:
+    values = [v for la in launches if (v := getattr(la.phases, name)) is not None]
+    return median(values) if values else None
+
+
+def _payback(work: Work, row: Row) -> Cell:
+    """Extra cold build and first step, over the time saved per step. Only of point estimates: see the hint."""
+    same = ("framework", "device", "interpreter")
+    eager = [
+        r
+        for r in work.rows
+        if r.stack.mode == "eager" and all(getattr(r.stack, p) == getattr(row.stack, p) for p in same)
+    ]
+    if row.stack.mode == "eager" or not eager:
+        return NONE
+    cost = [_start(r) for r in (row, eager[0])]
+    steps = [step_seconds(r) for r in (row, eager[0])]
+    if cost[0] is None or cost[1] is None or steps[0] is None or steps[1] is None:
+        return NONE
+    if steps[0] >= steps[1]:
+        return Cell("never", "not faster than eager")
+    needed = max(0.0, cost[0] - cost[1]) / (steps[1] - steps[0])
+    return Cell(f"{n.number(needed)} steps", f"saves {n.duration(steps[1] - steps[0])} a step", sort=needed)
+
+
+def _start(row: Row) -> float | None:
+    cold = [la for la in row.launches if la.caches == "cold" and la.status == "ok"]
+    build, first = phase(cold, "build_seconds"), phase(cold, "first_step_seconds")
+    return None if build is None or first is None else build + first
+
+
+def quality(work: Work, found: Ranking) -> Table:
+    """What else the machine did during the timed blocks, as shares of wall time."""
+    table = Table(
+        [
+            Column("Stack", number=False),
+            Column("Passes"),
+            Column("Blocks"),
+            Column("Disturbed", "foreign CPU or steal took more than the declared share; kept and marked"),
+            Column("Foreign CPU", "largest over blocks: CPU seconds of other processes per wall second"),
+            Column("Idle workers", "largest over blocks: CPU seconds of this run's waiting workers per wall second"),
+            Column("Steal", "largest over blocks, per wall second"),
+            Column("Mean / median", "of block step times, largest over passes; above 1.03 the median hides stalls"),
+            Column("Precision", "relative error of a float32 product against float64, largest over launches"),
+        ]
+    )
+    for row in (*found.ranked, *found.timed):
+        all_blocks = list(blocks(row))
+        disturbed = sum(b.disturbed for b in all_blocks)
+        shares = {
+            name: max(
+                (v / b.seconds for b in all_blocks if (v := getattr(b.evidence, name)) is not None), default=None
+            )
+            for name in ("foreign_cpu_seconds", "idle_worker_cpu_seconds", "steal_seconds")
+        }
+        stall = max(mean(steps) / median(steps) for la in measured(row) for steps in [[b.seconds / b.steps for b in la.blocks]])
+        errors = [la.precision_error for la in row.launches if la.precision_error is not None]
+        table.rows.append(
+            [
+                Cell(label(row.stack)),
+                Cell(n.count(len(row.pass_step_seconds())), sort=len(row.pass_step_seconds())),
+                Cell(n.count(len(all_blocks)), sort=len(all_blocks)),
+                Cell(n.count(disturbed), sort=disturbed, tone="warn" if disturbed else ""),
+                *(Cell(n.percent(v), sort=v) for v in shares.values()),
+                Cell(f"{stall:.3f}", sort=stall, tone="warn" if stall > 1.03 else ""),
+                Cell(n.number(max(errors)), sort=max(errors), tone="warn" if max(errors) > 1e-5 else "") if errors else NONE,
+            ]
+        )
+    table.lines = grouped(found.untimed)
+    return table

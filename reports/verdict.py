@@ -1,0 +1,213 @@
+"""Who trains fastest, and how surely: the ranking of one :class:`Work` and its sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from benchmarks.results import Row
+from reports import numbers
+from reports.work import Work, certified, final_metric, label, step_seconds
+
+ENOUGH_PASSES = 5
+Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "nothing"]
+
+
+@dataclass(frozen=True)
+class Versus:
+    """One stack against the one measured fastest: ratio of step times, above 1 is slower."""
+
+    ratio: float
+    low: float | None
+    high: float | None
+    word: str
+
+    @property
+    def beaten(self) -> bool:
+        return self.word == "slower" and self.low is not None and self.low > 1
+
+    @property
+    def interval(self) -> str:
+        return "" if self.low is None or self.high is None else numbers.interval(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """``ranked`` is in order of throughput; ``timed`` are stacks with a timing that may not be ranked."""
+
+    standing: Standing
+    ranked: tuple[Row, ...]
+    timed: tuple[Row, ...]
+    untimed: tuple[Row, ...]
+    against: dict[str, Versus]
+    passes: int
+
+    @property
+    def sharing(self) -> tuple[Row, ...]:
+        """Stacks that the run cannot tell from the one measured fastest, itself included."""
+        return tuple(r for r in self.ranked if r is self.ranked[0] or not self.against[r.stack.key].beaten)
+
+
+def rank(work: Work) -> Ranking:
+    steps = {r.stack.key: s for r in work.rows if (s := step_seconds(r)) is not None}
+    timed = sorted((r for r in work.rows if r.stack.key in steps), key=lambda r: steps[r.stack.key])
+    ranked = tuple(r for r in timed if may_rank(r))
+    base = ranked[0] if ranked else timed[0] if timed else None
+    against = {r.stack.key: _versus(work, r, base) for r in timed if base is not None and r is not base}
+    passes = min((len(r.pass_step_seconds()) for r in ranked), default=0)
+    unsure = [against[r.stack.key] for r in ranked[1:] if not against[r.stack.key].beaten]
+    standing: Standing = "settled"
+    if len(ranked) < 2:
+        standing = "alone" if ranked else "nothing"
+    elif any(v.low is None for v in unsure) or any(v.word == "provisional" for v in unsure):
+        standing = "provisional"
+    elif unsure:
+        standing = "shared"
+    return Ranking(
+        standing=standing,
+        ranked=ranked,
+        timed=tuple(r for r in timed if r not in ranked),
+        untimed=tuple(r for r in work.rows if r.stack.key not in steps),
+        against=against,
+        passes=passes,
+    )
+
+
+def may_rank(row: Row) -> bool:
+    """A timing counts when nothing failed; a certificate that was not asked for is said, one that failed excludes."""
+    return row.status in ("ok", "interrupted") and (row.certificate is None or certified(row))
+
+
+def _versus(work: Work, row: Row, base: Row) -> Versus:
+    stored = work.comparison(row, base)
+    if stored is not None:
+        return Versus(stored.ratio, stored.low, stored.high, stored.verdict)
+    mine, theirs = step_seconds(row), step_seconds(base)
+    assert mine is not None and theirs is not None
+    return Versus(mine / theirs, None, None, "provisional" if _passes(row, base) < ENOUGH_PASSES else "not compared")
+
+
+def _passes(*rows: Row) -> int:
+    return min(len(r.pass_step_seconds()) for r in rows)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """``headline`` is set in bold, ``text`` goes on from it, ``asides`` are sentences of their own."""
+
+    standing: Standing
+    headline: str
+    text: str
+    asides: tuple[str, ...]
+
+
+def sentence(work: Work, ranking: Ranking | None = None) -> Sentence:
+    found = ranking or rank(work)
+    headline, text = {
+        "settled": _settled,
+        "shared": _shared,
+        "provisional": _provisional,
+        "alone": _alone,
+        "nothing": lambda _: ("No stack has a timing that counts", "; the reasons are below."),
+    }[found.standing](found)
+    return Sentence(found.standing, headline, text, tuple(_asides(found)))
+
+
+def _rate(row: Row) -> str:
+    return f"{numbers.number(row.samples_per_second())} samples/s"
+
+
+def _times(versus: Versus, other: str) -> str:
+    within = f" (95 % interval {versus.interval})" if versus.interval else ""
+    return f"{numbers.ratio(versus.ratio)} times the throughput of {other}{within}"
+
+
+def _lead(found: Ranking) -> str:
+    """Ratios to the next stack and to PyTorch eager."""
+    first, following = found.ranked[0], found.ranked[1]
+    parts = [_times(found.against[following.stack.key], f"the next, {label(following.stack)}")]
+    eager = [r for r in found.ranked[2:] if (r.stack.framework, r.stack.mode) == ("torch", "eager")]
+    eager.sort(key=lambda r: r.stack.device != first.stack.device)
+    if eager and (first.stack.framework, first.stack.mode) != ("torch", "eager"):
+        parts.append(_times(found.against[eager[0].stack.key], label(eager[0].stack)))
+    return ", and ".join(parts)
+
+
+def _settled(found: Ranking) -> tuple[str, str]:
+    first = found.ranked[0]
+    return f"{label(first.stack)} trains fastest", f": {_rate(first)}, {_lead(found)}."
+
+
+def _provisional(found: Ranking) -> tuple[str, str]:
+    first = found.ranked[0]
+    if found.passes < ENOUGH_PASSES:
+        why = f"Provisional: fewer than {ENOUGH_PASSES} passes ({found.passes}), so no stack is called fastest."
+    else:
+        why = "Provisional: the run holds no interval for some of these ratios, so no stack is called fastest."
+    return f"{label(first.stack)} was measured ahead", f": {_rate(first)}, {_lead(found)}. {why}"
+
+
+def _shared(found: Ranking) -> tuple[str, str]:
+    first, *others = found.sharing
+    names = numbers.words([label(r.stack) for r in found.sharing])
+    ratios = [
+        f"{label(r.stack)} took {numbers.ratio(v.ratio)} times as long per step (95 % interval {v.interval}, {v.word})"
+        for r in others
+        for v in [found.against[r.stack.key]]
+    ]
+    text = f" and this run cannot order them. {label(first.stack)}: {_rate(first)}; {numbers.words(ratios)}."
+    behind = next((r for r in found.ranked if r not in found.sharing), None)
+    if behind is not None:
+        versus = found.against[behind.stack.key]
+        text += f" Next is {label(behind.stack)} at {numbers.ratio(versus.ratio)} ({versus.interval})."
+    return f"{names} share first place", text
+
+
+def _alone(found: Ranking) -> tuple[str, str]:
+    first = found.ranked[0]
+    return f"Only {label(first.stack)} has a timing that counts", f": {_rate(first)}; there is nothing to compare it with."
+
+
+def _asides(found: Ranking) -> list[str]:
+    out: list[str] = []
+    if found.timed:
+        names = numbers.words([label(r.stack) for r in found.timed])
+        verb = "was" if len(found.timed) == 1 else "were"
+        out.append(f"{names} {verb} timed but not ranked: see status and certificate.")
+    bare = [r for r in found.ranked if not certified(r)]
+    if bare and len(bare) == len(found.ranked):
+        out.append("None of these timings has a valid certificate.")
+    elif bare:
+        out.append(f"Timing without valid certificate: {numbers.words([label(r.stack) for r in bare])}.")
+    if found.untimed:
+        out.append(f"No timing: {numbers.words([label(r.stack) for r in found.untimed])}.")
+    return out
+
+
+Judgement: TypeAlias = Literal["in range", "missed", "not judged", "not trained"]
+
+
+def judgement(row: Row) -> Judgement:
+    accuracy = row.accuracy
+    if accuracy is None or not accuracy.trainings:
+        return "not trained"
+    if not accuracy.judged or accuracy.low is None or accuracy.high is None:
+        return "not judged"
+    metrics = [t.metric for t in accuracy.trainings]
+    inside = all(m is not None and accuracy.low <= m <= accuracy.high for m in metrics)
+    return "in range" if inside and row.status != "accuracy_failed" else "missed"
+
+
+def accuracy_line(work: Work) -> str:
+    """Accuracy per trained stack, then the figures to hold it against."""
+    parts = [
+        f"{label(r.stack)} {numbers.metric(final_metric(r))} ({judgement(r)})"
+        for r in work.rows
+        if r.accuracy is not None and r.accuracy.trainings
+    ]
+    text = f"Accuracy: {', '.join(parts)}." if parts else "Accuracy was not measured."
+    if work.optimum is not None:
+        text += f" Optimum on this test set {numbers.metric(work.optimum)}."
+    if work.book_figure is not None:
+        text += f" Book {numbers.metric(work.book_figure)} ({work.get('book_figure', 'what')})."
+    return text

@@ -1,0 +1,272 @@
+"""From results to what the page shows: plain dataclasses, every string still unescaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.results import Result, Row, TensorError, digest
+from reports import charts, facts, tables
+from reports import numbers as n
+from reports.charts import Chart
+from reports.table import Cell, Column, Line, Table, grouped, words
+from reports.verdict import Sentence, accuracy_line, rank, sentence
+from reports.work import Work, certified, gather, label, mixed
+
+CHECKS = {
+    "forward": "Forward",
+    "loss": "Loss",
+    "gradient": "Gradient",
+    "update": "Update",
+    "running_statistics": "Running statistics",
+    "evaluation": "Evaluation",
+    "transplanted_evaluation": "Transplanted evaluation",
+}
+
+
+@dataclass(frozen=True)
+class CertificateView:
+    """One stack's certificate in full."""
+
+    name: str
+    status: str
+    reason: str
+    basis: str
+    tensors: Table
+    pairs: list[tuple[str, str]]
+    probes: Table
+    log: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    names: tuple[str, ...]
+    where: str
+    status: str
+    reason: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One workload variant of one run."""
+
+    anchor: str
+    title: str
+    key: str
+    run: str
+    warning: str
+    about: str
+    facts: list[tuple[str, str]]
+    sentence: Sentence
+    accuracy: str
+    summary: Table
+    charts: list[Chart]
+    rounds: Chart | None
+    phases: Table
+    checks: Table
+    certificates: list[CertificateView]
+    failures: list[Failure]
+    quality: Table
+    hash: str
+    declaration: str
+    implementations: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class RunView:
+    anchor: str
+    id: str
+    when: str
+    warnings: list[str]
+    notes: list[str]
+    machine: list[tuple[str, str]]
+    software: Table
+    options: list[tuple[str, str]]
+    environment: Table
+    data: Table
+    disturbance: str
+
+
+@dataclass(frozen=True)
+class Page:
+    title: str
+    subtitle: str
+    runs: list[RunView]
+    panels: list[Panel]
+    apart: list[str]
+
+
+def page(results: Sequence[Result]) -> Page:
+    works = gather(results)
+    apart = mixed(works)
+    several = len(results) > 1
+    runs = [_run(result, f"run{i}", [w for w in works if w.result is result]) for i, result in enumerate(results)]
+    panels = [_panel(work, f"w{i}", several, apart) for i, work in enumerate(works)]
+    return Page("Bookbench report", _subtitle(results), runs, panels, _apart(works, apart))
+
+
+def _subtitle(results: Sequence[Result]) -> str:
+    if len(results) > 1:
+        return f"{len(results)} runs, each ranked by itself: ratios are never formed across runs."
+    result = results[0]
+    gpus = [gpu.get("name", "GPU") for gpu in result.machine.gpus]
+    return f"Run {result.id} on {n.words([result.machine.cpu, *gpus])}, {facts.day(result.started)}."
+
+
+def _apart(works: Sequence[Work], apart: dict[str, list[str]]) -> list[str]:
+    out = [
+        f"{key} comes with {len(hashes)} different declarations ({n.words(h[:12] or 'none' for h in hashes)}). "
+        "That is different work under one name: it is shown apart and nothing is compared across."
+        for key, hashes in apart.items()
+    ]
+    seen: dict[tuple[str, str, str], set[str]] = {}
+    for work in works:
+        for row in work.rows:
+            seen.setdefault((work.key, work.hash, label(row.stack)), set()).add(row.implementation_hash)
+    changed = sorted({f"{name} on {key}" for (key, _, name), hashes in seen.items() if len(hashes) > 1})
+    if changed:
+        out.append(f"The implementation differs between these runs for {n.words(changed)}.")
+    return out
+
+
+def _panel(work: Work, anchor: str, several: bool, apart: dict[str, list[str]]) -> Panel:
+    found = rank(work)
+    shown = [charts.drawn(d, work, found, f"{anchor}c{i}") for i, d in
+             enumerate((charts.throughput, charts.accuracy, charts.starts))]  # fmt: skip
+    warning = ""
+    if work.key in apart:
+        warning = f"Declaration {work.hash[:12] or 'missing'}: not comparable with the other declaration of {work.key}."
+    return Panel(
+        anchor=anchor,
+        title=work.title,
+        key=work.key,
+        run=f"run {work.result.id}" if several else "",
+        warning=warning,
+        about=facts.about(work),
+        facts=facts.model(work),
+        sentence=sentence(work, found),
+        accuracy=accuracy_line(work),
+        summary=tables.summary(work, found),
+        charts=[c for c in shown if c is not None],
+        rounds=charts.drawn(charts.rounds, work, found, f"{anchor}r"),
+        phases=tables.phases(work, found),
+        checks=_checks(work),
+        certificates=[_certificate(row) for row in work.rows if row.certificate is not None],
+        failures=_failures(work),
+        quality=tables.quality(work, found),
+        hash=work.hash,
+        declaration=json.dumps(work.declared.declaration, indent=1, ensure_ascii=False) if work.declared else "",
+        implementations=sorted({(f, h, row.stack.framework) for row in work.rows for f, h in row.implementation.items()}),
+    )
+
+
+def _run(result: Result, anchor: str, works: Sequence[Work]) -> RunView:
+    warnings = []
+    if not result.complete:
+        warnings.append("The run was interrupted: figures are partial. --resume goes on from here.")
+    if result.digest != digest(result):
+        warnings.append("The digest does not match: this result file was changed after the run.")
+    if result.git_commit is None:
+        warnings.append("The commit that was measured is unknown.")
+    elif result.git_dirty:
+        warnings.append(f"Measured from commit {result.git_commit[:12]} with uncommitted changes.")
+    return RunView(
+        anchor=anchor,
+        id=result.id,
+        when=facts.period(result),
+        warnings=warnings,
+        notes=list(result.notes),
+        machine=facts.machine(result),
+        software=facts.software(result),
+        options=facts.options(result),
+        environment=facts.environment(result),
+        data=facts.data(works),
+        disturbance=facts.disturbance(result),
+    )
+
+
+def _checks(work: Work) -> Table:
+    """Worst error and tolerance of every check, one row per stack."""
+    used = {t.check for row in work.rows if row.certificate for t in row.certificate.tensors}
+    names = [check for check in CHECKS if check in used]
+    table = Table([Column("Stack", number=False), Column("Result", number=False), *(Column(CHECKS[c]) for c in names)])
+    without = []
+    for row in work.rows:
+        if row.certificate is None:
+            without.append(row)
+            continue
+        result = tables.certificate_cell(table, row)
+        passed = Cell("passed" if certified(row) else result.text, tone=result.tone, mark=result.mark)
+        cells = [_worst([t for t in row.certificate.tensors if t.check == check]) for check in names]
+        table.rows.append([Cell(label(row.stack)), passed, *cells])
+    table.lines = grouped(r for r in without if r.status != "ok")
+    bare = tuple(label(r.stack) for r in without if r.status == "ok")
+    if bare:
+        table.lines.append(Line(bare, "missing", "This run did not measure it: timing without valid certificate."))
+    return table
+
+
+def _worst(tensors: Sequence[TensorError]) -> Cell:
+    if not tensors:
+        return tables.NONE
+    worst = max(tensors, key=lambda t: float("inf") if t.error is None else t.error / t.tolerance)
+    failed = not all(t.passed for t in tensors)
+    if worst.error is None:
+        return Cell("not finite", f"of {n.number(worst.tolerance)}", tone="bad")
+    return Cell(n.number(worst.error), f"of {n.number(worst.tolerance)}", sort=worst.error, tone="bad" if failed else "")
+
+
+def _certificate(row: Row) -> CertificateView:
+    certificate = row.certificate
+    assert certificate is not None
+    tensors = Table([Column("Check", number=False), Column("Tensor", number=False), Column("Error"), Column("Tolerance"),
+                     Column("Used"), Column("Result", number=False)])  # fmt: skip
+    for t in certificate.tensors:
+        share = None if t.error is None else t.error / t.tolerance
+        error = Cell("not finite", tone="bad") if t.error is None else Cell(n.number(t.error), sort=t.error)
+        result = Cell("passed", tone="good") if t.passed else Cell("failed", tone="bad")
+        tensors.rows.append([Cell(CHECKS[t.check]), Cell(t.tensor), error, Cell(n.number(t.tolerance), sort=t.tolerance),
+                             Cell(n.percent(share), sort=share), result])  # fmt: skip
+    probes = Table([Column("Probe", number=False), Column("Result", number=False), Column("Seen", number=False)])
+    for p in certificate.probes:
+        result = Cell("passed", tone="good") if p.passed else Cell("failed", tone="bad")
+        probes.rows.append([Cell(p.name), result, Cell(p.detail)])
+    pairs = [(f"Convention: {name}", value) for name, value in certificate.conventions.items()]
+    pairs += [
+        (f"Other form of {name} would have moved the reference by", n.number(value))
+        for name, value in certificate.difference_of_forms.items()
+    ]
+    basis = f"{n.plural(certificate.steps, 'optimiser step')} at batch {certificate.batch_size:,}"
+    status = "passed" if certificate.status == "ok" else words(certificate.status)
+    log = "\n".join(certificate.log_tail)
+    return CertificateView(label(row.stack), status, certificate.reason, basis, tensors, pairs, probes, log)
+
+
+def _failures(work: Work) -> list[Failure]:
+    """Everything that did not end well, the same event told once; stacks of one status, place and reason together."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+
+    def add(row: Row, where: str, status: str, reason: str, log: Sequence[str]) -> None:
+        names = found.setdefault((where, words(status), reason, "\n".join(log)), [])
+        if label(row.stack) not in names:
+            names.append(label(row.stack))
+
+    for row in work.rows:
+        told = len(found)
+        before = sum(map(len, found.values()))
+        for launch in row.launches:
+            if launch.status != "ok":
+                where = f"pass {launch.pass_index + 1}, {launch.caches} caches, attempt {launch.attempt}"
+                add(row, where, launch.status, launch.reason, launch.log_tail)
+        if row.certificate and row.certificate.status != "ok":
+            add(row, "certificate", row.certificate.status, row.certificate.reason, row.certificate.log_tail)
+        for training in row.accuracy.trainings if row.accuracy else []:
+            if training.status != "ok":
+                where = f"training with seed {training.seed}"
+                add(row, where, training.status, training.reason, training.log_tail)
+        untold = (len(found), sum(map(len, found.values()))) == (told, before)
+        if row.status != "ok" and (untold or row.reason not in [key[2] for key in found]):
+            add(row, "", row.status, row.reason, [])
+    return [Failure(tuple(names), *key) for key, names in found.items()]

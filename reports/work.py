@@ -1,0 +1,164 @@
+"""A :class:`Work` is one workload variant as one run measured it: the unit that is ranked, shown and charted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import geometric_mean, median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.results import Block, Comparison, Data, Declared, Launch, Result, Row, Stack
+
+FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "tensorlayerx": "TensorLayerX"}
+MODES = {"xla": "XLA", "trainonestep": "TrainOneStep", "torch-trainonestep": "TrainOneStep (PyTorch)"}
+
+
+def framework_name(framework: str) -> str:
+    return FRAMEWORKS.get(framework, framework)
+
+
+def label(stack: Stack) -> str:
+    """For people: ``PyTorch compile``, with device and interpreter where they are not the default."""
+    extra = [stack.device] if stack.device != "cpu" else []
+    extra += [stack.interpreter] if stack.interpreter != "default" else []
+    name = f"{framework_name(stack.framework)} {MODES.get(stack.mode, stack.mode)}"
+    return f"{name} ({', '.join(extra)})" if extra else name
+
+
+@dataclass(frozen=True)
+class Work:
+    result: Result
+    workload: str
+    variant: str
+    declared: Declared | None
+    data: Data | None
+    rows: tuple[Row, ...]
+
+    @property
+    def key(self) -> str:
+        return self.workload if self.variant == "default" else f"{self.workload}/{self.variant}"
+
+    @property
+    def hash(self) -> str:
+        return self.declared.hash if self.declared else ""
+
+    def get(self, *path: str) -> Any:
+        """A value inside the declaration, or None. Declarations of other suites may lack any part."""
+        value: Any = self.declared.declaration if self.declared else None
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+    @property
+    def title(self) -> str:
+        return str(self.get("title") or self.key)
+
+    @property
+    def book_figure(self) -> float | None:
+        value = self.get("book_figure", "value")
+        return float(value) if isinstance(value, (int, float)) else None
+
+    @property
+    def optimum(self) -> float | None:
+        return self.data.optimum if self.data else None
+
+    def recipe(self, name: str) -> dict[str, Any]:
+        recipes = self.get("recipes")
+        found = [r for r in recipes if isinstance(r, dict) and r.get("name") == name] if isinstance(recipes, list) else []
+        return found[0] if found else {}
+
+    def comparison(self, first: Row, second: Row) -> Comparison | None:
+        """The stored comparison, turned round where it was stored the other way."""
+        for c in self.result.comparisons:
+            if (c.workload, c.variant) == (self.workload, self.variant):
+                if (c.first, c.second) == (first.stack.key, second.stack.key):
+                    return c
+                if (c.second, c.first) == (first.stack.key, second.stack.key):
+                    return _turned(c)
+        return None
+
+
+def _turned(c: Comparison) -> Comparison:
+    verdict = {"faster": "slower", "slower": "faster"}.get(c.verdict, c.verdict)
+    ends = {"low": 1 / c.high if c.high else None, "high": 1 / c.low if c.low else None}
+    return c.model_copy(update={"first": c.second, "second": c.first, "ratio": 1 / c.ratio, "verdict": verdict, **ends})
+
+
+def gather(results: Sequence[Result]) -> list[Work]:
+    """Every workload variant of every run; same workload together, each declaration apart, in order of appearance."""
+    works: list[Work] = []
+    for result in results:
+        declared = {(d.name, d.variant): d for d in result.declared}
+        data = {(d.workload, d.variant): d for d in result.data}
+        for name, variant in dict.fromkeys([*declared, *((r.workload, r.variant) for r in result.rows)]):
+            key = (name, variant)
+            rows = tuple(r for r in result.rows if (r.workload, r.variant) == key)
+            works.append(Work(result, name, variant, declared.get(key), data.get(key), rows))
+    order = [list(dict.fromkeys(getattr(w, part) for w in works)) for part in ("workload", "key", "hash")]
+    return sorted(works, key=lambda w: [order[0].index(w.workload), order[1].index(w.key), order[2].index(w.hash)])
+
+
+def mixed(works: Sequence[Work]) -> dict[str, list[str]]:
+    """Workload key -> declaration hashes, for those that were declared in more than one way."""
+    hashes: dict[str, list[str]] = {}
+    for work in works:
+        if work.hash not in hashes.setdefault(work.key, []):
+            hashes[work.key].append(work.hash)
+    return {key: found for key, found in hashes.items() if len(found) > 1}
+
+
+def measured(row: Row) -> list[Launch]:
+    """Launches that count: ended well, with blocks."""
+    return [launch for launch in row.launches if launch.status == "ok" and launch.blocks]
+
+
+def blocks(row: Row) -> Iterator[Block]:
+    for launch in measured(row):
+        yield from launch.blocks
+
+
+def step_seconds(row: Row) -> float | None:
+    steps = list(row.pass_step_seconds().values())
+    return geometric_mean(steps) if steps else None
+
+
+def cpu_step_seconds(row: Row) -> float | None:
+    """Median over passes of the median CPU seconds per step."""
+    launches = measured(row)
+    return median(median(b.cpu_seconds / b.steps for b in la.blocks) for la in launches) if launches else None
+
+
+def latencies(row: Row) -> tuple[float, float, float] | None:
+    """p50, p90 and p99 of single inference over the calls of all passes."""
+    seconds = [s for la in row.launches if la.status == "ok" and la.inference for s in la.inference.single.seconds]
+    if not seconds:
+        return None
+    p50, p90, p99 = (float(q) for q in np.quantile(seconds, [0.5, 0.9, 0.99]))
+    return p50, p90, p99
+
+
+def offline(row: Row) -> tuple[float, int] | None:
+    """Best samples per second and its batch size; per batch size the median over passes."""
+    rates: dict[int, list[float]] = {}
+    for launch in row.launches:
+        for entry in launch.inference.offline if launch.status == "ok" and launch.inference else []:
+            rates.setdefault(entry.batch_size, []).append(entry.samples_per_second)
+    return max(((median(found), size) for size, found in rates.items()), default=None)
+
+
+def peak(row: Row, name: str) -> int | None:
+    """Highest value of one memory mark over the launches that ended well."""
+    values = [getattr(launch.memory, name) for launch in row.launches if launch.status == "ok"]
+    return max((v for v in values if v is not None), default=None)
+
+
+def final_metric(row: Row) -> float | None:
+    """Mean over seeds of the metric after the last epoch."""
+    found = [t.metric for t in row.accuracy.trainings if t.metric is not None] if row.accuracy else []
+    return sum(found) / len(found) if found else None
+
+
+def certified(row: Row) -> bool:
+    return row.certificate is not None and row.certificate.status == "ok"

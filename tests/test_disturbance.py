@@ -1,0 +1,152 @@
+"""Evidence of disturbance: the parsers, the rule, and the real counters of this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import disturbance
+from benchmarks.disturbance import DISTURBED_SHARE, RESOLUTION_SECONDS, is_disturbed
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux counters")
+counts = st.integers(min_value=0, max_value=10**12)
+
+
+@given(fields=st.lists(counts, min_size=10, max_size=10))
+def test_busy_leaves_out_idle_iowait_steal_and_guests(fields: list[int]) -> None:
+    text = f"cpu  {' '.join(map(str, fields))}\ncpu0 1 2 3 4 5 6 7 8 9 10\nintr 5\n"
+    busy, steal = disturbance.parse_stat(text)
+    user, nice, system, _, _, irq, softirq, stolen, _, _ = fields
+    tick = 1 / os.sysconf("SC_CLK_TCK") if sys.platform == "linux" else 0.01
+    assert busy == pytest.approx((user + nice + system + irq + softirq) * tick)
+    assert steal == pytest.approx(stolen * tick)
+
+
+@pytest.mark.parametrize("text", ["", "intr 1 2 3\n", "cpu 1 2\n", "cpu0 1 2 3 4 5 6 7 8 9 10\n"])
+def test_a_strange_stat_file_gives_none(text: str) -> None:
+    assert disturbance.parse_stat(text) == (None, None)
+
+
+def test_kernels_before_steal_was_counted() -> None:
+    assert disturbance.parse_stat("cpu 100 0 0 7 7 0 0\n")[1] == 0
+
+
+@given(some=counts, full=counts)
+def test_pressure_is_the_total_of_some(some: int, full: int) -> None:
+    text = (
+        f"some avg10=0.74 avg60=0.64 avg300=0.60 total={some}\n"
+        f"full avg10=0.00 avg60=0.00 avg300=0.00 total={full}\n"
+    )
+    assert disturbance.parse_pressure(text) == some / 1e6
+
+
+def test_no_pressure_file() -> None:
+    assert disturbance.parse_pressure("") is None
+
+
+seconds = st.floats(min_value=0, max_value=1e6)
+maybe = st.none() | seconds
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> disturbance.Snapshot:
+    return disturbance.Snapshot(
+        busy_seconds=draw(maybe),
+        steal_seconds=draw(maybe),
+        pressure_seconds=draw(maybe),
+        cpu_seconds=draw(seconds),
+        involuntary_switches=draw(st.none() | counts),
+    )
+
+
+@given(a=snapshots(), b=snapshots())
+def test_difference_knows_only_what_both_know(a: disturbance.Snapshot, b: disturbance.Snapshot) -> None:
+    gap = disturbance.difference(a, b)
+    assert set(gap) == set(vars(a))
+    for name, value in gap.items():
+        before, after = getattr(a, name), getattr(b, name)
+        assert value == (None if before is None or after is None else after - before)
+
+
+@given(foreign=maybe, steal=maybe, wall=st.floats(min_value=1e-3, max_value=1e4), cpus=st.integers(1, 512))
+def test_more_foreign_cpu_never_calms_a_block(
+    foreign: float | None, steal: float | None, wall: float, cpus: int
+) -> None:
+    judged = is_disturbed(foreign, steal, wall, cpus=cpus)
+    more = is_disturbed((foreign or 0) + 1, steal, wall, cpus=cpus)
+    assert more >= judged
+    taken = (foreign or 0) + (steal or 0)
+    if taken < RESOLUTION_SECONDS or taken < 0.99 * DISTURBED_SHARE * wall * cpus:
+        assert not judged
+
+
+def test_the_rule_by_example() -> None:
+    def judge(foreign: float | None, steal: float | None = 0.0, wall: float = 0.5, cpus: int = 2) -> bool:
+        return is_disturbed(foreign, steal, wall, cpus=cpus)
+
+    assert not judge(0.05)  # exactly 5 % of two CPUs for half a second
+    assert judge(0.06)
+    assert judge(0.02, steal=0.04)
+    assert not judge(0.02, wall=0.1, cpus=1)  # above 5 %, but below what the counters resolve
+    assert not judge(-0.01)  # own CPU may exceed the busy time by a rounding
+    assert not judge(None, None)
+
+
+def _spin(cpu_seconds: float) -> None:
+    end = time.thread_time() + cpu_seconds
+    while time.thread_time() < end:
+        pass
+
+
+@linux
+def test_snapshot_sees_this_process_work() -> None:
+    before = disturbance.snapshot()
+    _spin(0.2)
+    gap = disturbance.difference(before, disturbance.snapshot())
+    assert gap["cpu_seconds"] >= 0.2
+    assert gap["busy_seconds"] is not None and gap["busy_seconds"] > 0
+    assert gap["steal_seconds"] is not None and gap["steal_seconds"] >= 0
+    assert gap["involuntary_switches"] is not None and gap["involuntary_switches"] >= 0
+
+
+@linux
+def test_process_cpu_seconds_of_another_process_and_its_ended_threads() -> None:
+    code = (
+        "import threading, time\n"
+        "def spin():\n"
+        "    end = time.thread_time() + 0.3\n"
+        "    while time.thread_time() < end: pass\n"
+        "thread = threading.Thread(target=spin); thread.start(); thread.join()\n"
+        "print('done', flush=True); input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "done\n"
+        used = disturbance.process_cpu_seconds(child.pid)
+        assert used is not None and used >= 0.3
+        child.communicate("\n")
+    assert disturbance.process_cpu_seconds(child.pid) is None
+
+
+@linux
+def test_process_cpu_seconds_of_this_process_agrees_with_its_own_clock() -> None:
+    low = time.process_time()
+    asked = disturbance.process_cpu_seconds(os.getpid())
+    assert asked is not None
+    assert low <= asked <= time.process_time()
+
+
+def test_nothing_is_read_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disturbance, "_read", lambda path: "")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    seen = disturbance.snapshot()
+    assert (seen.busy_seconds, seen.steal_seconds, seen.pressure_seconds) == (None, None, None)
+    assert disturbance.process_cpu_seconds(os.getpid()) is None
