@@ -129,8 +129,8 @@ def describe(names: Collection[str] | None = None, python: str | Path = sys.exec
         done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
         answer: Interpreted = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        raise Problem(f"{python} is not a Python (3.10 or newer) that runs here: {said[-1] if said else error}") from None
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1:]
+        raise Problem(f"{python} is not a Python (3.10 or newer) that runs here: {''.join(said)}") from None
     return answer
 
 

@@ -1,14 +1,12 @@
 """Is there an NVIDIA GPU? Standard library only: asked before gigabytes are installed, and before a worker is started.
 
-``python -I benchmarks/gpu_check.py ARGUMENTS`` ends with one sentence where there is none,
-and otherwise goes on as ``pip install ARGUMENTS``: tox uses it as its install command.
+Run as a script it says so in one sentence and exits with 1 where there is none.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
 import sys
 
 
@@ -29,5 +27,3 @@ def missing_gpu() -> str:
 if __name__ == "__main__":
     if reason := missing_gpu():
         sys.exit(f"No GPU benchmark here: {reason}.")
-    if sys.argv[1:]:
-        sys.exit(subprocess.call([sys.executable, "-I", "-m", "pip", "install", *sys.argv[1:]]))

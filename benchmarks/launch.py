@@ -106,14 +106,16 @@ class Worker:
         return [line.rstrip() for line in text.splitlines() if line.strip()][-LOG_LINES:]
 
     def stop(self) -> None:
-        """Ask it to end, then see to it."""
+        """Ask it to end, then see to it. Calling it again does nothing."""
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(b'{"command": "stop"}\n')
-            self._process.stdin.close()
-            self._process.wait(timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            self.kill()
+        if self._process.poll() is None:
+            try:
+                self._process.stdin.write(b'{"command": "stop"}\n')
+                self._process.stdin.flush()
+                self._process.wait(timeout=10)
+            except (OSError, subprocess.TimeoutExpired):
+                pass  # kill() below ends it
+        self.kill()
 
     def kill(self) -> None:
         """End the worker and whatever it started (compilers), at once."""
@@ -123,9 +125,8 @@ class Worker:
             else:
                 self._process.kill()
         except ProcessLookupError:
-            return
-        finally:
-            self._process.wait()
+            pass  # it and all its children are gone already
+        self._process.wait()
 
 
 def _plain(command: str) -> str:

@@ -89,11 +89,10 @@ def governor(system: Path = Path("/")) -> str | None:
 
 
 def _system() -> str:
-    name = platform.system()
     try:
         name = platform.freedesktop_os_release()["PRETTY_NAME"]
-    except (OSError, KeyError):
-        pass
+    except (OSError, KeyError):  # not a Linux that says
+        name = platform.system()
     return f"{name}, {platform.system()} {platform.release()} {platform.machine()}"
 
 
@@ -203,7 +202,7 @@ def cpu_quota(system: Path = Path("/")) -> float | None:
             limits.append(_read(folder / "cpu.max").split())
     old = system / "sys/fs/cgroup/cpu"  # cgroup version 1
     limits.append([_read(old / "cpu.cfs_quota_us").strip(), _read(old / "cpu.cfs_period_us").strip()])
-    quotas = [int(l[0]) / int(l[1]) for l in limits if len(l) == 2 and l[0].isdigit() and l[1].isdigit()]
+    quotas = [int(x[0]) / int(x[1]) for x in limits if len(x) == 2 and x[0].isdigit() and x[1].isdigit()]
     return min(quotas, default=None)
 
 

@@ -2,8 +2,12 @@
 
 For every compared tensor the error is ‖x − x*‖ / ‖x*‖ (for weights and running
 statistics, of the change since the start). The tolerance is a multiple of what
-moving every weight and input by one unit in the last place of float32 does to
-the reference itself: a model that amplifies rounding is allowed what it amplifies.
+moving every weight and input by one unit in the last place of float32, and
+keeping tensors in float32 between steps, does to the reference itself: a model
+that amplifies rounding is allowed what it amplifies.
+
+Some gradients are exactly zero by the mathematics (a bias just below a batch
+norm); their error is taken relative to the gradient of the whole layer.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ ULP = 2.0**-23
 MULTIPLE = 16.0
 # Below this a float32 sum of a few hundred terms cannot be expected to agree.
 FLOOR = 2e-6
+# A tensor smaller than this share of its layer is zero by the mathematics and holds rounding only.
+ZERO = 1e-9
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
 
@@ -41,9 +47,11 @@ class Trace:
     final: Arrays
 
 
-def trace(workload: Workload, tensors: Arrays, batches: Batches, conventions: Conventions) -> Trace:
+def trace(
+    workload: Workload, tensors: Arrays, batches: Batches, conventions: Conventions, *, rounded: bool = False
+) -> Trace:
     """Run the reference: first batch forward and backward, all batches as steps, then evaluation."""
-    reference = Reference(workload, tensors, conventions)
+    reference = Reference(workload, tensors, conventions, rounded=rounded)
     values: dict[str, Arrays] = {}
     for i, (x, y) in enumerate(batches):
         logits, loss, gradients = reference.step(x, y)
@@ -69,13 +77,25 @@ def changes(workload: Workload, before: Arrays, after: Arrays) -> dict[str, Arra
     return {check: arrays for check, arrays in out.items() if arrays}
 
 
-def error(value: Any, reference: np.ndarray) -> float | None:
-    """Relative error in the Euclidean norm; None when the value is not finite."""
+def sizes(values: dict[str, Arrays]) -> dict[str, dict[str, float]]:
+    """Check -> tensor -> the norm that its error is divided by: its own, or its layer's where its own is rounding."""
+    out: dict[str, dict[str, float]] = {}
+    for check, arrays in values.items():
+        own = {name: float(np.linalg.norm(value)) for name, value in arrays.items()}
+        layers: dict[str, float] = {}
+        for name, size in own.items():
+            layers[name.rsplit(".", 1)[0]] = float(np.hypot(layers.get(name.rsplit(".", 1)[0], 0.0), size))
+        whole = {name: layers[name.rsplit(".", 1)[0]] for name in own}
+        out[check] = {name: (size if size > ZERO * whole[name] else whole[name]) or 1.0 for name, size in own.items()}
+    return out
+
+
+def error(value: Any, reference: np.ndarray, size: float) -> float | None:
+    """Euclidean norm of the difference over ``size``; None when not finite or of another shape."""
     value = np.asarray(value, np.float64)
     if value.shape != reference.shape:
         return None
-    size = float(np.linalg.norm(reference))
-    out = float(np.linalg.norm(value - reference)) / (size or 1.0)
+    out = float(np.linalg.norm(value - reference)) / size
     return out if np.isfinite(out) else None
 
 
@@ -97,14 +117,16 @@ def arbiter(workload: Workload, tensors: Arrays, batches: Batches, conventions: 
     ``workload`` must be without dropout.
     """
     exact = trace(workload, tensors, batches, conventions)
+    size = sizes(exact.values)
     worst = {check: dict.fromkeys(arrays, 0.0) for check, arrays in exact.values.items()}
     for draw in range(DRAWS):
         rng = generator(seed, "ulp", draw)
-        nudged = {name: _nudge(np.asarray(value, np.float64), rng) for name, value in tensors.items()}
-        moved = trace(workload, nudged, [(_nudge(x, rng), y) for x, y in batches], conventions)
+        nudged = {name: _nudge(value, rng) for name, value in tensors.items()}
+        shaken = [(_nudge(x, rng), y) for x, y in batches]
+        moved = trace(workload, nudged, shaken, conventions, rounded=True)
         for check, arrays in exact.values.items():
             for name, value in arrays.items():
-                seen = error(moved.values[check][name], value)
+                seen = error(moved.values[check][name], value, size[check][name])
                 worst[check][name] = max(worst[check][name], seen if seen is not None else np.inf)
     tolerance = {
         check: {name: max(FLOOR, MULTIPLE * value) for name, value in names.items()} for check, names in worst.items()
@@ -120,7 +142,8 @@ def arbiter(workload: Workload, tensors: Arrays, batches: Batches, conventions: 
 
 
 def _nudge(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return value * (1.0 + ULP * rng.choice((-1.0, 1.0), value.shape))
+    """Each value moved to a float32 about one unit in the last place away."""
+    return (value.astype(np.float64) * (1.0 + ULP * rng.choice((-1.0, 1.0), value.shape))).astype(np.float32)
 
 
 def _other_forms(
@@ -141,16 +164,18 @@ def _other_forms(
 
 
 def _worst(moved: Trace, exact: Trace, check: str) -> float:
-    errors = [error(moved.values[check][name], value) for name, value in exact.values[check].items()]
+    size = sizes(exact.values)[check]
+    errors = [error(moved.values[check][name], value, size[name]) for name, value in exact.values[check].items()]
     return max(e if e is not None else np.inf for e in errors)
 
 
 def judge(ref: Arbiter, seen: dict[str, Arrays], probes: list[Probe], *, batch_size: int) -> Certificate:
     """Compare what a worker computed with the reference."""
     tensors = []
+    size = sizes(ref.trace.values)
     for check, arrays in ref.trace.values.items():
         for name, value in arrays.items():
-            e = error(seen.get(check, {}).get(name, np.nan), value)
+            e = error(seen.get(check, {}).get(name, np.nan), value, size[check][name])
             limit = ref.tolerance[check][name]
             tensors.append(
                 TensorError(check=check, tensor=name, error=e, tolerance=limit, passed=e is not None and e <= limit)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,13 +9,12 @@ from typing import Any
 
 from benchmarks import stacks
 from benchmarks.errors import Problem
+from benchmarks.interpreters import interpreters
 from benchmarks.machine import cpu_budget, git_state, interpreter, machine
 from benchmarks.plan import Entry, Plan, Planned, implementation_files
 from benchmarks.profiles import MEASURES, PROFILES
 from benchmarks.results import Options, Stack
 from benchmarks.workload import DEFAULT_IMPLS, DeclarationError, Found, discover
-
-DEVICES = ("cpu", "cuda")
 
 
 def make_plan(
@@ -45,15 +41,15 @@ def make_plan(
     """Check every word of the request and fix what will be done."""
     amounts = PROFILES[profile]
     devices = list(device) or ["cpu"]
-    _known("--device", devices, DEVICES)
+    _known("--device", devices, stacks.DEVICES)
     _known("--measure", measure, MEASURES)
     for wanted in require:
         if len(wanted.split(":")) != 3:
             raise Problem(f"--require takes FRAMEWORK:MODE:DEVICE, got {wanted!r}")
     found = choose(discover(impls.resolve()), workload, everything=profile == "full")
-    frameworks = stacks.frameworks()
-    _known("--framework", framework, list(frameworks))
-    _known("--mode", mode, sorted({m for modes in frameworks.values() for m in modes}))
+    known = stacks.frameworks()
+    _known("--framework", framework, list(known))
+    _known("--mode", mode, sorted({m for modes in known.values() for m in modes}))
     pythons = interpreters(env)
     chosen_recipe = recipe or amounts.recipes[data]
     for f in found:
@@ -63,11 +59,7 @@ def make_plan(
     count, affinity = cpu_budget(threads)
     entries = []
     for f in found:
-        planned = [
-            p
-            for p in _planned(f, frameworks, pythons, devices)
-            if (not framework or p.stack.framework in framework) and (not mode or p.stack.mode in mode)
-        ]
+        planned = _planned(f, pythons, framework=framework, mode=mode, devices=devices)
         if planned:
             entries.append(
                 Entry(
@@ -136,34 +128,27 @@ def choose(found: list[Found], words: Sequence[str], *, everything: bool) -> lis
     return out
 
 
-def interpreters(env: Sequence[str]) -> dict[str, str]:
-    """Name -> Python of each interpreter; ``default`` is this one unless --env default=... replaces it."""
-    out = {"default": sys.executable}
-    for word in env:
-        name, separator, python = word.partition("=")
-        if not separator or not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-            raise Problem(f"--env takes NAME=PYTHON, got {word!r}")
-        path = shutil.which(python)
-        if path is None:
-            raise Problem(f"--env {name}: there is no Python at {python}")
-        out[name] = str(Path(path).absolute())
-    return out
-
-
 def _planned(
-    found: Found, frameworks: dict[str, dict[str, str]], pythons: dict[str, str], devices: Sequence[str]
+    found: Found,
+    pythons: dict[str, str],
+    *,
+    framework: Sequence[str],
+    mode: Sequence[str],
+    devices: Sequence[str],
 ) -> list[Planned]:
+    """Every stack asked for that has an implementation file, available or not; only those asked for are probed."""
     out = []
-    for framework, modes in frameworks.items():
-        if not found.implementation(framework).exists():
-            continue
-        files = implementation_files(found, framework)
-        for device in devices:
-            for mode in modes:
-                for name, python in pythons.items():
-                    can, reason = stacks.available(framework, mode, device, python)
-                    stack = Stack(framework=framework, mode=mode, device=device, interpreter=name)  # type: ignore[arg-type]
-                    out.append(Planned(stack=stack, available=can, reason=reason, implementation=files))
+    for name, python in pythons.items():
+        availability = stacks.Availability(python=python)
+        for word, modes in stacks.frameworks().items():
+            if (framework and word not in framework) or not found.implementation(word).exists():
+                continue
+            files = implementation_files(found, word)
+            for one in modes:
+                for device in devices if not mode or one in mode else ():
+                    reason = availability.reason(word, one, device)
+                    stack = Stack(framework=word, mode=one, device=device, interpreter=name)  # type: ignore[arg-type]
+                    out.append(Planned(stack=stack, available=not reason, reason=reason, implementation=files))
     return out
 
 

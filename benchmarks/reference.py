@@ -166,13 +166,19 @@ def softmax_cross_entropy(logits: np.ndarray, y: np.ndarray) -> tuple[float, np.
 
 
 class Reference:
-    """A workload without dropout, its tensors and its optimiser's state in float64."""
+    """A workload without dropout, its tensors and its optimiser's state in float64.
 
-    def __init__(self, workload: Workload, tensors: Arrays, conventions: Conventions) -> None:
-        self.workload, self.conventions = workload, conventions
+    With ``rounded`` the arithmetic stays float64 but tensors are kept in float32 between
+    steps, as every framework keeps them: for the sensitivity, not for the reference itself.
+    """
+
+    def __init__(
+        self, workload: Workload, tensors: Arrays, conventions: Conventions, *, rounded: bool = False
+    ) -> None:
+        self.workload, self.conventions, self.rounded = workload, conventions, rounded
         self.tensors = {name: np.asarray(value, np.float64) for name, value in tensors.items()}
         self._trainable = {t.name for t in workload.tensors if t.trainable}
-        self._optimiser = _OPTIMISERS[type(workload.optimiser)](workload.optimiser, conventions)
+        self._optimiser = _OPTIMISERS[type(workload.optimiser)](workload.optimiser, conventions, rounded)
 
     def forward(self, x: np.ndarray, *, training: bool) -> tuple[np.ndarray, list[Context]]:
         """Logits (N, classes); in training mode the running statistics move."""
@@ -210,11 +216,13 @@ class Reference:
         """One optimiser step; returns what :meth:`gradients` does."""
         logits, value, gradients = self.gradients(x, y)
         self._optimiser.apply(self.tensors, gradients)
+        if self.rounded:
+            self.tensors = {name: value.astype(np.float32).astype(np.float64) for name, value in self.tensors.items()}
         return logits, value, gradients
 
 
 class _Sgd:
-    def __init__(self, declared: Optimiser, conventions: Conventions) -> None:
+    def __init__(self, declared: Optimiser, conventions: Conventions, rounded: bool) -> None:
         assert isinstance(declared, SGD)
         self.rate = declared.learning_rate
 
@@ -224,15 +232,21 @@ class _Sgd:
 
 
 class _Adam:
-    def __init__(self, declared: Optimiser, conventions: Conventions) -> None:
+    """``rounded``: the powers of beta are one float32 unit off, as when computed in float32.
+
+    1 - 0.999^t then loses four of seven digits, which is what Keras computes.
+    """
+
+    def __init__(self, declared: Optimiser, conventions: Conventions, rounded: bool) -> None:
         assert isinstance(declared, Adam)
+        self.off = 1 + 2.0**-24 if rounded else 1.0
         self.d, self.form, self.t = declared, conventions.adam_epsilon, 0
         self.m: Arrays = {}
         self.v: Arrays = {}
 
     def apply(self, tensors: Arrays, gradients: Arrays) -> None:
         d, self.t = self.d, self.t + 1
-        one, two = 1 - d.beta1**self.t, 1 - d.beta2**self.t
+        one, two = 1 - d.beta1**self.t * self.off, 1 - d.beta2**self.t * self.off
         for name, g in gradients.items():
             m = self.m[name] = d.beta1 * self.m.get(name, 0.0) + (1 - d.beta1) * g
             v = self.v[name] = d.beta2 * self.v.get(name, 0.0) + (1 - d.beta2) * g * g

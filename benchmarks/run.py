@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ LIMIT = 900.0  # seconds any one request may take, unless --time-limit says othe
 Say = Callable[[str], None]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Running:
     """A live worker and the launch it belongs to."""
 
@@ -125,11 +123,10 @@ class Run:
 
     # -- workers ----------------------------------------------------------------------------------
 
-    @contextmanager
-    def _worker(
+    def _start(
         self, entry: Entry, workload: Workload, planned: Planned, *, name: str, seed: int, attempt: int
-    ) -> Iterator[Running]:
-        """A worker process for one launch; ended on leaving, whatever happens."""
+    ) -> Running:
+        """A worker process for one launch. Whoever starts it ends it with :meth:`_stop`."""
         stack = planned.stack
         slug = f"{entry.key}-{stack.key}".replace("/", "-").replace(":", "-")
         environment = worker_environment(
@@ -158,10 +155,11 @@ class Run:
             "weights": str(self._weights(workload, seed)),
             "affinity": self.plan.affinity,
         }
-        try:
-            yield running
-        finally:
-            worker.stop()
+        return running
+
+    def _stop(self, running: Running) -> None:
+        running.worker.stop()
+        if running in self._alive:
             self._alive.remove(running)
 
     def _tail(self, worker: Worker) -> list[str]:
@@ -188,8 +186,8 @@ class Run:
 
     def _group(self, entry: Entry, workload: Workload, index: int, group: list[Planned], *, interleaved: bool) -> None:
         """Launch the stacks of ``group`` one after the other, time them in rounds, then end them one by one."""
+        started: list[Running] = []
         running: list[Running] = []
-        contexts = []
         try:
             for planned in group:
                 row = row_id(entry, planned)
@@ -203,11 +201,10 @@ class Run:
                     interleaved=interleaved,
                     **{"pass": index},
                 )
-                context = self._worker(
+                r = self._start(
                     entry, workload, planned, name=f"pass{index + 1}", seed=self.options.seed, attempt=attempt
                 )
-                r = context.__enter__()
-                contexts.append(context)
+                started.append(r)
                 if self._guard(r, index, lambda r=r: self._phases(entry, r, index)):
                     running.append(r)
             if "training" in self.options.measure:
@@ -215,10 +212,10 @@ class Run:
             for r in list(running):
                 if self._guard(r, index, lambda r=r: self._after(entry, workload, r, index)):
                     self.journal.add("end", row=r.row, attempt=r.attempt, status="ok", reason="", **{"pass": index})
-                r.worker.stop()
+                self._stop(r)
         finally:
-            for context in reversed(contexts):
-                context.__exit__(None, None, None)
+            for r in started:
+                self._stop(r)
 
     def _guard(self, r: Running, index: int, work: Callable[[], None]) -> bool:
         """Do ``work``; a failure ends this launch with its status and is kept, the run goes on."""
@@ -363,8 +360,11 @@ class Run:
                 self.journal.add("training_start", row=row, seed=seed, attempt=attempt)
                 label = f"{entry.key}  {planned.stack.label}  training, seed {seed}"
                 self.say(f"{label}: import")
-                with self._worker(entry, workload, planned, name=f"train{seed}", seed=seed, attempt=attempt) as r:
+                r = self._start(entry, workload, planned, name=f"train{seed}", seed=seed, attempt=attempt)
+                try:
                     training = self._train(r, row, label, seed, attempt, recipe.epochs, recipe.learning_rate)
+                finally:
+                    self._stop(r)
                 self.journal.add("training", row=row, seed=seed, attempt=attempt, training=training)
 
     def _train(

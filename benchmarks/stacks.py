@@ -46,8 +46,13 @@ class Framework:
     requires: tuple[str, ...]
 
 
+def frameworks() -> dict[str, dict[str, str]]:
+    """Framework -> mode -> scope of the mode in a sentence."""
+    return {name: framework.modes for name, framework in read_adapters().items()}
+
+
 @cache
-def frameworks(folder: Path = ADAPTERS) -> dict[str, Framework]:
+def read_adapters(folder: Path = ADAPTERS) -> dict[str, Framework]:
     """Every framework with an adapter in ``folder``, by name."""
     found = {}
     for path in sorted(folder.glob("*_adapter.py")):
@@ -89,28 +94,18 @@ class Listed:
 
 
 def stacks(
-    found: Iterable[Found],
-    *,
-    frameworks_wanted: Collection[str] = (),
-    modes_wanted: Collection[str] = (),
-    devices: Collection[str] = DEVICES,
-    availability: Availability | None = None,
+    found: Iterable[Found], *, devices: Collection[str] = DEVICES, availability: Availability | None = None
 ) -> Iterator[Listed]:
     """Every workload variant on every framework it is written for, in every mode on every device.
 
     A framework without an implementation file in the workload's folder is not written, so not listed.
-    Nothing wanted means all.
     """
     asked = availability or Availability()
     for workload in found:
-        for framework in frameworks(asked.adapters).values():
-            if frameworks_wanted and framework.name not in frameworks_wanted:
-                continue
+        for framework in read_adapters(asked.adapters).values():
             if not workload.implementation(framework.name).is_file():
                 continue
             for mode, scope in framework.modes.items():
-                if modes_wanted and mode not in modes_wanted:
-                    continue
                 for device in devices:
                     reason = asked.reason(framework.name, mode, device)
                     yield Listed(
@@ -130,6 +125,10 @@ def available(framework: str, mode: str, device: str, python: str | Path = sys.e
     return not reason, reason
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def _default_cache() -> Path:
     import platformdirs
 
@@ -146,11 +145,11 @@ class Availability:
     python: str | Path = sys.executable
     adapters: Path = ADAPTERS
     cache: Path = field(default_factory=_default_cache)
-    announce: Callable[[str], None] = lambda text: None
+    announce: Callable[[str], None] = _say
 
     def reason(self, framework: str, mode: str, device: str) -> str:
         """Why this stack cannot run here; empty when it can. The cheap reasons first."""
-        chosen = frameworks(self.adapters).get(framework)
+        chosen = read_adapters(self.adapters).get(framework)
         if chosen is None:
             return f"there is no adapter for {framework} in benchmarks/frameworks"
         if mode not in chosen.modes:
@@ -185,25 +184,34 @@ class Availability:
 
     def _probed(self, framework: Framework, tl_backend: str, device: str) -> dict[str, str]:
         """Mode -> reason, for all modes that share a worker environment on ``device``."""
-        key = self._key(framework, tl_backend, device)
-        remembered = self._read()
         modes = [m for m in framework.modes if backend(framework.name, m) == tl_backend]
-        answer = remembered.get(key)
-        if isinstance(answer, dict) and set(answer) == set(modes):
-            return answer
-        self.announce(f"probing {framework.name}{f' on {tl_backend}' if tl_backend else ''} for {device}")
+        key = self._key(framework, tl_backend, device)
+        if key not in _answers:
+            remembered = self._read()
+            answer = remembered.get(key)
+            if not isinstance(answer, dict) or set(answer) != set(modes):
+                answer, certain = self._ask_all(framework, modes, device)
+                if certain:
+                    remembered.pop(key, None)
+                    self._write({**remembered, key: answer})
+            _answers[key] = answer
+        return _answers[key]
+
+    def _ask_all(self, framework: Framework, modes: list[str], device: str) -> tuple[dict[str, str], bool]:
+        """One worker process for all modes; those it refuses beside others once more, alone.
+
+        A framework may not let itself be set up twice. False when the answer may differ next time.
+        """
+        self.announce(f"probing {framework.name} ({', '.join(modes)}) for {device}; the answer is kept")
         reasons, certain = self._ask(framework, modes, device)
-        if len(modes) > 1 and "" in reasons.values():  # frameworks may refuse a second set-up: ask again, alone
+        if "" in reasons.values():
             for mode in [m for m in modes if reasons[m]]:
                 again, sure = self._ask(framework, [mode], device)
                 reasons, certain = reasons | again, certain and sure
-        if certain:
-            remembered.pop(key, None)
-            self._write({**remembered, key: reasons})
-        return reasons
+        return reasons, certain
 
     def _ask(self, framework: Framework, modes: list[str], device: str) -> tuple[dict[str, str], bool]:
-        """Start a worker process that tries ``modes``; False when the answer may differ next time."""
+        """Start a worker process that tries ``modes``."""
 
         def same(reason: str) -> dict[str, str]:
             return dict.fromkeys(modes, reason)
@@ -232,7 +240,8 @@ class Availability:
         """Whatever the answer may depend on: interpreter, installed packages, adapter, driver, library paths."""
         facts: list[object] = [str(self.python), Path(self.python).stat().st_mtime_ns]
         facts += [_describe((), self.python)["fingerprint"], str(framework.adapter)]
-        facts += [hashlib.sha256(framework.adapter.read_bytes()).hexdigest()]
+        helpers = sorted(framework.adapter.parent.glob("*.py"))  # adapters share code
+        facts += [hashlib.sha256(b"".join(path.read_bytes() for path in helpers)).hexdigest()]
         facts += [os.environ.get(name) for name in ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH")]
         if device == "cuda":
             driver = Path("/proc/driver/nvidia/version")
@@ -267,6 +276,7 @@ class _Probe:
 
 _missing_gpu = cache(missing_gpu)
 _describe = cache(describe)
+_answers: dict[str, dict[str, str]] = {}  # of this process, also those too uncertain to be kept
 
 
 # -- inside the worker process ---------------------------------------------------------------------------

@@ -159,7 +159,7 @@ def disturbance(result: Result) -> str:
         f"Waiting workers used at most {n.percent(idle)} of one CPU during a block.",
     ]
     if errors:
-        parts.append(f"Largest precision probe error {n.number(max(errors))} (float32 is about 1e-7, TF32 about 1e-3).")
+        parts.append(f"Largest precision probe error {n.number(max(errors))} (float32 gives about 1e-7, TF32 above 1e-4).")
     if turns:
         parts.append(f"{n.plural(turns, 'launch')} not interleaved, for lack of memory.")
     return " ".join(parts)

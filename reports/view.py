@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Row, TensorError, digest
@@ -244,29 +244,30 @@ def _certificate(row: Row) -> CertificateView:
     return CertificateView(label(row.stack), status, certificate.reason, basis, tensors, pairs, probes, log)
 
 
+Event = tuple[str, str, str, str]  # where, status, reason, log
+
+
+def _events(row: Row) -> Iterator[Event]:
+    """Everything of one stack that did not end well, the row's own reason only where nothing below it says the same."""
+    found: list[Event] = []
+    for la in row.launches:
+        where = f"pass {la.pass_index + 1}, {la.caches} caches, attempt {la.attempt}"
+        found.append((where, la.status, la.reason, "\n".join(la.log_tail)))
+    if row.certificate:
+        found.append(("certificate", row.certificate.status, row.certificate.reason, "\n".join(row.certificate.log_tail)))
+    for t in row.accuracy.trainings if row.accuracy else []:
+        found.append((f"training with seed {t.seed}", t.status, t.reason, "\n".join(t.log_tail)))
+    found = [event for event in found if event[1] != "ok"]
+    if row.status != "ok" and row.reason not in [event[2] for event in found]:
+        yield ("", row.status, row.reason, "")
+    yield from found
+
+
 def _failures(work: Work) -> list[Failure]:
-    """Everything that did not end well, the same event told once; stacks of one status, place and reason together."""
-    found: dict[tuple[str, str, str, str], list[str]] = {}
-
-    def add(row: Row, where: str, status: str, reason: str, log: Sequence[str]) -> None:
-        names = found.setdefault((where, words(status), reason, "\n".join(log)), [])
-        if label(row.stack) not in names:
-            names.append(label(row.stack))
-
+    """Stacks to which the same happened stand together."""
+    found: dict[Event, list[str]] = {}
     for row in work.rows:
-        told = len(found)
-        before = sum(map(len, found.values()))
-        for launch in row.launches:
-            if launch.status != "ok":
-                where = f"pass {launch.pass_index + 1}, {launch.caches} caches, attempt {launch.attempt}"
-                add(row, where, launch.status, launch.reason, launch.log_tail)
-        if row.certificate and row.certificate.status != "ok":
-            add(row, "certificate", row.certificate.status, row.certificate.reason, row.certificate.log_tail)
-        for training in row.accuracy.trainings if row.accuracy else []:
-            if training.status != "ok":
-                where = f"training with seed {training.seed}"
-                add(row, where, training.status, training.reason, training.log_tail)
-        untold = (len(found), sum(map(len, found.values()))) == (told, before)
-        if row.status != "ok" and (untold or row.reason not in [key[2] for key in found]):
-            add(row, "", row.status, row.reason, [])
-    return [Failure(tuple(names), *key) for key, names in found.items()]
+        for event in _events(row):
+            names = found.setdefault(event, [])
+            names += [label(row.stack)] if label(row.stack) not in names else []
+    return [Failure(tuple(names), where, words(s), reason, log) for (where, s, reason, log), names in found.items()]

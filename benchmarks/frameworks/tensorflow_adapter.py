@@ -20,7 +20,8 @@ MODES = {
 }
 
 # Declared layer -> Keras layer, and the attribute that holds each declared tensor. Layouts are the canonical ones.
-LAYERS: dict[type, tuple[type, dict[str, str]]] = {
+Attributes = dict[type, tuple[type, dict[str, str]]]
+LAYERS: Attributes = {
     Dense: (keras.layers.Dense, {"weight": "kernel", "bias": "bias"}),
     Conv2D: (keras.layers.Conv2D, {"weight": "kernel", "bias": "bias"}),
     BatchNorm: (
@@ -30,16 +31,14 @@ LAYERS: dict[type, tuple[type, dict[str, str]]] = {
 }
 
 
-def find_variables(model: Any, workload: Workload, layers: dict[type, tuple[type, dict[str, str]]]) -> dict[str, Any]:
+def find_variables(model: Any, workload: Workload, layers: Attributes) -> dict[str, Any]:
     """Declared tensor name -> variable, for every tensor of ``workload``."""
-    out = {}
+    out: dict[str, Any] = {}
     for layer in workload.layers:
-        if not isinstance(layer, tuple(layers)):
-            continue
-        kind, attributes = layers[type(layer)]
-        found = find_layer(model, layer.name, kind)
-        for part, attribute in attributes.items():
-            out[f"{layer.name}.{part}"] = getattr(found, attribute)
+        if isinstance(layer, (Dense, Conv2D, BatchNorm)):
+            kind, attributes = layers[type(layer)]
+            found = find_layer(model, layer.name, kind)
+            out |= {f"{layer.name}.{part}": getattr(found, attribute) for part, attribute in attributes.items()}
     for declared in workload.tensors:
         check_shape(declared.name, declared.shape, tuple(out[declared.name].shape))
     return out
@@ -151,6 +150,9 @@ class Adapter:
         return Program(self, implementation, workload)
 
     def place(self, array: np.ndarray) -> Any:
+        return self.place_as_is(array)
+
+    def place_as_is(self, array: np.ndarray) -> Any:
         with tf.device("/GPU:0" if self.gpu else "/CPU:0"):
             return tf.constant(array)
 

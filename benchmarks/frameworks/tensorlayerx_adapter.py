@@ -19,7 +19,7 @@ import numpy as np
 import tensorlayerx as tlx
 
 from benchmarks.frameworks.base import Conventions, find_layer
-from benchmarks.layers import BatchNorm, Conv2D, Dense, Dropout, Shape
+from benchmarks.layers import BatchNorm, Conv2D, Dense, Dropout, Placed, Shape
 from benchmarks.workload import Workload
 
 MODES = {
@@ -43,6 +43,7 @@ class Program:
 
     def __init__(self, adapter: Adapter, implementation: Any, workload: Workload) -> None:
         self.adapter = adapter
+        self.implementation = implementation
         self.model = model = self.prepare(implementation.build(workload))
         self.trained = [t.name for t in workload.tensors if t.trainable]
         self.norms = [find_layer(model, n.name, tlx.nn.BatchNorm) for n in workload.layers if isinstance(n, BatchNorm)]
@@ -53,7 +54,6 @@ class Program:
             layer.seed = 1 + 1009 * adapter.seed + index
             layer.build()
         self.optimizer = optimizer = implementation.optimizer(workload, model)
-        self.loss = lambda x, y: implementation.loss(model, x, y)
         self.training: bool | None = None
         if adapter.mode in ("eager", "graph"):
             optimizer.weight_decay = 0.0
@@ -96,7 +96,8 @@ class Program:
                 self.switch(training)
                 return function(*arguments)
 
-            return self.adapter.backend.wrap(traced)
+            wrapped: Callable[..., Any] = self.adapter.backend.wrap(traced)
+            return wrapped
 
         def called(*arguments: Any) -> Any:
             if self.training is not training:
@@ -104,6 +105,9 @@ class Program:
             return function(*arguments)
 
         return called
+
+    def loss(self, x: Any, y: Any) -> Any:
+        return self.implementation.loss(self.model, x, y)
 
     def forward(self, x: Any) -> np.ndarray:
         return self.adapter.to_numpy(self.run(x))
@@ -121,25 +125,143 @@ class Program:
         raise NotImplementedError
 
 
-if tlx.BACKEND == "torch":
-    import torch
+class OnTensorFlow(Program):
+    def prepare(self, model: Any) -> Any:
+        return model
 
-    from benchmarks.frameworks import torch_adapter as backend
-    from benchmarks.frameworks.base import check_shape
+    def connect(self, workload: Workload) -> None:
+        import tensorflow as tf
 
-    class BackendProgram(Program):
-        def prepare(self, model: Any) -> Any:
-            return model.to(self.adapter.backend.device)
+        from benchmarks.frameworks.tensorflow_adapter import find_variables
 
-        def connect(self, workload: Workload) -> None:
-            self.slots: dict[str, backend.Slot] = {}
-            for layer in workload.layers:
-                if isinstance(layer, tuple(LAYERS)):
-                    kind, attributes = LAYERS[type(layer)]
-                    found = find_layer(self.model, layer.name, kind)
-                    for part, attribute in attributes.items():
-                        slot = backend.Slot(tensor=getattr(found, attribute))
-                        if isinstance(layer, Conv2D) and part == "weight":
-                            slot = backend.conv_weight(slot.tensor)
-                        self.slots[f"{layer.name}.{part}"] = slot
-            backend.check_slots(self.slots, workload)
+        self.variables = find_variables(self.model, workload, LAYERS)
+        targets = [self.variables[name] for name in self.trained]
+
+        def differentiate(x: Any, y: Any) -> tuple[Any, list[Any]]:
+            with tf.GradientTape() as tape:
+                loss = self.loss(x, y)
+            return loss, tape.gradient(loss, targets)
+
+        self.differentiate = self.during(True, differentiate)
+
+    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
+        loss, values = self.differentiate(x, y)
+        return float(loss), {n: self.adapter.to_numpy(v) for n, v in zip(self.trained, values, strict=True)}
+
+    def get_tensors(self) -> dict[str, np.ndarray]:
+        return {name: np.array(variable.numpy()) for name, variable in self.variables.items()}
+
+    def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        for name, variable in self.variables.items():
+            variable.assign(tensors[name])
+
+
+class OnTorch(Program):
+    def prepare(self, model: Any) -> Any:
+        return model.to(self.adapter.backend.device)
+
+    def connect(self, workload: Workload) -> None:
+        import torch
+
+        from benchmarks.frameworks.torch_adapter import Slot, conv_weight, find_slots
+
+        def slots(layer: Any, placed: Placed) -> dict[str, Slot]:
+            _, attributes = LAYERS[type(placed.layer)]
+            out = {part: Slot(tensor=getattr(layer, attribute)) for part, attribute in attributes.items()}
+            if isinstance(placed.layer, Conv2D):
+                out["weight"] = conv_weight(layer.filters)
+            return out
+
+        self.slots = find_slots(self.model, workload, {kind: (layer, slots) for kind, (layer, _) in LAYERS.items()})
+
+        def differentiate(x: Any, y: Any) -> tuple[Any, Any]:
+            loss = self.loss(x, y)
+            return loss.detach(), torch.autograd.grad(loss, [self.slots[name].tensor for name in self.trained])
+
+        self.differentiate = self.during(True, differentiate)
+        self.predict = torch.inference_mode()(self.predict)
+
+    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
+        loss, values = self.differentiate(x, y)
+        return float(loss), {n: self.slots[n].read(v) for n, v in zip(self.trained, values, strict=True)}
+
+    def get_tensors(self) -> dict[str, np.ndarray]:
+        return {name: slot.read() for name, slot in self.slots.items()}
+
+    def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        for name, slot in self.slots.items():
+            slot.write(tensors[name])
+
+
+class Adapter:
+    def __init__(self, *, mode: str, device: str, threads: int, seed: int) -> None:
+        if mode not in MODES:
+            raise ValueError(f"tensorlayerx has the modes {', '.join(MODES)}, not {mode!r}")
+        wanted = "torch" if mode.startswith("torch-") else "tensorflow"
+        if tlx.BACKEND != wanted:
+            raise RuntimeError(f"mode {mode} needs TL_BACKEND={wanted}, TensorLayerX runs on {tlx.BACKEND}")
+        self.mode = mode
+        self.seed = seed
+        self.backend: Any
+        if wanted == "torch":
+            from benchmarks.frameworks import torch_adapter
+
+            self.backend = torch_adapter.Adapter(mode="eager", device=device, threads=threads, seed=seed)
+            check_torch_backend(self.backend)
+        else:
+            from benchmarks.frameworks import tensorflow_adapter
+
+            inner = "graph" if mode == "graph" else "eager"
+            self.backend = tensorflow_adapter.Adapter(mode=inner, device=device, threads=threads, seed=seed)
+        # The optimisers and batch norm are the backend's own.
+        self.conventions: Conventions = self.backend.conventions
+
+    def versions(self) -> dict[str, str]:
+        return {"tensorlayerx": str(tlx.__version__), **self.backend.versions()}
+
+    def settings(self) -> dict[str, Any]:
+        return {"tl_backend": tlx.BACKEND, **self.backend.settings()}
+
+    def build(self, implementation: Any, workload: Workload) -> OnTorch | OnTensorFlow:
+        program = OnTorch if tlx.BACKEND == "torch" else OnTensorFlow
+        return program(self, implementation, workload)
+
+    def place(self, array: np.ndarray) -> Any:
+        """Images stay NHWC: TensorLayerX's layers are channels-last on both backends."""
+        return self.backend.place_as_is(array)
+
+    def to_numpy(self, handle: Any) -> np.ndarray:
+        if isinstance(handle, (np.ndarray, np.generic)):  # TrainOneStep has read it already
+            return np.asarray(handle)
+        out: np.ndarray = self.backend.to_numpy(handle)
+        return out
+
+    def synchronize(self) -> None:
+        self.backend.synchronize()
+
+    def reset_peak_memory(self) -> None:
+        self.backend.reset_peak_memory()
+
+    def peak_memory(self) -> int | None:
+        out: int | None = self.backend.peak_memory()
+        return out
+
+    def matmul(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        out: np.ndarray = self.backend.matmul(a, b)
+        return out
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        return bool(self.backend.is_out_of_memory(error))
+
+
+def check_torch_backend(backend: Any) -> None:
+    """One step of one layer: the PyTorch backend was written for 1.10, and later versions broke it."""
+    try:
+        layer = tlx.nn.Linear(1, in_features=1).to(backend.device)
+        step = tlx.model.WithLoss(layer, tlx.losses.mean_squared_error)
+        one = backend.place(np.ones((1, 1), np.float32))
+        tlx.model.TrainOneStep(step, tlx.optimizers.Adam(), layer.trainable_weights)(one, one)
+    except Exception as error:
+        raise RuntimeError(
+            f"TensorLayerX {tlx.__version__} does not train on PyTorch {backend.versions()['torch']}: {error}"
+        ) from error

@@ -65,7 +65,7 @@ def train_step(model: CNN, optimizer, x, y):
     with tf.GradientTape() as tape:
         value = loss(model, x, y)  # ()
     gradients = tape.gradient(value, model.trainable_weights)
-    optimizer.apply_gradients(zip(gradients, model.trainable_weights))
+    optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
     return value
 
 

@@ -66,7 +66,7 @@ def train_step(model: CNN, optimizer, x, y):
     value = loss(model, x, y)  # ()
     value.backward()
     optimizer.step()
-    return value
+    return value.detach()
 
 
 @torch.inference_mode()

@@ -82,7 +82,7 @@ def train_step(model: nn.Module, optimizer, x, y):
     with tf.GradientTape() as tape:
         value = loss(model, x, y)  # ()
     gradients = tape.gradient(value, model.trainable_weights)
-    optimizer.apply_gradients(zip(gradients, model.trainable_weights))
+    optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
     return value
 
 

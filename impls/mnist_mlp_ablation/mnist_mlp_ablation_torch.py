@@ -82,7 +82,7 @@ def train_step(model: nn.Module, optimizer, x, y):
     value = loss(model, x, y)  # ()
     value.backward()
     optimizer.step()
-    return value
+    return value.detach()
 
 
 @torch.inference_mode()

@@ -1,0 +1,48 @@
+"""``list``: every workload on every stack, and whether it can run here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from benchmarks.stacks import Availability, stacks
+from benchmarks.workload import discover
+
+
+def print_list(impls: Path, env: Sequence[str], *, as_json: bool) -> None:
+    """JSON: an array of objects with workload, variant, framework, mode, device, interpreter, available, reason, scope."""
+    from benchmarks.interpreters import interpreters
+
+    found = discover(impls.resolve())
+    rows = []
+    for name, python in interpreters(env).items():
+        availability = Availability(python=python, announce=lambda text: click.echo(f"{text} ...", err=True))
+        for listed in stacks(found, availability=availability):
+            rows.append(
+                {
+                    "workload": listed.found.workload.name,
+                    "variant": listed.found.workload.variant,
+                    "framework": listed.framework,
+                    "mode": listed.mode,
+                    "device": listed.device,
+                    "interpreter": name,
+                    "available": listed.available,
+                    "reason": listed.reason,
+                    "scope": listed.scope,
+                }
+            )
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for w in dict.fromkeys((r["workload"], r["variant"]) for r in rows):
+        mine = [r for r in rows if (r["workload"], r["variant"]) == w]
+        title = next(f.workload.title for f in found if (f.workload.name, f.workload.variant) == w)
+        click.echo(f"{w[0] if w[1] == 'default' else '/'.join(w)}  ({title})")
+        for r in mine:
+            label = f"{r['framework']} {r['mode']} {r['device']}"
+            if r["interpreter"] != "default":
+                label += f" ({r['interpreter']})"
+            click.echo(f"  {label:42} {'available' if r['available'] else 'unavailable: ' + str(r['reason'])}")

@@ -1,0 +1,97 @@
+"""``python -m reports PATH... --out report.html``"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from benchmarks.results import Result, read
+from reports import summary
+
+
+def find(paths: Sequence[Path]) -> list[Path]:
+    """The result files that ``paths`` name: files as they are, folders for the ``result.json`` in or below them."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            here = [path / "result.json"] if (path / "result.json").is_file() else sorted(path.rglob("result.json"))
+            if not here:
+                raise click.ClickException(f"{path} holds no result.json.")
+            files += here
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise click.ClickException(f"{path} does not exist.")
+    return files
+
+
+def load(files: Sequence[Path]) -> list[Result]:
+    """Every result once, however often it is named."""
+    results: list[Result] = []
+    for file in files:
+        try:
+            result = read(file)
+        except ValidationError as error:
+            raise click.ClickException(_invalid(file, error)) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.ClickException(f"{file} cannot be read: {error}.") from None
+        if result not in results:
+            results.append(result)
+    return results
+
+
+def _invalid(file: Path, error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{file} is not a Bookbench result: {place + ': ' if place else ''}{first['msg']}{more}."
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write [report.html]")
+@click.option("--readme", type=click.Path(dir_okay=False, path_type=Path), help="text file whose results table to renew")
+@click.option("--check", is_flag=True, help="write nothing; exit 1 if the table in --readme is not up to date")
+def main(paths: tuple[Path, ...], out: Path | None, readme: Path | None, check: bool) -> None:
+    """Make a report from result files, or from folders that hold result.json.
+
+    With --readme, renew the table between <!-- results:begin --> and
+    <!-- results:end --> in that file; the HTML page is then written only
+    where --out asks for it.
+    """
+    if check and (readme is None or out is not None):
+        raise click.UsageError("--check goes with --readme and without --out.")
+    results = load(find(paths))
+    if readme is not None:
+        _renew(readme, results, check)
+    if out is not None or readme is None:
+        _write(out or Path("report.html"), results)
+
+
+def _renew(readme: Path, results: list[Result], check: bool) -> None:
+    try:
+        text = readme.read_text(encoding="utf-8")
+        new = summary.replaced(text, summary.markdown_table(results))
+        if check and new != text:
+            raise click.ClickException(f"The results table in {readme} is not up to date.")
+        if new != text:
+            readme.write_text(new, encoding="utf-8")
+    except summary.MarkersMissing as error:
+        raise click.ClickException(f"{readme}: {error}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{readme} cannot be used: {error}.") from None
+    click.echo(f"{readme}: results table {'is up to date' if new == text else 'renewed'}.")
+
+
+def _write(out: Path, results: list[Result]) -> None:
+    from reports.render import html  # matplotlib takes a moment; the table does without
+
+    text = html(results)
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{out} cannot be written: {error}.") from None
+    click.echo(f"{out}: {len(text.encode()) / 1024:,.0f} KiB, {len(results)} run{'s' if len(results) > 1 else ''}.")

@@ -1,0 +1,69 @@
+"""Implementation files of one workload can be read side by side: same names, same order, nothing of the engine."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+IMPLS = Path(__file__).resolve().parent.parent / "impls"
+FOLDERS = sorted(path.parent for path in IMPLS.glob("*/workload.py"))
+FILES = sorted(path for folder in FOLDERS for path in folder.glob(f"{folder.name}_*.py"))
+LAST = ["build", "optimizer", "loss", "train_step", "predict"]
+FORBIDDEN = (".cuda(", ".to(", "tf.function", "tf.device", "torch.compile", "jit_compile", "time.", "seed", "epoch")
+MOST_LINES = 130
+
+
+def outline(path: Path) -> list[str]:
+    """Public top-level names in the order of their definition, and the parameters of functions."""
+    out = []
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef):
+            out.append(f"{node.name}({', '.join(a.arg for a in node.args.args)})")
+        elif isinstance(node, ast.ClassDef):
+            out.append(node.name)
+        elif isinstance(node, ast.Assign):
+            out += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return [name for name in out if not name.startswith("_")]
+
+
+def layers(path: Path) -> list[list[str]]:
+    """The attributes each class sets, in order."""
+    out = []
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            targets = [t for n in ast.walk(node) if isinstance(n, ast.Assign) for t in n.targets]
+            out.append([t.attr for t in targets if isinstance(t, ast.Attribute)])
+    return out
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_outlines_of_a_folder_are_equal(folder: Path) -> None:
+    files = [path for path in FILES if path.parent == folder]
+    assert len(files) >= 2
+    for path in files[1:]:
+        assert outline(path) == outline(files[0]), path.name
+        assert layers(path) == layers(files[0]), path.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_file_is_plain_framework_code(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert [name.partition("(")[0] for name in outline(path)][-len(LAST) :] == LAST
+    assert len(text.splitlines()) <= MOST_LINES
+    assert [word for word in FORBIDDEN if word in text] == []
+    docstring = ast.get_docstring(ast.parse(text))
+    assert docstring is not None
+    assert "section" in docstring
+    assert "parameters" in docstring
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_forward_pass_states_its_shapes(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.name in ("forward", "call"):
+            for statement in node.body:
+                assert "  # (N, " in lines[(statement.end_lineno or 1) - 1], f"{path.name}:{statement.lineno}"
