@@ -33,7 +33,7 @@ def run_doctor(console: Console) -> None:
 def report() -> Iterator[RenderableType]:
     """The parts of the report, in the order in which they are shown."""
     yield from _installed()
-    yield _stacks(Availability())
+    yield stacks_table(Availability())
     yield from _machine()
     yield from _data()
     found = list(disturbances())
@@ -48,12 +48,17 @@ def _installed() -> Iterator[RenderableType]:
     yield f"[bold]Packages that matter[/] {packages or 'none'}"
 
 
-def _stacks(availability: Availability) -> Table:
-    table = Table("framework", "mode", *DEVICES, title="Stacks", title_justify="left", title_style="bold")
+def stacks_table(availability: Availability) -> Table:
+    """Every mode of every framework, on every device that there is."""
+    no_gpu = missing_gpu()
+    devices = [device for device in DEVICES if device != "cuda" or not no_gpu]
+    table = Table("framework", "mode", *devices, title="Stacks", title_justify="left", title_style="bold")
     for framework in read_adapters(availability.adapters).values():
         for mode in framework.modes:
-            reasons = [availability.reason(framework.name, mode, device) for device in DEVICES]
+            reasons = [availability.reason(framework.name, mode, device) for device in devices]
             table.add_row(framework.name, mode, *(escape(r) or "[green]available[/]" for r in reasons))
+    if no_gpu:
+        table.caption, table.caption_justify = f"cuda: {no_gpu}", "left"
     return table
 
 

@@ -17,7 +17,7 @@ def missing_gpu() -> str:
     try:
         nvml = ctypes.CDLL("nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1")
     except OSError:
-        return "this machine has no NVIDIA GPU with a driver (its library NVML is not there)"
+        return "this machine has no NVIDIA GPU with a driver"
     count = ctypes.c_uint(0)
     if error := nvml.nvmlInit_v2() or nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)):
         return f"the NVIDIA driver is installed but does not answer (NVML error {error})"

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import matplotlib
 import numpy as np
 from markupsafe import Markup
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from benchmarks.results import Launch, Row
@@ -21,7 +22,7 @@ from reports.verdict import Ranking
 from reports.work import Work, label, measured, step_seconds
 
 Axes: TypeAlias = Any  # matplotlib's own types ask for more casts than they find mistakes
-PHASES = (("import_seconds", "import", 3), ("build_seconds", "build", 2), ("first_step_seconds", "first step", 0))
+PHASES = (("import_seconds", "import", 3), ("build_seconds", "build", 1), ("first_step_seconds", "first step", 0))
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,17 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     rows = [r for r in work.rows if r.accuracy and any(t.curve for t in r.accuracy.trainings)]
     if not rows:
         return None
-    entries = len(rows) + sum(v is not None for v in (work.optimum, work.book_figure)) + 1
-    below = 44 + 16 * ((entries + 1) // 2)
-    fig = svg.figure(222.0 + below)
-    axes = svg.area(fig, left=46, right=24, top=8, bottom=below)
+    entries = len(rows) + sum(v is not None for v in (work.optimum, work.book_figure))
+    legend = 17 * ((entries + 1) // 2) + 8
+    fig = svg.figure(252.0 + legend)
+    axes = svg.area(fig, left=46, right=24, top=8, bottom=36 + legend)
     for row in rows:
         assert row.accuracy is not None
         name: str | None = label(row.stack)
         for training in row.accuracy.trainings:
             points = [(p.epoch, p.metric) for p in training.curve]
             if points:
-                axes.plot(*zip(*points, strict=True), color=svg.colour(row.stack.framework, row.stack.mode), linewidth=1.5,
+                axes.plot(*zip(*points, strict=True), color=svg.colour(row.stack.framework, row.stack.mode), linewidth=1.2,
                           marker=svg.MARKERS.get(row.stack.mode, "o"), markersize=4.5, markeredgecolor=SHEET,
                           markeredgewidth=0.7, label=name, clip_on=False, zorder=3)  # fmt: skip
                 name = None
@@ -99,8 +100,7 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     axes.grid(axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    bottom = (fig.get_figheight() * 72 - 8 - 210) / (fig.get_figheight() * 72)
-    fig.legend(*axes.get_legend_handles_labels(), loc="upper left", ncols=2, bbox_to_anchor=(8 / WIDTH, bottom - 0.09),
+    fig.legend(*axes.get_legend_handles_labels(), loc="lower left", ncols=2, bbox_to_anchor=(8 / WIDTH, 0),
                handlelength=1.8, columnspacing=1.4, labelspacing=0.35, borderpad=0)  # fmt: skip
     title = "Accuracy during training"
     caption = "One line per seed, on the whole test set in evaluation mode."
@@ -120,8 +120,8 @@ def starts(work: Work, found: Ranking, key: str) -> Chart | None:
     if not bars:
         return None
     stacks = list(dict.fromkeys(r.stack.key for r, _, _ in bars))
-    fig = svg.figure(20.0 * len(stacks) + 15 * len(bars) + 66)
-    axes = svg.area(fig, left=44, right=24, top=4, bottom=58)
+    fig = svg.figure(20.0 * len(stacks) + 15 * len(bars) + 70)
+    axes = svg.area(fig, left=44, right=24, top=8, bottom=58)
     y = 0.0
     last = ""
     for row, caches, launches in bars:
@@ -142,7 +142,7 @@ def starts(work: Work, found: Ranking, key: str) -> Chart | None:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    handles = [matplotlib.patches.Patch(color=svg.colour("torch", shade=s), label=word) for _, word, s in PHASES]
+    handles = [Patch(color=MUTED, alpha=1 - svg.TOWARDS[shade], linewidth=0, label=word) for _, word, shade in PHASES]
     fig.legend(handles=handles, loc="lower left", ncols=3, bbox_to_anchor=(44 / WIDTH, 0), handlelength=1, borderpad=0)
     title = "From start to first step"
     caption = "Medians over launches; cold: empty compile caches, warm: caches of an earlier launch."
@@ -175,7 +175,7 @@ def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
                 _mark(axes, relative[index], y, reach, row, block.disturbed)
                 index += 1
             y += 11
-    axes.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
+        axes.plot([0, 0], [y - 11 * len(measured(row)) - 5, y - 6], color=MUTED, linewidth=0.8, zorder=1)
     axes.set(xlim=(-reach, reach), ylim=(y, -3), xlabel="step time of a block against the stack's median")
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -203,6 +203,7 @@ Draw: TypeAlias = Callable[[Work, Ranking, str], "Chart | None"]
 
 
 def drawn(draw: Draw, work: Work, found: Ranking, key: str) -> Chart | None:
-    defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
-    with matplotlib.rc_context({**defaults, **svg.SETTINGS}):
+    settings: dict[Any, Any] = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
+    settings.update(svg.SETTINGS)
+    with matplotlib.rc_context(settings):
         return draw(work, found, key)

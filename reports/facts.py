@@ -138,8 +138,8 @@ def data(works: Sequence[Work]) -> Table:
         d = work.data
         if d is not None:
             cells = [work.key, d.source, d.description, n.count(d.train_examples), n.count(d.test_examples),
-                     n.metric(d.optimum), d.digest]  # fmt: skip
-            table.rows.append([Cell(text) for text in cells])
+                     n.metric(d.optimum)]  # fmt: skip
+            table.rows.append([*(Cell(text) for text in cells), Cell(d.digest, tone="hash")])
     return table
 
 
@@ -154,12 +154,12 @@ def disturbance(result: Result) -> str:
     errors = [la.precision_error for la in launches if la.precision_error is not None]
     turns = sum(not la.interleaved for la in launches)
     parts = [
-        f"{n.plural(len(timed), 'block')} in {n.plural(len([la for la in launches if la.blocks]), 'launch')}; "
+        f"{n.plural(len(timed), 'block')} in {n.plural(sum(bool(la.blocks) for la in launches), 'launch', 'es')}; "
         f"{marked:,} marked as disturbed.",
         f"Waiting workers used at most {n.percent(idle)} of one CPU during a block.",
     ]
     if errors:
         parts.append(f"Largest precision probe error {n.number(max(errors))} (float32 gives about 1e-7, TF32 above 1e-4).")
     if turns:
-        parts.append(f"{n.plural(turns, 'launch')} not interleaved, for lack of memory.")
+        parts.append(f"{n.plural(turns, 'launch', 'es')} not interleaved, for lack of memory.")
     return " ".join(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 NOTHING = "–"
 
@@ -32,12 +32,15 @@ def metric(value: float | None) -> str:
 
 
 def bounds(low: float | None, high: float | None) -> str:
-    return f"{metric(low)} to {metric(high)}"
+    return NOTHING if low is None or high is None else f"{low:.4g}–{high:.4g}"
 
 
 def interval(low: float, high: float) -> str:
-    """A ratio's interval, with at least two decimals so that 1 can be seen to lie inside or outside."""
-    return f"{low:.3g} to {high:.3g}" if low >= 10 else f"{low:.2f} to {high:.2f}"
+    """A ratio's interval, with a third decimal where two would hide its width or on which side of 1 it ends."""
+    if low >= 10:
+        return f"{number(low)} to {number(high)}"
+    digits = 3 if high - low < 0.015 or any(x != 1 and f"{x:.2f}" == "1.00" for x in (low, high)) else 2
+    return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
 def ratio(value: float) -> str:
@@ -70,11 +73,11 @@ def percent(share: float | None) -> str:
     return "0 %" if share == 0 else f"{number(share * 100)} %" if share >= 1e-4 else "< 0.01 %"
 
 
-def words(items: Sequence[str] | Iterable[str]) -> str:
+def words(items: Iterable[str]) -> str:
     """a, b and c."""
     parts = list(items)
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
-def plural(amount: int, noun: str) -> str:
-    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s" if noun[-1] != "s" else f"{amount:,} {noun}es"
+def plural(amount: int, noun: str, ending: str = "s") -> str:
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}{ending}"

@@ -55,7 +55,7 @@ def _ratio(found: Ranking, row: Row) -> str:
     if row in found.timed:
         return "not ranked"
     if row is found.ranked[0]:
-        return {"settled": "1", "shared": "1 (shared)", "alone": "1 (alone)"}.get(found.standing, "1 (provisional)")
+        return {"settled": "1.00", "shared": "1.00 (shared)", "alone": "1.00 (alone)"}.get(found.standing, "1.00 (provisional)")
     versus = found.against[row.stack.key]
     within = versus.interval if versus.beaten else ", ".join(filter(None, [versus.interval, versus.word]))
     return f"{numbers.ratio(versus.ratio)} ({within})"

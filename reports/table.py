@@ -10,23 +10,29 @@ from benchmarks.results import Row
 from reports import numbers as n
 from reports.work import label
 
-Tone: TypeAlias = Literal["", "good", "bad", "warn", "quiet", "lead"]
+Tone: TypeAlias = Literal["", "good", "bad", "warn", "quiet", "lead", "hash"]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """``sub`` is the small second line, ``sort`` what a sort goes by, ``mark`` points to a note."""
+    """``sub`` is the small second line, ``sort`` what a sort goes by, ``mark`` points to a note below the table,
+    ``swatch`` is the CSS variable of the stack's colour in the charts.
+    """
 
     text: str
     sub: str = ""
     sort: float | None = None
     tone: Tone = ""
     mark: str = ""
+    swatch: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
+    """``sub`` says what stands on the second line of the cells."""
+
     title: str
+    sub: str = ""
     hint: str = ""
     number: bool = True
 
@@ -40,12 +46,22 @@ class Line:
     text: str
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A figure below the table, in the column that it belongs to."""
+
+    name: str
+    what: str
+    value: str
+    column: int
+
+
 @dataclass
 class Table:
     columns: list[Column]
     rows: list[list[Cell]] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
-    foot: list[list[Cell]] = field(default_factory=list)
+    foot: list[Reference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def mark(self, note: str) -> str:

@@ -7,7 +7,8 @@ from statistics import mean, median
 
 from benchmarks.results import Launch, Row
 from reports import numbers as n
-from reports.table import NONE, Cell, Column, Table, Tone, grouped, words
+from reports.svg import variable
+from reports.table import NONE, Cell, Column, Reference, Table, Tone, grouped, words
 from reports.verdict import Ranking, judgement
 from reports.work import (
     Work,
@@ -27,15 +28,15 @@ def summary(work: Work, found: Ranking) -> Table:
     """Everything a reader compares, one row per stack, two lines per cell."""
     table = Table(
         [
-            Column("Stack", "framework and mode", number=False),
-            Column("Training", "samples per second; below, wall time per step"),
-            Column("Ratio", "step time over that of the ranked stack measured fastest; below, 95 % interval or verdict"),
-            Column("Accuracy", f"{work.get('metric') or 'metric'} after the last epoch, mean over seeds"),
-            Column("CPU per step", "CPU seconds of all threads; below, how many CPUs that kept busy"),
-            Column("Single inference", "batch 1, median latency; below, 90th and 99th percentile"),
-            Column("Offline inference", "best samples per second over batch sizes; below, that batch size"),
-            Column("Peak memory", "resident set while training; below, on the device or while inferring"),
-            Column("Certificate", "share of the tolerance that the worst tensor used; below, its error", number=False),
+            Column("Stack", "status", number=False),
+            Column("Training", "samples/s; step", "training throughput; below, wall time per step"),
+            Column("Ratio", "interval", "step time over that of the ranked stack measured fastest; below, 95 % interval"),
+            Column("Accuracy", "judgement", "after the last epoch, mean over seeds"),
+            Column("CPU per step", "CPUs busy", "CPU seconds of all threads; below, over wall seconds"),
+            Column("Single", "p50; p90, p99", "inference at batch 1, latency from host memory to host memory"),
+            Column("Offline", "samples/s; batch", "best inference throughput over batch sizes; below, that batch size"),
+            Column("Memory", "training; inference", "peak resident set, or where a device is used, device memory below"),
+            Column("Certificate", "error of tolerance", "the tensor that used most of its tolerance", number=False),
         ]
     )
     for row in (*found.ranked, *found.timed):
@@ -53,15 +54,19 @@ def summary(work: Work, found: Ranking) -> Table:
             ]
         )
     table.lines = grouped(found.untimed)
-    table.foot = _references(work, table)
+    table.foot = _references(work)
     return table
 
 
 def _stack(table: Table, row: Row) -> Cell:
     name = label(row.stack)
     if row.status == "ok":
-        return Cell(name, "ok")
-    return Cell(name, words(row.status), tone="bad", mark=table.mark(row.reason))
+        return Cell(name, "ok", swatch=_swatch(row))
+    return Cell(name, words(row.status), tone="bad", mark=table.mark(row.reason), swatch=_swatch(row))
+
+
+def _swatch(row: Row) -> str:
+    return variable(row.stack.framework, row.stack.mode)
 
 
 def _training(row: Row) -> Cell:
@@ -77,7 +82,7 @@ def _ratio(found: Ranking, row: Row) -> Cell:
     if row is first:
         words_for = {"settled": "fastest", "shared": "shared first", "alone": "alone"}
         tone: Tone = "lead" if found.standing == "settled" else ""
-        return Cell("1", words_for.get(found.standing, "provisional"), sort=1.0, tone=tone)
+        return Cell("1.00", words_for.get(found.standing, "provisional"), sort=1.0, tone=tone)
     versus = found.against.get(row.stack.key)
     if versus is None or first is None:
         return Cell(n.NOTHING, "not ranked", tone="quiet")
@@ -120,7 +125,7 @@ def _offline(row: Row) -> Cell:
 def _memory(row: Row) -> Cell:
     resident, device = peak(row, "training_peak_resident"), peak(row, "training_peak_device")
     inferring = peak(row, "inference_peak_resident")
-    below = f"device {n.size(device)}" if device else f"inference {n.size(inferring)}" if inferring else ""
+    below = f"device {n.size(device)}" if device else n.size(inferring) if inferring else ""
     return Cell(n.size(resident), below, sort=resident) if resident else NONE
 
 
@@ -135,46 +140,44 @@ def certificate_cell(table: Table, row: Row) -> Cell:
     if worst is None or worst.error is None:
         return Cell("passed", tone="good")
     share = worst.error / worst.tolerance
-    return Cell("passed", f"{n.percent(share)} used: {n.number(worst.error)} of {n.number(worst.tolerance)}", sort=share,
-                tone="good")  # fmt: skip
+    return Cell("passed", f"{n.number(worst.error)}\u00a0of\u00a0{n.number(worst.tolerance)}", sort=share, tone="good")
 
 
-def _references(work: Work, table: Table) -> list[list[Cell]]:
+def _references(work: Work) -> list[Reference]:
     """Optimum, book figure and accepted range, under the accuracies that they belong to."""
-    found: list[tuple[str, str, str]] = []
+    found: list[Reference] = []
     if work.optimum is not None:
-        found.append(("Optimum", "exact posterior on this test set", n.metric(work.optimum)))
+        found.append(Reference("Optimum", "exact posterior on this test set", n.metric(work.optimum), 3))
     if work.book_figure is not None:
-        found.append(("Book", f"{work.get('book_figure', 'what')}, real data", n.metric(work.book_figure)))
+        what = f"{work.get('book_figure', 'what')}, real data"
+        found.append(Reference("Book", what, n.metric(work.book_figure), 3))
     for row in work.rows:
         accuracy = row.accuracy
         if accuracy and accuracy.judged and accuracy.low is not None:
-            entry = ("Accepted range", f"recipe {accuracy.recipe}", n.bounds(accuracy.low, accuracy.high))
+            allowed = n.bounds(accuracy.low, accuracy.high)
+            entry = Reference("Accepted range", f"recipe {accuracy.recipe}", allowed, 3)
             found += [entry] if entry not in found else []
-    return [[Cell(name, sub), Cell(""), Cell(""), Cell(value)] + [Cell("")] * 5 for name, sub, value in found]
+    return found
 
 
 def phases(work: Work, found: Ranking) -> Table:
-    """From process start to the first round: median over launches, cold and warm caches apart."""
+    """From process start to the first round: medians over launches, cold and warm caches apart."""
     table = Table(
         [
             Column("Stack", number=False),
-            Column("Caches", "empty at the start (cold) or filled by an earlier launch (warm)", number=False),
-            Column("Import"),
-            Column("Build", "model and optimiser, initial weights, data placed"),
-            Column("First step", "tracing and compiling included"),
-            Column("Warm-up steps", "between the first step and the first round"),
-            Column("Settled", "successive windows of steps agreed before the ceiling was reached", number=False),
-            Column("Pays back after", "training steps until a mode makes up for its longer cold start against eager"),
+            Column("Import", "cold; warm", "importing the framework and the implementation"),
+            Column("Build", "cold; warm", "model and optimiser, initial weights, data placed"),
+            Column("First step", "cold; warm", "tracing and compiling included"),
+            Column("Warm-up", "steps; time", "between the first step and the first round, median over launches"),
+            Column("Settled", "", "successive windows of steps agreed before the ceiling was reached", number=False),
+            Column("Pays back after", "steps; saved", "steps until a mode makes up for its longer cold start than eager's"),
         ]
     )
     started = [r for r in (*found.ranked, *found.timed, *found.untimed) if any(_begun(la) for la in r.launches)]
     for row in started:
-        for caches in ("cold", "warm"):
-            launches = [la for la in row.launches if la.caches == caches and _begun(la)]
-            if launches:
-                payback = _payback(work, row) if caches == "cold" else Cell("")
-                table.rows.append([Cell(label(row.stack)), Cell(caches), *_phase_cells(launches), payback])
+        launches = [la for la in row.launches if _begun(la)]
+        cells = [_phase(launches, name) for name in ("import_seconds", "build_seconds", "first_step_seconds")]
+        table.rows.append([Cell(label(row.stack)), *cells, *_warm_up(launches), _payback(work, row)])
     table.lines = grouped(r for r in work.rows if r not in started)
     return table
 
@@ -183,18 +186,19 @@ def _begun(launch: Launch) -> bool:
     return launch.phases.import_seconds is not None
 
 
-def _phase_cells(launches: Sequence[Launch]) -> list[Cell]:
-    cells = []
-    for name in ("import_seconds", "build_seconds", "first_step_seconds"):
-        value = phase(launches, name)
-        cells.append(Cell(n.duration(value), sort=value) if value is not None else NONE)
-    warm = [la.phases.warm_up for la in launches if la.phases.warm_up is not None]
-    if not warm:
-        return [*cells, NONE, NONE]
-    steps, settled = median(w.steps for w in warm), sum(w.settled for w in warm)
-    word = "yes" if settled == len(warm) else "no" if not settled else f"{settled} of {len(warm)}"
-    took = n.duration(median(w.seconds for w in warm))
-    return [*cells, Cell(n.number(steps), took, sort=steps), Cell(word, tone="" if word == "yes" else "warn")]
+def _phase(launches: Sequence[Launch], name: str) -> Cell:
+    cold, warm = (phase([la for la in launches if la.caches == caches], name) for caches in ("cold", "warm"))
+    return Cell(n.duration(cold), n.duration(warm), sort=warm if cold is None else cold)
+
+
+def _warm_up(launches: Sequence[Launch]) -> list[Cell]:
+    found = [la.phases.warm_up for la in launches if la.phases.warm_up is not None]
+    if not found:
+        return [NONE, NONE]
+    steps, settled = median(w.steps for w in found), sum(w.settled for w in found)
+    word = "yes" if settled == len(found) else "no" if not settled else f"{settled} of {len(found)} launches"
+    took = n.duration(median(w.seconds for w in found))
+    return [Cell(n.count(round(steps)), took, sort=steps), Cell(word, tone="" if word == "yes" else "warn")]
 
 
 def phase(launches: Iterable[Launch], name: str) -> float | None:
@@ -219,7 +223,7 @@ def _payback(work: Work, row: Row) -> Cell:
     if steps[0] >= steps[1]:
         return Cell("never", "not faster than eager")
     needed = max(0.0, cost[0] - cost[1]) / (steps[1] - steps[0])
-    return Cell(f"{n.number(needed)} steps", f"saves {n.duration(steps[1] - steps[0])} a step", sort=needed)
+    return Cell(n.number(needed), f"{n.duration(steps[1] - steps[0])} a step", sort=needed)
 
 
 def _start(row: Row) -> float | None:
@@ -235,12 +239,12 @@ def quality(work: Work, found: Ranking) -> Table:
             Column("Stack", number=False),
             Column("Passes"),
             Column("Blocks"),
-            Column("Disturbed", "foreign CPU or steal took more than the declared share; kept and marked"),
-            Column("Foreign CPU", "largest over blocks: CPU seconds of other processes per wall second"),
-            Column("Idle workers", "largest over blocks: CPU seconds of this run's waiting workers per wall second"),
-            Column("Steal", "largest over blocks, per wall second"),
-            Column("Mean / median", "of block step times, largest over passes; above 1.03 the median hides stalls"),
-            Column("Precision", "relative error of a float32 product against float64, largest over launches"),
+            Column("Disturbed", "", "foreign CPU or steal took more than the declared share; kept and marked"),
+            Column("Foreign CPU", "largest", "CPU seconds of other processes per wall second of a block"),
+            Column("Idle workers", "largest", "CPU seconds of this run's waiting workers per wall second of a block"),
+            Column("Steal", "largest", "time the hypervisor gave to others per wall second of a block"),
+            Column("Mean / median", "largest", "of block step times in a pass; above 1.03 the median hides stalls"),
+            Column("Precision", "largest", "relative error of a float32 product against float64"),
         ]
     )
     for row in (*found.ranked, *found.timed):
@@ -265,5 +269,4 @@ def quality(work: Work, found: Ranking) -> Table:
                 Cell(n.number(max(errors)), sort=max(errors), tone="warn" if max(errors) > 1e-5 else "") if errors else NONE,
             ]
         )
-    table.lines = grouped(found.untimed)
     return table

@@ -103,13 +103,11 @@ class Sentence:
 
 def sentence(work: Work, ranking: Ranking | None = None) -> Sentence:
     found = ranking or rank(work)
-    headline, text = {
-        "settled": _settled,
-        "shared": _shared,
-        "provisional": _provisional,
-        "alone": _alone,
-        "nothing": lambda _: ("No stack has a timing that counts", "; the reasons are below."),
-    }[found.standing](found)
+    if not found.ranked:
+        headline, text = "No stack has a timing that counts", "; the reasons are below."
+    else:
+        say = {"settled": _settled, "shared": _shared, "provisional": _provisional}.get(found.standing, _alone)
+        headline, text = say(found)
     return Sentence(found.standing, headline, text, tuple(_asides(found)))
 
 

@@ -10,7 +10,7 @@ from benchmarks.results import Result, Row, TensorError, digest
 from reports import charts, facts, tables
 from reports import numbers as n
 from reports.charts import Chart
-from reports.table import Cell, Column, Line, Table, grouped, words
+from reports.table import NONE, Cell, Column, Line, Table, grouped, words
 from reports.verdict import Sentence, accuracy_line, rank, sentence
 from reports.work import Work, certified, gather, label, mixed
 
@@ -191,7 +191,7 @@ def _checks(work: Work) -> Table:
     """Worst error and tolerance of every check, one row per stack."""
     used = {t.check for row in work.rows if row.certificate for t in row.certificate.tensors}
     names = [check for check in CHECKS if check in used]
-    table = Table([Column("Stack", number=False), Column("Result", number=False), *(Column(CHECKS[c]) for c in names)])
+    table = Table([Column("Stack", number=False), Column("Result", number=False), *(Column(CHECKS[c], "error of tolerance") for c in names)])
     without = []
     for row in work.rows:
         if row.certificate is None:
@@ -210,7 +210,7 @@ def _checks(work: Work) -> Table:
 
 def _worst(tensors: Sequence[TensorError]) -> Cell:
     if not tensors:
-        return tables.NONE
+        return NONE
     worst = max(tensors, key=lambda t: float("inf") if t.error is None else t.error / t.tolerance)
     failed = not all(t.passed for t in tensors)
     if worst.error is None:

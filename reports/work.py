@@ -21,8 +21,7 @@ def framework_name(framework: str) -> str:
 
 def label(stack: Stack) -> str:
     """For people: ``PyTorch compile``, with device and interpreter where they are not the default."""
-    extra = [stack.device] if stack.device != "cpu" else []
-    extra += [stack.interpreter] if stack.interpreter != "default" else []
+    extra = [word for word in (stack.device, stack.interpreter) if word not in ("cpu", "default")]
     name = f"{framework_name(stack.framework)} {MODES.get(stack.mode, stack.mode)}"
     return f"{name} ({', '.join(extra)})" if extra else name
 

@@ -93,9 +93,10 @@ def probe(framework: str, mode: str, keys: list[str], out: Path) -> None:
         arrays |= {f"{key}:{name}": np.asarray(value) for name, value in seen.items()}
     path = found(MLP).implementation(framework)
     implementation = load_module(path, path.stem)
+    stray = SimpleNamespace(build=lambda _: implementation.build(found(MLP).workload))  # builds one thing, always
     facts["errors"] = [
-        complaint(lambda: adapter.build(implementation, found(NORM).workload)),
-        complaint(lambda: adapter.build(implementation, found(LINEAR).workload)),
+        complaint(lambda: adapter.build(stray, found(NORM).workload)),
+        complaint(lambda: adapter.build(stray, found(LINEAR).workload)),
         complaint(lambda: module.Adapter(mode="none", device="cpu", threads=THREADS, seed=SEED)),
     ]
     facts["out_of_memory"] = [adapter.is_out_of_memory(e) for e in out_of_memory_errors(framework)]
@@ -340,7 +341,7 @@ def test_steps_move_every_tensor_as_the_reference(case: SimpleNamespace) -> None
     moved = {name: value - case.want.first[name] for name, value in case.want.trained.items()}
     scale = 1e-3 * norm_of(moved)
     for name, value in case.group("trained").items():
-        assert_close(value.astype(np.float64) - case.want.first[name], moved[name], scale=scale, tolerance=3e-4)
+        assert_close(value.astype(np.float64) - case.want.first[name], moved[name], scale=scale)
 
 
 @every_case
@@ -360,7 +361,7 @@ def test_training_goes_on_after_evaluation(case: SimpleNamespace) -> None:
         want, start = case.want.trained_2[name], case.want.second[name]
         if isinstance(case.workload.optimiser, SGD) or not trained[name]:  # Adam remembers the steps before
             scale = 1e-3 * norm_of({n: v - case.want.second[n] for n, v in case.want.trained_2.items()})
-            assert_close(value.astype(np.float64) - start, want - start, scale=scale, tolerance=3e-4)
+            assert_close(value.astype(np.float64) - start, want - start, scale=scale)
         else:
             assert (value != start).any()
 
@@ -419,7 +420,7 @@ def test_products_are_float32(framework: str, mode: str) -> None:
 @every_stack
 def test_faulty_implementations_and_modes_are_named(framework: str, mode: str) -> None:
     missing, shape, unknown = seen(framework, mode).facts["errors"]
-    assert "'bn1'" in missing or "'fc1.weight'" in missing
+    assert missing.startswith("ImplementationError") and "no layer 'bn1'" in missing
     assert shape.startswith("ImplementationError") and "'fc1.weight'" in shape
     assert unknown.startswith("ValueError") and "'none'" in unknown
 

@@ -39,10 +39,7 @@ def test_kernels_before_steal_was_counted() -> None:
 
 @given(some=counts, full=counts)
 def test_pressure_is_the_total_of_some(some: int, full: int) -> None:
-    text = (
-        f"some avg10=0.74 avg60=0.64 avg300=0.60 total={some}\n"
-        f"full avg10=0.00 avg60=0.00 avg300=0.00 total={full}\n"
-    )
+    text = f"some avg10=0.74 avg60=0.64 avg300=0.60 total={some}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total={full}\n"
     assert disturbance.parse_pressure(text) == some / 1e6
 
 

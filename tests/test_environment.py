@@ -72,7 +72,9 @@ def test_gpus_are_hidden_from_cpu_stacks_only() -> None:
 def test_a_worker_writes_below_its_scratch_folder(tmp_path: Path) -> None:
     stack = Stack(framework="torch", mode="eager", device="cpu")
     env = worker_environment(stack, threads=1, scratch=tmp_path, caches=tmp_path)
-    code = "import os, pathlib, site; print(pathlib.Path.home(), os.path.expanduser('~'), site.getuserbase(), sep='\\n')"
+    code = (
+        "import os, pathlib, site; print(pathlib.Path.home(), os.path.expanduser('~'), site.getuserbase(), sep='\\n')"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     home, tilde, user_base = done.stdout.splitlines()
     assert home == tilde == str(tmp_path)

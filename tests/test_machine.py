@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from benchmarks import gpu_check, machine
+from benchmarks import doctor, gpu_check, machine
 from benchmarks.errors import Problem
 from benchmarks.machine import cpu_budget, cpu_quota, parse_cpus
+from benchmarks.stacks import Availability
 
 
 def test_passport_of_this_machine() -> None:
@@ -93,6 +97,33 @@ def test_no_gpu_is_told_in_one_sentence_before_anything_is_installed() -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "No GPU benchmark here: CUDA_VISIBLE_DEVICES hides every GPU.\n"
+
+
+# -- doctor -----------------------------------------------------------------------------------------
+
+
+def test_doctor_names_a_process_that_disturbs() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
+        name = psutil.Process(child.pid).name()
+        try:
+            found = list(doctor.disturbances(0.5))
+        finally:
+            child.kill()
+    assert [line for line in found if line.startswith(f"{name} uses ")]
+
+
+def test_doctor_lists_every_stack_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "odd_adapter.py").write_text(
+        'MODES = {"eager": "a", "graph": "b"}\nREQUIRES = ("no-such [package]",)\n'
+    )
+    availability = Availability(adapters=tmp_path, cache=tmp_path / "probes.json")
+    monkeypatch.setattr(doctor, "missing_gpu", lambda: "there is no GPU")
+    console = Console(file=io.StringIO(), width=200)
+    console.print(doctor.stacks_table(availability))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert text.count("no-such [package] is not installed: pip install no-such [package]") == 2
+    assert "cuda: there is no GPU" in text
 
 
 # -- CPU budget ---------------------------------------------------------------------------------------

@@ -189,9 +189,7 @@ def test_missing_distributions_are_named(tmp_path: Path) -> None:
         one=GOOD.replace('REQUIRES = ("numpy",)', ""),
         either=GOOD.replace('"numpy"', '"no-such-a | NumPy"'),
     )
-    assert (
-        asked.reason("none", "eager") == "no-such-a and no-such-b are not installed: pip install no-such-a no-such-b"
-    )
+    assert asked.reason("none", "eager") == "no-such-a and no-such-b are not installed: pip install no-such-a no-such-b"
     assert asked.reason("one", "eager") == "one is not installed: pip install one"
     assert asked.probes == 0
     assert asked.reason("either", "eager") == ""
@@ -254,7 +252,9 @@ def test_probe_in_this_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.framework
-@pytest.mark.parametrize(("framework", "mode"), [("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "eager")])
+@pytest.mark.parametrize(
+    ("framework", "mode"), [("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "eager")]
+)
 def test_an_installed_framework_is_available(framework: str, mode: str) -> None:
     assert available(framework, mode, "cpu") == (True, "")
 

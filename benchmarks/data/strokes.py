@@ -4,7 +4,8 @@ One image is ``contrast * template + SIGMA * noise``: a template is a digit draw
 with a pen in one of ``STYLES`` styles and moved by a whole number of pixels, the
 noise is standard normal and independent in every pixel. Class, style, shift and
 contrast are independent and uniform, so the posterior over the classes is a finite
-sum of Gaussians, which :func:`log_posterior` gives exactly. No value is clipped or
+sum of Gaussians, which :func:`log_posterior` gives exactly. One style of each class
+is a blend with another class, so that even the best classifier errs. No value is clipped or
 rounded to grey levels: either would make that posterior wrong.
 
 The templates depend on ``VERSION`` alone, the samples on ``VERSION``, the seed and
@@ -29,7 +30,9 @@ CLASSES = 10
 STYLES = 4  # per class
 REACH = 3  # pixels: shifts run from -REACH to REACH in both directions
 CONTRASTS = (0.6, 0.8, 1.0)
-SIGMA = 0.45  # standard deviation of the pixel noise; full ink is 1
+SIGMA = 0.5  # standard deviation of the pixel noise; full ink is 1
+PAIRS = ((0, 6), (1, 7), (2, 3), (4, 9), (5, 8))  # classes that share an ambiguous last style
+BLEND = 0.6  # share of its own class in an ambiguous digit; the rest is its partner's
 
 PIXELS = SIDE * SIDE
 SHIFTS = (2 * REACH + 1) ** 2
@@ -106,13 +109,13 @@ def _draw(strokes: tuple[Floats, ...], rng: np.random.Generator) -> Floats:
 def templates() -> Floats:
     """Every template at contrast 1: (CLASSES * STYLES * SHIFTS, PIXELS), read-only, shift varying fastest."""
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([VERSION])))
-    out = np.empty((CLASSES, STYLES, SHIFTS, SIDE, SIDE))
-    for label, strokes in enumerate(_digits()):
-        for style in range(STYLES):
-            ink = _draw(strokes, rng)
-            windows = np.lib.stride_tricks.sliding_window_view(ink, (SIDE, SIDE))
-            out[label, style] = windows.reshape(SHIFTS, SIDE, SIDE)
-    flat = out.reshape(-1, PIXELS)
+    ink = np.array([[_draw(strokes, rng) for _ in range(STYLES)] for strokes in _digits()])
+    for a, b in PAIRS:
+        one, two = ink[a, -1].copy(), ink[b, -1].copy()
+        ink[a, -1] = np.rint((BLEND * one + (1 - BLEND) * two) * _LEVELS) / _LEVELS
+        ink[b, -1] = np.rint((BLEND * two + (1 - BLEND) * one) * _LEVELS) / _LEVELS
+    windows = np.lib.stride_tricks.sliding_window_view(ink, (SIDE, SIDE), axis=(2, 3))
+    flat = windows.reshape(-1, PIXELS)
     flat.setflags(write=False)
     return flat
 

@@ -44,8 +44,10 @@ class Program:
     def __init__(self, adapter: Adapter, implementation: Any, workload: Workload) -> None:
         self.adapter = adapter
         self.implementation = implementation
-        self.model = model = self.prepare(implementation.build(workload))
+        self.model = model = implementation.build(workload)
         self.trained = [t.name for t in workload.tensors if t.trainable]
+        self.training: bool | None = None
+        self.connect(workload)
         self.norms = [find_layer(model, n.name, tlx.nn.BatchNorm) for n in workload.layers if isinstance(n, BatchNorm)]
         self.dropouts = {
             d.name: find_layer(model, d.name, tlx.nn.Dropout) for d in workload.layers if isinstance(d, Dropout)
@@ -54,9 +56,11 @@ class Program:
             layer.seed = 1 + 1009 * adapter.seed + index
             layer.build()
         self.optimizer = optimizer = implementation.optimizer(workload, model)
-        self.training: bool | None = None
         if adapter.mode in ("eager", "graph"):
             optimizer.weight_decay = 0.0
+            for inner in vars(optimizer).values():
+                if hasattr(inner, "build"):  # the Keras optimiser inside makes its variables before the first trace
+                    inner.build(model.trainable_weights)
             self.train_step = self.during(True, lambda x, y: implementation.train_step(model, optimizer, x, y))
         else:
             with_loss = tlx.model.WithLoss(model, LOSSES[workload.loss])
@@ -66,7 +70,6 @@ class Program:
         self.predict = self.during(False, lambda x: implementation.predict(model, x))
         self.run = self.during(True, model)
         self.drop = self.during(True, lambda ones: [layer(ones) for layer in dropouts])
-        self.connect(workload)
 
     def switch(self, training: bool) -> None:
         """Put the model in training or evaluation mode, batch norm included."""
@@ -118,17 +121,12 @@ class Program:
         masks = self.drop(self.adapter.place(np.ones(shape, np.float32)))
         return {name: self.adapter.to_numpy(mask) for name, mask in zip(self.dropouts, masks, strict=True)}
 
-    def prepare(self, model: Any) -> Any:
-        raise NotImplementedError
-
     def connect(self, workload: Workload) -> None:
+        """Find the declared tensors in the model and make the function that gives gradients."""
         raise NotImplementedError
 
 
 class OnTensorFlow(Program):
-    def prepare(self, model: Any) -> Any:
-        return model
-
     def connect(self, workload: Workload) -> None:
         import tensorflow as tf
 
@@ -157,8 +155,10 @@ class OnTensorFlow(Program):
 
 
 class OnTorch(Program):
-    def prepare(self, model: Any) -> Any:
-        return model.to(self.adapter.backend.device)
+    def during(self, training: bool, function: Callable[..., Any]) -> Callable[..., Any]:
+        import torch
+
+        return super().during(training, function if training else torch.inference_mode()(function))
 
     def connect(self, workload: Workload) -> None:
         import torch
@@ -172,6 +172,7 @@ class OnTorch(Program):
                 out["weight"] = conv_weight(layer.filters)
             return out
 
+        self.model.to(self.adapter.backend.device)
         self.slots = find_slots(self.model, workload, {kind: (layer, slots) for kind, (layer, _) in LAYERS.items()})
 
         def differentiate(x: Any, y: Any) -> tuple[Any, Any]:
@@ -179,7 +180,6 @@ class OnTorch(Program):
             return loss.detach(), torch.autograd.grad(loss, [self.slots[name].tensor for name in self.trained])
 
         self.differentiate = self.during(True, differentiate)
-        self.predict = torch.inference_mode()(self.predict)
 
     def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
         loss, values = self.differentiate(x, y)

@@ -1,9 +1,10 @@
 """A script as a sceptic would write it: one PyTorch model, its own loop, its own clock, none of the engine.
 
-``python benchmarks/selfcheck/standalone.py STEPS BLOCKS`` prints the median seconds of a step. It repeats the
+``python benchmarks/selfcheck/standalone.py STEPS BLOCKS CPU,...`` prints the median seconds of a step. It repeats the
 MNIST MLP of ``impls/mnist_mlp`` from scratch so that not even the implementation file is shared.
 """
 
+import os
 import statistics
 import sys
 import time
@@ -40,4 +41,7 @@ def main(steps: int, blocks: int) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[3]:
+        os.sched_setaffinity(0, map(int, sys.argv[3].split(",")))
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     main(int(sys.argv[1]), int(sys.argv[2]))

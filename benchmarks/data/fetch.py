@@ -1,0 +1,123 @@
+"""The data folder: what belongs in it, fetching with hashes, checking."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.data import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One official file: its name under ``<data folder>/<set>/``, size in bytes, hash and where it can be had."""
+
+    name: str
+    size: int
+    sha256: str
+    urls: tuple[str, ...]
+
+
+def data_folder() -> Path:
+    """``BOOKBENCH_DATA``, or a folder in the platform's cache."""
+    if given := os.environ.get("BOOKBENCH_DATA"):
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("bookbench", appauthor=False)) / "data"
+
+
+def sets() -> dict[str, tuple[File, ...]]:
+    """Every data set that has files, by name; found by looking at the modules beside this one."""
+    out = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem in ("__init__", "fetch", "cli"):
+            continue
+        files = getattr(importlib.import_module(f"benchmarks.data.{path.stem}"), "FILES", ())
+        if files:
+            out[path.stem] = tuple(files)
+    return out
+
+
+def files_of(name: str) -> tuple[File, ...]:
+    known = sets()
+    if name not in known:
+        raise DataError(f"there is no data set {name!r} to fetch; there are {', '.join(known)}")
+    return known[name]
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as source:
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def problems(name: str, files: Sequence[File]) -> list[str]:
+    """What is wrong with a set in the data folder, a sentence each; empty when all is there and right."""
+    out = []
+    for file in files:
+        path = data_folder() / name / file.name
+        if not path.is_file():
+            out.append(f"{name}/{file.name} is missing")
+        elif path.stat().st_size != file.size or _sha256(path) != file.sha256:
+            out.append(f"{name}/{file.name} is not the official file (size or SHA-256 differs): delete it and fetch again")
+    return out
+
+
+def verify(name: str) -> list[str]:
+    return problems(name, files_of(name))
+
+
+def checked(name: str, files: Sequence[File]) -> list[Path]:
+    """Paths of a set's files after a check of their hashes; DataError says how to get them."""
+    if wrong := problems(name, files):
+        raise DataError(
+            f"real data set {name}: {wrong[0]}; run `python -m benchmarks data fetch {name}` "
+            "or set BOOKBENCH_DATA to the folder that holds it"
+        )
+    return [data_folder() / name / file.name for file in files]
+
+
+def fetch(name: str, files: Sequence[File] | None = None) -> list[Path]:
+    """Download what is missing or wrong, from the first mirror that serves the right bytes.
+
+    A file gets its name only after its hash was checked, so a broken download is never trusted later.
+    """
+    folder = data_folder() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    out = []
+    for file in files or files_of(name):
+        path = folder / file.name
+        if not (path.is_file() and _sha256(path) == file.sha256):
+            _download(file, path)
+        out.append(path)
+    return out
+
+
+def _download(file: File, path: Path) -> None:
+    import pooch
+    import requests
+
+    failures = []
+    for url in file.urls:
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=path.parent) as part:
+            try:
+                got = pooch.retrieve(
+                    url,
+                    known_hash=f"sha256:{file.sha256}",
+                    fname=file.name,
+                    path=part,
+                    downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
+                )
+                os.replace(got, path)
+                return
+            except (OSError, ValueError, requests.RequestException) as error:
+                failures.append(f"{url}: {type(error).__name__}: {' '.join(str(error).split())[:160]}")
+    raise DataError(f"{file.name} could not be fetched from any mirror: {'; '.join(failures)}")
