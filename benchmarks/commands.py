@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import signal
 import subprocess
@@ -78,10 +77,13 @@ def _as_interrupt(signum: int, frame: object) -> None:
 
 
 def _command() -> str:
-    """The command line without paths."""
-    words = [Path(w).name if "/" in w and "=" not in w and not re.fullmatch(r"[a-z0-9_/,]+", w) else w for w in sys.argv[1:]]
-    words = [re.sub(r"=.*/", "=", w) for w in words]
-    return shlex.join(["python", "-m", "benchmarks", *words])
+    """The command line without paths of this machine."""
+
+    def short(word: str) -> str:
+        name, equals, value = word.rpartition("=")
+        return name + equals + Path(value).name if Path(value).is_absolute() else word
+
+    return shlex.join(["python", "-m", "benchmarks", *map(short, sys.argv[1:])])
 
 
 def latest_unfinished() -> Path:

@@ -127,14 +127,12 @@ class Run:
         self, entry: Entry, workload: Workload, planned: Planned, *, name: str, seed: int, attempt: int
     ) -> Running:
         """A worker process for one launch. Whoever starts it ends it with :meth:`_stop`."""
-        stack = planned.stack
-        slug = f"{entry.key}-{stack.key}".replace("/", "-").replace(":", "-")
-        environment = worker_environment(
-            stack,
-            threads=self.options.threads,
-            scratch=self._scratch / "home" / f"{slug}-{name}",
-            caches=self.folder / "caches" / slug,
-        )
+        stack, slug = planned.stack, _slug(entry, planned)
+        home, caches = self._scratch / "home" / f"{slug}-{name}", self.folder / "caches" / slug
+        for folder in (home / "tmp", caches):
+            folder.mkdir(parents=True, exist_ok=True)
+        environment = worker_environment(stack, threads=self.options.threads, scratch=home, caches=caches)
+        environment["TMPDIR"] = str(home / "tmp")  # TensorFlow leaves generated files there
         worker = Worker(
             python=self.plan.pythons[stack.interpreter],
             environment=environment,

@@ -1,11 +1,19 @@
-"""Numbers as a reader wants them: three significant digits, thousands separators, a unit."""
+"""Numbers as a reader wants them: three significant digits, thousands separators, a unit. And text without surprises."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 NOTHING = "–"
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+
+
+def printable(text: str) -> str:
+    """Without terminal colours and control characters; line ends stay."""
+    return CONTROLS.sub("", ESCAPES.sub("", text))
 
 
 def number(value: float | None) -> str:

@@ -16,6 +16,8 @@ import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
+from reports.numbers import printable
+
 WIDTH = 420.0
 FIXED = {"torch": 0, "tensorflow": 1, "tensorlayerx": 2}
 SHADES = {"eager": 0, "compile": 1, "graph": 1, "xla": 2, "trainonestep": 2, "torch-trainonestep": 3}
@@ -108,12 +110,12 @@ def inline(fig: Figure, key: str, title: str) -> Markup:
     with matplotlib.rc_context({"svg.hashsalt": key, "svg.fonttype": "none"}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # glyphs that DejaVu Sans lacks: the reader's own font draws the text
         fig.savefig(buffer, format="svg", transparent=True, metadata=nothing)
-    root = ET.fromstring(buffer.getvalue().encode())
+    root = ET.fromstring(printable(buffer.getvalue()).encode())
     used = {m for e in root.iter() for v in e.attrib.values() for m in _targets(v)}
     _clean(root, key, used)
     body = "".join(ET.tostring(child, encoding="unicode") for child in root)
     head = f'<svg class="chart" viewBox="{root.get("viewBox")}" role="img" aria-labelledby="{key}-title">'
-    return Markup(head) + Markup(f'<title id="{key}-title">') + escape(title) + Markup(f"</title>{body}</svg>")
+    return Markup(head) + Markup(f'<title id="{key}-title">') + escape(printable(title)) + Markup(f"</title>{body}</svg>")
 
 
 def _targets(value: str) -> list[str]:

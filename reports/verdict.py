@@ -10,6 +10,7 @@ from reports import numbers
 from reports.work import Work, certified, final_metric, label, step_seconds
 
 ENOUGH_PASSES = 5
+NEGLIGIBLE = 1.02
 Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "nothing"]
 
 
@@ -116,7 +117,8 @@ def _rate(row: Row) -> str:
 
 
 def _times(versus: Versus, other: str) -> str:
-    within = f" (95 % interval {versus.interval})" if versus.interval else ""
+    slight = ", negligible" if versus.high is not None and versus.high <= NEGLIGIBLE else ""
+    within = f" (95 % interval {versus.interval}{slight})" if versus.interval else ""
     return f"{numbers.ratio(versus.ratio)} times the throughput of {other}{within}"
 
 

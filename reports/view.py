@@ -50,9 +50,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Panel:
-    """One workload variant of one run."""
+    """One workload variant of one run. ``first`` is the first of its kind: same workload, same declaration."""
 
     anchor: str
+    first: bool
     title: str
     key: str
     run: str
@@ -103,7 +104,8 @@ def page(results: Sequence[Result]) -> Page:
     apart = mixed(works)
     several = len(results) > 1
     runs = [_run(result, f"run{i}", [w for w in works if w.result is result]) for i, result in enumerate(results)]
-    panels = [_panel(work, f"w{i}", several, apart) for i, work in enumerate(works)]
+    firsts = {(w.key, w.hash): i for i, w in reversed(list(enumerate(works)))}
+    panels = [_panel(w, f"w{i}", firsts[w.key, w.hash] == i, several, apart) for i, w in enumerate(works)]
     return Page("Bookbench report", _subtitle(results), runs, panels, _apart(works, apart))
 
 
@@ -131,7 +133,7 @@ def _apart(works: Sequence[Work], apart: dict[str, list[str]]) -> list[str]:
     return out
 
 
-def _panel(work: Work, anchor: str, several: bool, apart: dict[str, list[str]]) -> Panel:
+def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str, list[str]]) -> Panel:
     found = rank(work)
     shown = [charts.drawn(d, work, found, f"{anchor}c{i}") for i, d in
              enumerate((charts.throughput, charts.accuracy, charts.starts))]  # fmt: skip
@@ -140,6 +142,7 @@ def _panel(work: Work, anchor: str, several: bool, apart: dict[str, list[str]]) 
         warning = f"Declaration {work.hash[:12] or 'missing'}: not comparable with the other declaration of {work.key}."
     return Panel(
         anchor=anchor,
+        first=first,
         title=work.title,
         key=work.key,
         run=f"run {work.result.id}" if several else "",

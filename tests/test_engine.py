@@ -80,7 +80,8 @@ def test_failures_become_rows_and_the_run_goes_on(tmp_path):
     assert "told to raise" in reasons["raises"]
     assert "exit code 7" in reasons["dies"]
     assert "SIGKILL" in reasons["killed"]
-    assert "update of fc." in reasons["double_loss"]
+    (doubled,) = [row.certificate for row in result.rows if row.variant == "double_loss"]
+    assert {t.check for t in doubled.tensors if not t.passed} >= {"update", "evaluation"}
     assert "outside 0.999" in reasons["hopeless"]
     (failed,) = [row for row in result.rows if row.variant == "raises"]
     assert any("ValueError" in line for line in failed.launches[0].log_tail)
@@ -175,16 +176,16 @@ def test_no_orphan_when_the_parent_is_killed(tmp_path):
 
 def test_killing_a_worker_mid_run_costs_only_its_row(tmp_path):
     out = tmp_path / "run"
-    process = start(out, "--rounds", "100", "--measure", "training", variants="slow,sound")
+    process = start(out, "--rounds", "200", "--measure", "training", variants="sound,slow")
     wait_for(lambda: [e for e in journal(out) if e["event"] == "block"])
     (worker,) = children(process.pid)
     os.kill(worker, signal.SIGKILL)
     process.communicate(timeout=120)
     assert process.returncode == 1
     status = {row.variant: (row.status, row.reason) for row in read(out / "result.json").rows}
-    assert status["slow"][0] == "crashed"
-    assert "SIGKILL" in status["slow"][1]
-    assert status["sound"][0] == "ok"
+    assert status["sound"][0] == "crashed"  # the first to run
+    assert "SIGKILL" in status["sound"][1]
+    assert status["slow"][0] == "ok"
 
 
 # -- bad requests ------------------------------------------------------------------------------------
