@@ -53,7 +53,7 @@ def throughput(work: Work, found: Ranking, key: str) -> Chart | None:
         marker = svg.MARKERS.get(row.stack.mode, "o")
         axes.scatter(rates, [y] * len(rates), s=26, marker=marker, color=INK, edgecolors=SHEET, linewidths=0.8, zorder=3,
                      clip_on=False)  # fmt: skip
-        name = label(row.stack) + ("" if counts else ", not ranked")
+        name = svg.short(label(row.stack)) + ("" if counts else ", not ranked")
         axes.text(0, y - 0.27, name, va="bottom", ha="left", color=INK if counts else MUTED)
     axes.set(xlim=(0, most * 1.04), ylim=(len(rows) - 0.6, -0.9), xlabel="training samples per second")
     axes.set_yticks([])
@@ -81,7 +81,7 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     axes = svg.area(fig, left=46, right=24, top=8, bottom=36 + legend)
     for row in rows:
         assert row.accuracy is not None
-        name: str | None = label(row.stack)
+        name: str | None = svg.short(label(row.stack), 30)
         for training in row.accuracy.trainings:
             points = [(p.epoch, p.metric) for p in training.curve]
             if points:
@@ -127,7 +127,7 @@ def starts(work: Work, found: Ranking, key: str) -> Chart | None:
     for row, caches, launches in bars:
         if row.stack.key != last:
             y += 20 if last else 14
-            axes.text(0, y - 9, label(row.stack), va="bottom", ha="left")
+            axes.text(0, y - 9, svg.short(label(row.stack)), va="bottom", ha="left")
             last = row.stack.key
         left = 0.0
         for name, _, shade in PHASES:
@@ -168,7 +168,7 @@ def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
     for row in rows:
         y += 20 if index else 14
         step = median(b.seconds / b.steps for la in measured(row) for b in la.blocks)
-        axes.text(-reach, y - 9, f"{label(row.stack)}, median {n.milliseconds(step)}", va="bottom", ha="left")
+        axes.text(-reach, y - 9, f"{svg.short(label(row.stack), 40)}, median {n.milliseconds(step)}", va="bottom", ha="left")
         for launch in measured(row):
             axes.axhline(y, color=RULE, linewidth=0.6, zorder=0)
             for block in launch.blocks:

@@ -146,8 +146,14 @@ def _clean(element: ET.Element, key: str, used: set[str]) -> None:
             element.set(name, value.replace("url(#", f"url(#{key}-"))
 
 
+def short(text: str, most: int = 52) -> str:
+    """A label that stays on the drawing; the tables have it whole."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _style(style: str, key: str) -> str:
     """Fonts come from the page, of which only size and weight are kept."""
+    style = re.sub(r"font-family: [^;]*(; |$)", "", style)
     style = re.sub(r"font: (?:(bold|\d{3}) )?([\d.]+)px [^;]*", lambda m: _font(m.group(1), m.group(2)), style)
     style = re.sub(r"#0a00([0-9a-f]{2})", lambda m: f"var(--{ROLES[int(m.group(1), 16)]})", style)
     style = re.sub(r"#0b0(\d)0(\d)", r"var(--c\1\2)", style)

@@ -1,0 +1,365 @@
+"""The report: everything in the result is shown, nothing is claimed that was not measured, nothing is loaded."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result as Outcome
+from result_factory import make
+
+from benchmarks import results
+from reports import numbers, summary
+from reports.cli import main
+from reports.render import html
+from reports.verdict import rank, sentence
+from reports.work import Work, gather, label
+
+EVIL = "<script>alert(1)</script>\"'&{{7*7}}$x_1$]]>\x1b[31m"
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements with attributes, ids, and the visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def result() -> results.Result:
+    return make()
+
+
+@pytest.fixture(scope="module")
+def text(result: results.Result) -> str:
+    return html([result])
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def run(*arguments: object) -> Outcome:
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def work(result: results.Result, key: str) -> Work:
+    return next(w for w in gather([result]) if w.key == key)
+
+
+@pytest.fixture()
+def stored(tmp_path: Path) -> Path:
+    path = tmp_path / "run" / "result.json"
+    path.parent.mkdir()
+    results.write(make(), path)
+    return path
+
+
+# What is shown
+
+
+def test_every_row_and_every_reason_is_on_the_page(result: results.Result, page: Page) -> None:
+    for row in result.rows:
+        assert label(row.stack) in page.text
+        assert row.reason in page.text
+    for launch in (la for row in result.rows for la in row.launches):
+        assert all(line in page.text for line in launch.log_tail)
+    assert {row.status for row in result.rows} == {
+        "ok", "unavailable", "crashed", "parity_failed", "accuracy_failed", "interrupted",
+    }  # fmt: skip
+
+
+def test_every_row_is_in_the_table_of_its_workload(text: str, result: results.Result) -> None:
+    tables = re.findall(r'<table class="summary">.*?</table>', text, re.S)
+    works = gather([result])
+    assert len(tables) == len(works) == 4
+    for table, w in zip(tables, works, strict=True):
+        headings = re.sub(r"<small>.*?</small>|<sup>.*?</sup>", "", " ".join(re.findall(r"<th scope=.row.*?</th>", table, re.S)))
+        for row in w.rows:
+            assert label(row.stack) in headings
+    assert re.search(r"TensorLayerX eager</span>.*?unavailable</b> No module named", tables[0], re.S)
+
+
+def test_what_was_not_measured_is_not_a_zero(text: str) -> None:
+    cells = re.findall(r"<td class=.num[^>]*>(.*?)</td>", text, re.S)
+    assert cells
+    training = [c for c in cells if re.match(r"0(\.0+)?<small>", c)]
+    assert training == []
+
+
+def test_a_timing_without_certificate_says_so(page: Page, result: results.Result) -> None:
+    assert "timing without valid certificate" in page.text
+    assert "None of these timings has a valid certificate." in page.text
+    broken = work(result, "mnist_cnn")
+    found = rank(broken)
+    assert [label(r.stack) for r in found.timed] == ["TensorFlow graph"]
+    assert "TensorFlow graph was timed but not ranked" in " ".join(sentence(broken).asides)
+
+
+def test_notes_and_warnings_are_prominent(page: Page, result: results.Result) -> None:
+    top = page.text[: page.text.index("Charts One colour")]
+    assert result.notes[0] in top
+    assert "The run was interrupted" in top
+    assert "with uncommitted changes" in top
+
+
+def test_edits_by_hand_show(result: results.Result) -> None:
+    edited = result.model_copy(update={"notes": ["all is well"]})
+    assert "this result file was changed after the run" in html([edited])
+    assert "this result file was changed after the run" not in html([result])
+
+
+def test_disturbed_blocks_are_marked(page: Page) -> None:
+    assert "1 marked as disturbed" in page.text
+    assert "Hollow: disturbed" in page.text
+
+
+# What is claimed
+
+
+def test_few_passes_are_provisional(result: results.Result) -> None:
+    for w in gather([result]):
+        said = sentence(w)
+        assert said.standing == "provisional"
+        assert "Provisional: fewer than 5 passes" in said.text
+        assert "fastest" not in said.headline
+
+
+def test_crossing_intervals_share_first_place_and_clear_ones_do_not() -> None:
+    full = make(passes=6, interrupted=False)
+    shared = sentence(work(full, "mnist_mlp_ablation/batchnorm"))
+    assert shared.standing == "shared"
+    assert shared.headline.endswith("share first place")
+    settled = sentence(work(full, "mnist_mlp"))
+    assert settled.standing == "settled"
+    assert re.search(r"TensorFlow graph trains fastest", settled.headline)
+    assert re.search(r"1\.\d\d times the throughput of the next, PyTorch eager \(95 % interval 1\.\d\d to 1\.\d\d\)", settled.text)
+
+
+def test_a_comparison_stored_the_other_way_round_means_the_same() -> None:
+    full = make(passes=6, interrupted=False)
+    w = work(full, "mnist_mlp")
+    a, b = w.rows[0], w.rows[1]
+    there, back = w.comparison(a, b), w.comparison(b, a)
+    assert there is not None and back is not None
+    assert there.low is not None and there.high is not None and back.low is not None and back.high is not None
+    assert (there.verdict, back.verdict) == ("faster", "slower")
+    assert there.ratio * back.ratio == pytest.approx(1)
+    assert back.low == pytest.approx(1 / there.high)
+    assert back.low < back.ratio < back.high
+
+
+def test_different_declarations_stay_apart() -> None:
+    first, second = make("run-a"), make("run-b", learning_rate=0.5)
+    hashes = {w.hash[:12] for r in (first, second) for w in gather([r]) if w.key == "mnist_cnn"}
+    shown = Page(html([first, second])).text
+    assert len(hashes) == 2
+    assert "mnist_cnn comes with 2 different declarations" in shown
+    for h in hashes:
+        assert f"Declaration {h}: not comparable" in shown
+    assert "mnist_mlp comes with" not in shown
+    assert "mnist_cnn appears with 2 declarations" in summary.markdown_table([first, second])
+
+
+def test_a_result_without_rows_or_declarations_still_renders(result: results.Result) -> None:
+    bare = result.model_copy(update={"rows": [], "comparisons": []})
+    assert "No stack has a timing that counts" in html([bare])
+    lost = result.model_copy(update={"declared": [], "data": []})
+    assert "mnist_mlp" in html([lost])
+
+
+# What is safe
+
+
+def test_hostile_strings_are_text() -> None:
+    hostile = make(evil=EVIL)
+    text = html([hostile])
+    page = Page(text)
+    scripts = [attributes for tag, attributes in page.elements if tag == "script"]
+    assert len(scripts) == 1
+    assert "<script>alert" not in text
+    assert page.text.count("<script>alert(1)</script>\"'&{{7*7}}$x_1$]]>") > 20
+    assert not [a for _, attributes in page.elements for a in attributes if a.startswith("on")]
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", text)
+    table = summary.markdown_table([hostile])
+    assert "<script" not in table
+    body = [line for line in table.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in body} == {8}
+
+
+def test_nothing_is_loaded_from_anywhere(text: str, page: Page) -> None:
+    assert not [tag for tag, _ in page.elements if tag in ("link", "img", "iframe", "object", "embed", "base")]
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "action", "srcset"):
+            assert attributes.get(name) is None or str(attributes[name]).startswith("#"), (tag, attributes)
+    assert re.findall(r"https?:", text) == []
+    assert "@import" not in text
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+    policy = next(a["content"] for t, a in page.elements if t == "meta" and a.get("http-equiv"))
+    assert policy is not None and policy.startswith("default-src 'none';")
+
+
+def test_ids_are_unique_and_references_meet_them(page: Page, text: str) -> None:
+    ids = [str(a["id"]) for _, a in page.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    wanted = {str(a[n])[1:] for _, a in page.elements for n in ("href", "xlink:href") if n in a}
+    wanted |= {m for m in re.findall(r"url\(#([^)]*)\)", text)}
+    wanted |= {str(a[n]) for _, a in page.elements for n in ("aria-labelledby",) if n in a}
+    assert wanted <= set(ids)
+
+
+def test_charts_take_their_colours_from_the_page_and_are_named(text: str) -> None:
+    charts = re.findall(r"<svg.*?</svg>", text, re.S)
+    assert len(charts) == 15  # four workloads, and linear was not trained
+    for chart in charts:
+        assert 'role="img"' in chart and "<title id=" in chart
+        assert not re.search(r"#[0-9a-f]{6}", chart)
+        assert "DejaVu" not in chart
+
+
+def test_the_same_results_give_the_same_bytes(text: str) -> None:
+    assert html([make()]) == text
+
+
+def test_no_framework_and_no_engine_is_imported(stored: Path) -> None:
+    code = (
+        "import sys; from reports.cli import main\n"
+        "main(sys.argv[1:], standalone_mode=False)\n"
+        "print(sorted(m for m in sys.modules if m.split('.')[0] in ('torch', 'tensorflow', 'tensorlayerx', 'benchmarks')))"
+    )
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(stored), "--out", str(stored.with_name("r.html"))],
+        cwd=root, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "['benchmarks', 'benchmarks.results']"
+    assert done.stderr == ""
+
+
+# The command line
+
+
+def test_files_and_folders(stored: Path, tmp_path: Path) -> None:
+    for given in ([stored], [stored.parent], [tmp_path], [stored, stored.parent]):
+        out = tmp_path / "page.html"
+        done = run(*given, "--out", out)
+        assert done.exit_code == 0, done.output
+        assert done.output.endswith(" 1 run.\n")
+        assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "does not exist."),
+        ("", "is not a Bookbench result: Invalid JSON"),
+        ("[]", "is not a Bookbench result: "),
+        ('{"schema_version": 7}', "is not a Bookbench result: schema_version: Input should be 1 (and "),
+        (b"\xff\xfe\x00", "cannot be read: "),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path: Path, content: str | bytes | None, says: str) -> None:
+    path = tmp_path / "result.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = run(path)
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: {path} {says}")
+    assert len(done.output.splitlines()) == 1
+    assert "Traceback" not in done.output
+
+
+def test_more_bad_input(tmp_path: Path, stored: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert run(empty).output == f"Error: {empty} holds no result.json.\n"
+    assert "cannot be written" in run(stored, "--out", tmp_path / "no" / "page.html").output
+    assert run().exit_code == 2
+    assert run(stored, "--check").exit_code == 2
+
+
+def test_readme_table(stored: Path, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{summary.BEGIN}\nold\n{summary.END}\nafter\n", encoding="utf-8")
+    stale = run(stored, "--readme", readme, "--check")
+    assert stale.exit_code == 1
+    assert stale.output == f"Error: The results table in {readme} is not up to date.\n"
+    assert "old" in readme.read_text(encoding="utf-8")
+    assert run(stored, "--readme", readme).exit_code == 0
+    new = readme.read_text(encoding="utf-8")
+    assert new.startswith(f"before\n{summary.BEGIN}\n| Workload | Stack |") and new.endswith(f"{summary.END}\nafter\n")
+    assert run(stored, "--readme", readme, "--check").exit_code == 0
+    assert run(stored, "--readme", readme).exit_code == 0
+    assert readme.read_text(encoding="utf-8") == new
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_readme_without_markers(stored: Path, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing here\n", encoding="utf-8")
+    done = run(stored, "--readme", readme)
+    assert done.exit_code == 1
+    assert done.output == f"Error: {readme}: there is no {summary.BEGIN} followed by {summary.END}.\n"
+
+
+def test_readme_table_has_every_row(result: results.Result) -> None:
+    table = summary.markdown_table([result])
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    assert len(lines) == len(result.rows) + 2
+    assert "unavailable: No module named" in table
+    assert "1.00 (provisional)" in table
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0"), (None, "–"), (1234567, "1,230,000"), (12.345, "12.3"), (999.6, "1,000"), (0.01234, "0.0123"),
+     (1.1e-7, "1.10e-7"), (-1234.0, "-1,230"), (9.999, "10.0")],
+)  # fmt: skip
+def test_number(value: float | None, shown: str) -> None:
+    assert numbers.number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(12.34, "12.3 s"), (0.9999, "1.00 s"), (0.0123, "12.3 ms"), (4.12e-4, "412 µs"), (None, "–")]
+)
+def test_duration(seconds: float | None, shown: str) -> None:
+    assert numbers.duration(seconds) == shown
+
+
+def test_intervals_never_hide_their_side_of_one() -> None:
+    assert numbers.interval(1.234, 1.289) == "1.23 to 1.29"
+    assert numbers.interval(1.0004, 1.03) == "1.000 to 1.030"
+    assert numbers.interval(1.011, 1.018) == "1.011 to 1.018"
+    assert numbers.interval(13.44, 14.08) == "13.4 to 14.1"
