@@ -13,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import disturbance
-from benchmarks.environment import clean_paths
 from benchmarks.errors import Problem
 from benchmarks.gpu_check import missing_gpu
 from benchmarks.machine import cpu_budget, cpu_quota, interpreter, machine, memory_available
@@ -83,10 +82,12 @@ def _data() -> Iterator[RenderableType]:
     from benchmarks.data import fetch
 
     chosen = "BOOKBENCH_DATA" if os.environ.get("BOOKBENCH_DATA") else "the default; BOOKBENCH_DATA is not set"
-    yield f"[bold]Data[/] {clean_paths(str(fetch.data_folder()))} ({chosen})"
+    yield f"[bold]Data[/] {escape(str(fetch.data_folder()))} ({chosen})"
     for name in fetch.sets():
-        problems = fetch.verify(name)
-        yield f"  {name}: {'; '.join(map(str, problems)) if problems else 'complete, hashes right'}"
+        wrong = fetch.verify(name)
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        missing = f"{escape(wrong[0])}{more}: python -m benchmarks data fetch {name}" if wrong else ""
+        yield f"  {name}: {missing or 'complete, hashes right'}"
 
 
 def disturbances(seconds: float = LOOK_SECONDS) -> Iterator[str]:

@@ -45,7 +45,8 @@ class Worker:
                 start_new_session=True,  # Ctrl-C reaches the parent only, which ends its workers itself
             )
         self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     @property
     def pid(self) -> int:
@@ -127,6 +128,13 @@ class Worker:
         except ProcessLookupError:
             pass  # it and all its children are gone already
         self._process.wait()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass  # a request was still on its way
 
 
 def _plain(command: str) -> str:

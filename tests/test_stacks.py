@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from frameworks import need
 
 from benchmarks import stacks
 from benchmarks.stacks import Availability, available, frameworks, probe, read_adapters
@@ -256,11 +257,14 @@ def test_probe_in_this_process(tmp_path: Path) -> None:
     ("framework", "mode"), [("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "eager")]
 )
 def test_an_installed_framework_is_available(framework: str, mode: str) -> None:
+    need(framework)
     assert available(framework, mode, "cpu") == (True, "")
 
 
 @pytest.mark.framework
 def test_tensorlayerx_on_pytorch_is_available_or_says_why() -> None:
+    need("tensorlayerx")
+    need("torch")
     can, reason = available("tensorlayerx", "torch-trainonestep", "cpu")
     assert can == (reason == "")
     assert can or "torchvision" in reason

@@ -1,0 +1,76 @@
+"""Accuracy ranges: the quick recipe on embedded data and the short recipe on real data, each framework, one mode.
+
+Ranges and margins are declared with the recipes and were measured with more seeds than are run here.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from frameworks import ALL, need
+
+from benchmarks.results import read
+from benchmarks.workload import ROOT, Accepted, discover
+
+pytestmark = pytest.mark.framework
+
+MODE = {"torch": "eager", "tensorflow": "graph", "tensorlayerx": "graph"}
+SHARED = ROOT.parent / "shared" / "data" / "unpack"
+EMBEDDED = [f.workload for f in discover() if isinstance(f.workload.recipe("quick").accepted, Accepted)]
+REAL = [f.workload for f in discover() if isinstance(f.workload.recipe("short").accepted, Accepted)]
+
+
+@pytest.fixture(scope="session")
+def real_data(tmp_path_factory):
+    """A data folder with real MNIST, or a skip."""
+    given = os.environ.get("BOOKBENCH_DATA")
+    if given and (Path(given) / "mnist").is_dir():
+        return Path(given)
+    if SHARED.exists():
+        folder = tmp_path_factory.mktemp("data")
+        subprocess.run([str(SHARED), str(folder), "mnist"], check=True)
+        return folder
+    pytest.skip("no real data: set BOOKBENCH_DATA after `python -m benchmarks data fetch`")
+
+
+def train(tmp_path, framework, workloads, *words, environment=None):
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "benchmarks", "run", "--measure", "accuracy", "--out", str(out)]
+    command += ["--framework", framework, "--mode", MODE[framework], "--accuracy-seeds", "1"]
+    command += ["--workload", ",".join(w.key for w in workloads), *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode in (0, 1), done.stderr
+    return read(out / "result.json")
+
+
+def check(result, workloads, recipe):
+    assert {(r.workload, r.variant) for r in result.rows} == {(w.name, w.variant) for w in workloads}
+    for row in result.rows:
+        assert row.status == "ok", f"{row.workload}/{row.variant}: {row.status}: {row.reason}"
+        assert row.accuracy.judged
+        assert row.accuracy.recipe == recipe
+
+
+@pytest.mark.parametrize("framework", ALL)
+def test_quick_recipes_reach_their_ranges(tmp_path, framework):
+    need(framework)
+    assert EMBEDDED, "no workload declares a measured range for its quick recipe"
+    result = train(tmp_path, framework, EMBEDDED, "--recipe", "quick")
+    check(result, EMBEDDED, "quick")
+    for data in result.data:
+        assert 0.97 <= data.optimum <= 0.99
+    for row in result.rows:
+        (optimum,) = [d.optimum for d in result.data if (d.workload, d.variant) == (row.workload, row.variant)]
+        assert row.accuracy.trainings[0].metric < optimum, "nothing beats the exact posterior"
+
+
+@pytest.mark.parametrize("framework", ALL)
+def test_short_recipes_reach_their_ranges_on_real_data(tmp_path, framework, real_data):
+    need(framework)
+    assert REAL, "no workload declares a measured range for its short recipe"
+    cheap = [w for w in REAL if w.name == "mnist_mlp_ablation"]
+    environment = {**os.environ, "BOOKBENCH_DATA": str(real_data)}
+    result = train(tmp_path, framework, cheap, "--recipe", "short", "--data", "real", environment=environment)
+    check(result, cheap, "short")

@@ -1,0 +1,104 @@
+"""Every workload on every stack: one smoke run, then each row must have trained, inferred and been certified."""
+
+import subprocess
+import sys
+
+import pytest
+from frameworks import ALL, installed, need
+
+from benchmarks.results import read
+from benchmarks.stacks import frameworks
+from benchmarks.verify import verify
+from benchmarks.workload import ROOT, discover
+
+pytestmark = pytest.mark.framework
+
+CASES = [
+    (found.workload, framework, mode)
+    for found in discover()
+    for framework in ALL
+    for mode in frameworks()[framework]
+    if found.implementation(framework).exists()
+]
+# Compiling takes a quarter of a minute per variant; the variants differ in layers that the third holds all of.
+EAGER_ONLY = ("linear", "relu")
+QUICK_MODES = ("eager", "graph")
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """All workloads in all modes, but two ablation variants only in the modes that do not compile."""
+    if not any(installed(f) for f in ALL):
+        pytest.skip("no framework is installed")
+    out = tmp_path_factory.mktemp("contract")
+    common = [sys.executable, "-m", "benchmarks", "run", "--profile", "smoke"]
+    light = ",".join(f"mnist_mlp_ablation/{v}" for v in EAGER_ONLY)
+    parts = {"all": [], "light": ["--workload", light, "--mode", ",".join(QUICK_MODES)]}
+    found = []
+    for name, words in parts.items():
+        done = subprocess.run(
+            [*common, *words, "--out", str(out / name)], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode in (0, 1), done.stderr
+        found.append(read(out / name / "result.json"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("workload", "framework", "mode"), CASES, ids=[f"{w.key}-{f}-{m}".replace("/", "-") for w, f, m in CASES]
+)
+def test_stack_keeps_the_contract(result, workload, framework, mode):
+    need(framework)
+    if workload.variant in EAGER_ONLY and mode not in QUICK_MODES:
+        pytest.skip("compiled once per workload: the batchnorm variant holds every layer of this one")
+    rows = [
+        row
+        for r in result
+        for row in r.rows
+        if (row.workload, row.variant, row.stack.framework, row.stack.mode)
+        == (workload.name, workload.variant, framework, mode)
+    ]
+    (row,) = rows
+    if row.status == "unavailable":
+        assert row.reason
+        pytest.skip(f"unavailable here: {row.reason}")
+    assert row.status == "ok", row.reason
+    assert row.certificate.status == "ok"
+    assert row.certificate.batch_size == workload.batch_size
+    assert {t.tensor for t in row.certificate.tensors if t.check == "gradient"} == {
+        t.name for t in workload.tensors if t.trainable
+    }
+    assert all(p.passed for p in row.certificate.probes)
+    (launch,) = row.launches
+    assert launch.blocks
+    assert launch.inference.single.seconds
+    assert launch.precision_error < 1e-5
+    assert launch.versions
+
+
+@pytest.mark.parametrize("framework", ALL)
+def test_each_framework_trains_in_its_fastest_mode(result, framework):
+    need(framework)
+    trained = {
+        (row.workload, row.variant)
+        for r in result
+        for row in r.rows
+        if row.stack.framework == framework and row.accuracy
+    }
+    assert trained == {(f.workload.name, f.workload.variant) for f in discover()}
+
+
+def test_the_results_verify(result):
+    for r in result:
+        assert list(verify(r)) == []
+
+
+def test_frameworks_train_on_the_same_samples(result):
+    """One digest of sample ids and labels per workload variant, whatever the framework."""
+    seen = {}
+    for r in result:
+        for row in r.rows:
+            for training in row.accuracy.trainings if row.accuracy else []:
+                seen.setdefault((row.workload, row.variant), set()).add(training.sample_order)
+    assert seen
+    assert all(len(digests) == 1 for digests in seen.values())
