@@ -41,9 +41,7 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
     for entry in plan.entries:
         workload = entry.load()
         declared.append(
-            Declared(
-                name=entry.workload, variant=entry.variant, hash=workload.hash, declaration=workload.declaration()
-            )
+            Declared(name=entry.workload, variant=entry.variant, hash=workload.hash, declaration=workload.declaration())
         )
         rows += [_row(plan, entry, workload, planned, events) for planned in entry.stacks]
     last = next((e for e in reversed(events) if e["event"] == "finished"), None)
@@ -72,8 +70,7 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
 
 
 def _row(plan: Plan, entry: Entry, workload: Workload, planned: Planned, events: list[Event]) -> Row:
-    row = f"{entry.key}@{planned.stack.key}"
-    mine = [e for e in events if e.get("row") == row]
+    mine = [e for e in events if e.get("row") == entry.row(planned)]
     launches = _launches(mine)
     certificate = next((e["certificate"] for e in reversed(mine) if e["event"] == "certificate"), None)
     certificate = Certificate.model_validate(certificate) if certificate else None
@@ -99,22 +96,23 @@ def _launches(mine: list[Event]) -> list[Launch]:
     latest: dict[int, int] = {}
     for e in mine:
         if e["event"] == "launch":
-            latest[e["pass"]] = max(e["attempt"], latest.get(e["pass"], 0))
+            latest[e["pass_index"]] = max(e["attempt"], latest.get(e["pass_index"], 0))
     return [
-        _launch([e for e in mine if e.get("pass") == p and e.get("attempt") == attempt])
+        _launch([e for e in mine if e.get("pass_index") == p and e.get("attempt") == attempt])
         for p, attempt in sorted(latest.items())
     ]
 
 
 def _launch(mine: list[Event]) -> Launch:
     start = next(e for e in mine if e["event"] == "launch")
-    end = next((e for e in mine if e["event"] == "end"), {"status": "interrupted", "reason": "the run ended early"})
+    cut: Event = {"status": "interrupted", "reason": "the run ended early"}
+    end = next((e for e in mine if e["event"] == "end"), cut)
     fields: dict[str, Any] = {}
     for e in mine:
         if e["event"] == "phase":
             fields |= e["fields"]
     return Launch(
-        pass_index=start["pass"],
+        pass_index=start["pass_index"],
         attempt=start["attempt"],
         status=end["status"],
         reason=end["reason"],

@@ -24,7 +24,8 @@ def arbiter(run: Run, workload: Workload, conventions: Conventions) -> parity.Ar
     """The reference for this run, computed once per workload variant and set of conventions."""
     key = (str(run.folder), workload.hash, workload.batch_size, conventions)
     if key not in _CACHE:
-        _CACHE.clear() if len(_CACHE) > 4 else None
+        if len(_CACHE) > 4:
+            _CACHE.clear()  # a run goes through its workloads one by one
         plain, seed = workload.without_dropout(), run.options.seed
         _CACHE[key] = parity.arbiter(
             plain,
@@ -37,16 +38,14 @@ def arbiter(run: Run, workload: Workload, conventions: Conventions) -> parity.Ar
 
 
 def host_batches(run: Run, workload: Workload) -> parity.Batches:
-    return inputs.first_batches(
-        run._inputs, seed=run.options.seed, batch_size=workload.batch_size, count=parity.STEPS
-    )
+    return inputs.first_batches(run.inputs, seed=run.options.seed, batch_size=workload.batch_size, count=parity.STEPS)
 
 
 def certify(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
     """Journal the certificate; a worker that fails on the way leaves one with its status."""
     conventions = Conventions(**r.conventions)  # type: ignore[arg-type]
     ref = arbiter(run, workload, conventions)
-    transplant, out = run._scratch / "transplant.npz", run._scratch / "certificate.npz"
+    transplant, out = run.scratch / "transplant.npz", run.scratch / "certificate.npz"
     np.savez(transplant, **{k: v.astype(np.float32) for k, v in ref.trace.final.items()})  # type: ignore[arg-type]
     try:
         answer = r.worker.ask(
@@ -56,7 +55,7 @@ def certify(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
         failed = Certificate(
             status=error.status,  # type: ignore[arg-type]
             reason=clean_paths(error.reason),
-            log_tail=run._tail(r.worker),
+            log_tail=run.log_tail(r),
             steps=parity.STEPS,
             batch_size=workload.batch_size,
             conventions=r.conventions,
@@ -69,9 +68,7 @@ def certify(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
     run.journal.add("certificate", row=r.row, certificate=certificate.model_dump(mode="json"))
 
 
-def judge(
-    run: Run, workload: Workload, ref: parity.Arbiter, found: dict[str, np.ndarray], order: str
-) -> Certificate:
+def judge(run: Run, workload: Workload, ref: parity.Arbiter, found: dict[str, np.ndarray], order: str) -> Certificate:
     seen: dict[str, dict[str, np.ndarray]] = {}
     for name, value in found.items():
         if "/" in name:
@@ -79,9 +76,7 @@ def judge(
             seen.setdefault(check, {})[tensor] = value
     seen |= parity.changes(ref.workload, ref.initial, seen.pop("final"))
     batches = host_batches(run, workload)
-    expected = inputs.epoch_digest(
-        run._train_y, seed=run.options.seed, epochs=1, batch_size=workload.batch_size
-    )
+    expected = inputs.epoch_digest(run.train_y, seed=run.options.seed, epochs=1, batch_size=workload.batch_size)
     probes = [
         *parity.dropout_probes(workload, seen.pop("dropout1", {}), seen.pop("dropout2", {})),
         parity.order_probe(order, expected),

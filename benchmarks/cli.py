@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,7 +17,15 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
-class Several(click.ParamType):
+F = TypeVar("F", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    _Words = click.ParamType[list[str]]
+else:
+    _Words = click.ParamType  # not subscriptable before click 8.2
+
+
+class Several(_Words):
     """Values separated by commas; the option may also be repeated."""
 
     name = "name,..."
@@ -27,7 +36,7 @@ class Several(click.ParamType):
         return [word.strip() for word in str(value).split(",") if word.strip()]
 
 
-def several(flag: str, help: str) -> Any:
+def several(flag: str, help: str) -> Callable[[F], F]:
     def flatten(ctx: click.Context, param: click.Parameter, value: tuple[list[str], ...]) -> list[str]:
         return list(dict.fromkeys(word for words in value for word in words))
 

@@ -20,10 +20,11 @@ from rich.table import Table
 
 from benchmarks.data import DataError
 from benchmarks.errors import Problem
+from benchmarks.estimate import estimate
 from benchmarks.plan import FILE, Plan
 from benchmarks.planning import make_plan
 from benchmarks.results import Result, Row
-from benchmarks.run import LIMIT, Run, estimate
+from benchmarks.run import LIMIT, Run
 from benchmarks.workload import ROOT
 
 LOCAL = ROOT / "results" / "local"
@@ -128,7 +129,8 @@ def _announce(console: Console, plan: Plan, folder: Path) -> None:
             console.print(f"  [yellow]unavailable[/yellow] {name}: {p.reason}", highlight=False)
     o = plan.options
     console.print(
-        f"  profile {o.profile}, {o.data} data, {o.passes} passes × {o.rounds} rounds, {o.threads} threads, seed {o.seed}"
+        f"  profile {o.profile}, {o.data} data, {o.passes} passes × {o.rounds} rounds, "
+        f"{o.threads} threads, seed {o.seed}"
     )
     console.print(f"  estimated time: about {max(1, round(estimate(plan) / 60))} min; results under {folder}")
 

@@ -73,7 +73,8 @@ def save_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def load_array(folder: Path, name: str) -> np.ndarray:
     """The array, memory-mapped and read-only."""
-    return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    array: np.ndarray = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def first_batches(folder: Path, *, seed: int, batch_size: int, count: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -13,7 +13,7 @@ from benchmarks.workload import discover
 
 
 def print_list(impls: Path, env: Sequence[str], *, as_json: bool) -> None:
-    """JSON: an array of objects with workload, variant, framework, mode, device, interpreter, available, reason, scope."""
+    """JSON: an array of objects, one per workload variant and stack, with the fields below."""
     from benchmarks.interpreters import interpreters
 
     found = discover(impls.resolve())
@@ -37,11 +37,11 @@ def print_list(impls: Path, env: Sequence[str], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    for w in dict.fromkeys((r["workload"], r["variant"]) for r in rows):
-        mine = [r for r in rows if (r["workload"], r["variant"]) == w]
-        title = next(f.workload.title for f in found if (f.workload.name, f.workload.variant) == w)
-        click.echo(f"{w[0] if w[1] == 'default' else '/'.join(w)}  ({title})")
-        for r in mine:
+    for workload in (f.workload for f in found):
+        click.echo(f"{workload.key}  ({workload.title})")
+        for r in rows:
+            if (r["workload"], r["variant"]) != (workload.name, workload.variant):
+                continue
             label = f"{r['framework']} {r['mode']} {r['device']}"
             if r["interpreter"] != "default":
                 label += f" ({r['interpreter']})"

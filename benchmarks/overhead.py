@@ -54,8 +54,8 @@ def run_overhead(*, pairs: int, threads: int | None) -> int:
         ratio, error = bench.against_script(pairs)
         near = abs(ratio - 1) <= AGREEMENT
         click.echo(
-            f"engine / stand-alone script, {pairs} pairs of fresh processes: {ratio:.4f} ± {error:.4f} (standard error), "
-            f"bound 1 ± {AGREEMENT}: {'ok' if near else 'MISSED'}"
+            f"engine / stand-alone script, {pairs} pairs of fresh processes: {ratio:.4f} ± {error:.4f} "
+            f"(standard error), bound 1 ± {AGREEMENT}: {'ok' if near else 'MISSED'}"
         )
         return 0 if share <= SHARE and near else 1
 
@@ -110,7 +110,7 @@ class _Bench:
         with self._worker(found, framework, mode) as worker:
             worker.ask("block", limit=300, steps=steps, lead_in=steps)
             seen = [worker.ask("block", limit=300, steps=steps, lead_in=3) for _ in range(blocks)]
-        return median(b["seconds"] / b["steps"] for b in seen)
+        return median(float(b["seconds"]) / int(b["steps"]) for b in seen)
 
     def _script(self) -> float:
         """The same model and the same number of steps, timed by the stand-alone script."""

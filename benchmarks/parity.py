@@ -152,14 +152,16 @@ def _other_forms(
     """Worst relative change of an update (or running statistic) under the other form of each convention."""
     out = {}
     if isinstance(workload.optimiser, Adam):
-        other = "before" if conventions.adam_epsilon == "after" else "after"
-        form = dataclasses.replace(conventions, adam_epsilon=other)
-        out[f"adam_epsilon={other}"] = _worst(trace(workload, tensors, batches, form), exact, "update")
+        form = dataclasses.replace(
+            conventions, adam_epsilon="before" if conventions.adam_epsilon == "after" else "after"
+        )
+        out[f"adam_epsilon={form.adam_epsilon}"] = _worst(trace(workload, tensors, batches, form), exact, "update")
     if any(not t.trainable for t in workload.tensors):
-        other = "biased" if conventions.running_variance == "unbiased" else "unbiased"
-        form = dataclasses.replace(conventions, running_variance=other)
+        form = dataclasses.replace(
+            conventions, running_variance="biased" if conventions.running_variance == "unbiased" else "unbiased"
+        )
         moved = trace(workload, tensors, batches, form)
-        out[f"running_variance={other}"] = _worst(moved, exact, "running_statistics")
+        out[f"running_variance={form.running_variance}"] = _worst(moved, exact, "running_statistics")
     return out
 
 
@@ -178,14 +180,26 @@ def judge(ref: Arbiter, seen: dict[str, Arrays], probes: list[Probe], *, batch_s
             e = error(seen.get(check, {}).get(name, np.nan), value, size[check][name])
             limit = ref.tolerance[check][name]
             tensors.append(
-                TensorError(check=check, tensor=name, error=e, tolerance=limit, passed=e is not None and e <= limit)
+                TensorError.model_validate(
+                    {
+                        "check": check,
+                        "tensor": name,
+                        "error": e,
+                        "tolerance": limit,
+                        "passed": e is not None and e <= limit,
+                    }
+                )
             )
-    bad = [f"{t.check} of {t.tensor}: error {_figure(t.error)}, tolerance {t.tolerance:.1e}" for t in tensors if not t.passed]
+    bad = [
+        f"{t.check} of {t.tensor}: error {_figure(t.error)}, tolerance {t.tolerance:.1e}"
+        for t in tensors
+        if not t.passed
+    ]
     bad += [f"probe {p.name}: {p.detail}" for p in probes if not p.passed]
     return Certificate(
         status="parity_failed" if bad else "ok",
         reason="; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else ""),
-        steps=len([name for name in ref.trace.values["loss"]]),
+        steps=len(ref.trace.values["loss"]),
         batch_size=batch_size,
         conventions=dataclasses.asdict(ref.conventions),
         difference_of_forms=ref.difference_of_forms,

@@ -44,6 +44,10 @@ class Entry(Strict):
     def key(self) -> str:
         return self.workload if self.variant == "default" else f"{self.workload}/{self.variant}"
 
+    def row(self, planned: Planned) -> str:
+        """Name of a row in the journal."""
+        return f"{self.key}@{planned.stack.key}"
+
     def runnable(self) -> list[Planned]:
         return [p for p in self.stacks if p.available]
 

@@ -43,7 +43,7 @@ def backward(layer: Any, g: np.ndarray, c: Context) -> np.ndarray:
 @forward.register
 def _(layer: L.Dense, x: np.ndarray, c: Context) -> np.ndarray:
     c.saved["x"] = x
-    return x @ c.tensors["weight"] + c.tensors["bias"]
+    return np.asarray(x @ c.tensors["weight"] + c.tensors["bias"])
 
 
 @backward.register
@@ -66,7 +66,7 @@ def _(layer: L.Conv2D, x: np.ndarray, c: Context) -> np.ndarray:
     weight = c.tensors["weight"]
     c.saved["patches"] = _patches(x, layer.kernel)
     out = c.saved["patches"] @ weight.reshape(-1, layer.filters)
-    return out.reshape(*x.shape[:3], layer.filters) + c.tensors["bias"]
+    return np.asarray(out.reshape(*x.shape[:3], layer.filters) + c.tensors["bias"])
 
 
 @backward.register
@@ -75,7 +75,7 @@ def _(layer: L.Conv2D, g: np.ndarray, c: Context) -> np.ndarray:
     flat = g.reshape(-1, layer.filters)
     c.gradients = {"weight": (c.saved["patches"].T @ flat).reshape(weight.shape), "bias": flat.sum(0)}
     turned = weight[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1, weight.shape[2])
-    return (_patches(g, layer.kernel) @ turned).reshape(*g.shape[:3], weight.shape[2])
+    return np.asarray((_patches(g, layer.kernel) @ turned).reshape(*g.shape[:3], weight.shape[2]))
 
 
 @forward.register
@@ -92,7 +92,7 @@ def _(layer: L.BatchNorm, x: np.ndarray, c: Context) -> np.ndarray:
         mean, variance = c.tensors["running_mean"], c.tensors["running_variance"]
     scale = 1.0 / np.sqrt(variance + layer.epsilon)
     c.saved["normal"], c.saved["scale"], c.saved["axes"] = (x - mean) * scale, scale, axes
-    return c.saved["normal"] * c.tensors["weight"] + c.tensors["bias"]
+    return np.asarray(c.saved["normal"] * c.tensors["weight"] + c.tensors["bias"])
 
 
 @backward.register
@@ -100,7 +100,7 @@ def _(layer: L.BatchNorm, g: np.ndarray, c: Context) -> np.ndarray:
     normal, axes = c.saved["normal"], c.saved["axes"]
     c.gradients = {"weight": (g * normal).sum(axes), "bias": g.sum(axes)}
     g = g * c.tensors["weight"]
-    return (g - g.mean(axes) - normal * (g * normal).mean(axes)) * c.saved["scale"]
+    return np.asarray((g - g.mean(axes) - normal * (g * normal).mean(axes)) * c.saved["scale"])
 
 
 @forward.register
@@ -120,7 +120,7 @@ def _(layer: L.MaxPool2D, x: np.ndarray, c: Context) -> np.ndarray:
     s = layer.size
     cells = x.reshape(n, h // s, s, w // s, s, ch).transpose(0, 1, 3, 2, 4, 5).reshape(n, h // s, w // s, s * s, ch)
     c.saved["winner"], c.saved["shape"] = cells.argmax(3), x.shape
-    return cells.max(3)
+    return np.asarray(cells.max(3))
 
 
 @backward.register
@@ -172,9 +172,7 @@ class Reference:
     steps, as every framework keeps them: for the sensitivity, not for the reference itself.
     """
 
-    def __init__(
-        self, workload: Workload, tensors: Arrays, conventions: Conventions, *, rounded: bool = False
-    ) -> None:
+    def __init__(self, workload: Workload, tensors: Arrays, conventions: Conventions, *, rounded: bool = False) -> None:
         self.workload, self.conventions, self.rounded = workload, conventions, rounded
         self.tensors = {name: np.asarray(value, np.float64) for name, value in tensors.items()}
         self._trainable = {t.name for t in workload.tensors if t.trainable}

@@ -47,7 +47,9 @@ class Stack(Strict):
     framework: str = field("torch, tensorflow, tensorlayerx, or a framework with an adapter of its own")
     mode: str = field("eager, compile, graph, xla, trainonestep or torch-trainonestep")
     device: Literal["cpu", "cuda"] = field("where the steps run")
-    precision: Literal["float32"] = field("declared precision; what was really used is probed, see Launch", default="float32")
+    precision: Literal["float32"] = field(
+        "declared precision; what was really used is probed, see Launch", default="float32"
+    )
     interpreter: str = field("name given with --env, or 'default'", default="default")
 
     @property
@@ -83,7 +85,7 @@ class Block(Strict):
     steps: int = field("training steps in the block", gt=0)
     lead_in_steps: int = field("untimed steps just before the block")
     cpu_seconds: float = field("CPU seconds of the timed worker, all threads, during the block")
-    evidence: Evidence
+    evidence: Evidence = field("see Evidence")
     disturbed: bool = field("true when foreign CPU or steal took more than the declared share of the block")
 
 
@@ -101,7 +103,9 @@ class Phases(Strict):
     """Everything before the rounds, each on its own clock, in seconds. None where the launch ended before it."""
 
     import_seconds: float | None = field("importing the framework and the implementation", default=None)
-    build_seconds: float | None = field("building model and optimiser, loading the shared initial weights, placing data", default=None)
+    build_seconds: float | None = field(
+        "building model and optimiser, loading the shared initial weights, placing data", default=None
+    )
     first_step_seconds: float | None = field("first training step: tracing and compiling included", default=None)
     warm_up: WarmUp | None = field("see WarmUp", default=None)
 
@@ -127,7 +131,7 @@ class SingleInference(Strict):
 class OfflineInference(Strict):
     """Throughput at one batch size, data on the device."""
 
-    batch_size: int
+    batch_size: int = field("samples per call")
     calls: int = field("timed calls")
     seconds: float = field("wall seconds of all calls together", gt=0)
 
@@ -137,7 +141,7 @@ class OfflineInference(Strict):
 
 
 class Inference(Strict):
-    single: SingleInference
+    single: SingleInference = field("see SingleInference")
     offline: list[OfflineInference] = field("one entry per batch size; the best is the figure")
 
 
@@ -146,15 +150,21 @@ class Launch(Strict):
 
     pass_index: int = field("pass, from 0", alias="pass")
     attempt: int = field("1, or more after --resume")
-    status: Status
+    status: Status = field("of this launch")
     reason: str = field("empty when ok; otherwise what happened, in a sentence", default="")
     log_tail: list[str] = field("last lines of the worker's log, when not ok", default_factory=list)
     caches: Literal["cold", "warm"] = field("whether the private compile caches were empty at the start")
     interleaved: bool = field("false when memory was short and workers were taken in turns")
     versions: dict[str, str] = field("library versions inside the worker", default_factory=dict)
-    environment: dict[str, str] = field("environment variables that matter, as the worker had them", default_factory=dict)
-    settings: dict[str, Any] = field("threads, affinity, denormal policy, TF32 flags, as read back after the import", default_factory=dict)
-    precision_error: float | None = field("relative error of a float32 matrix product against float64 on this stack", default=None)
+    environment: dict[str, str] = field(
+        "environment variables that matter, as the worker had them", default_factory=dict
+    )
+    settings: dict[str, Any] = field(
+        "threads, affinity, denormal policy, TF32 flags, as read back after the import", default_factory=dict
+    )
+    precision_error: float | None = field(
+        "relative error of a float32 matrix product against float64 on this stack", default=None
+    )
     phases: Phases = field("see Phases", default_factory=Phases)
     blocks: list[Block] = field("every timed block", default_factory=list)
     memory: Memory = field("see Memory", default_factory=Memory)
@@ -168,35 +178,37 @@ class TensorError(Strict):
 
     check: Literal[
         "forward", "loss", "gradient", "update", "running_statistics", "evaluation", "transplanted_evaluation"
-    ]
-    tensor: str
+    ] = field("what was compared")
+    tensor: str = field("name in the declaration, or logits, or which loss")
     error: float | None = field("‖x − x*‖ / ‖x*‖ against float64; None when not finite")
-    tolerance: float = field("multiple of what a one-ulp perturbation of weights and inputs does to the float64 reference")
-    passed: bool
+    tolerance: float = field(
+        "multiple of what a one-ulp perturbation of weights and inputs does to the float64 reference"
+    )
+    passed: bool = field("error within tolerance")
 
 
 class Probe(Strict):
     """A check beside the certificate's tensors."""
 
-    name: str
-    passed: bool
+    name: str = field("what was probed")
+    passed: bool = field("whether it held")
     detail: str = field("what was seen, in a sentence")
 
 
 class Certificate(Strict):
     """Proof that this stack does the declared work: same weights, same batches, compared with float64."""
 
-    status: Status
-    reason: str = ""
-    log_tail: list[str] = Field(default_factory=list)
+    status: Status = field("ok, parity_failed, or how the worker failed on the way")
+    reason: str = field("empty when ok", default="")
+    log_tail: list[str] = field("last lines of the worker's log, when it failed", default_factory=list)
     steps: int = field("optimiser steps compared")
-    batch_size: int
+    batch_size: int = field("samples per step, as timed")
     conventions: dict[str, str] = field("conventions of the framework that the reference followed")
     difference_of_forms: dict[str, float] = field(
         "how far the other conventions would have moved the reference, worst tensor", default_factory=dict
     )
-    tensors: list[TensorError] = Field(default_factory=list)
-    probes: list[Probe] = Field(default_factory=list)
+    tensors: list[TensorError] = field("every comparison", default_factory=list)
+    probes: list[Probe] = field("dropout, sample order, feed, one loss", default_factory=list)
 
     @property
     def worst(self) -> TensorError | None:
@@ -214,11 +226,11 @@ class CurvePoint(Strict):
 class Training(Strict):
     """One training of the recipe from one seed."""
 
-    seed: int
-    status: Status
-    reason: str = ""
-    log_tail: list[str] = Field(default_factory=list)
-    curve: list[CurvePoint] = Field(default_factory=list)
+    seed: int = field("of initial weights and sample order")
+    status: Status = field("of this training")
+    reason: str = field("empty when ok", default="")
+    log_tail: list[str] = field("last lines of the worker's log, when not ok", default_factory=list)
+    curve: list[CurvePoint] = field("one point per epoch", default_factory=list)
     metric: float | None = field("metric after the last epoch", default=None)
     sample_order: str = field("SHA-256 over the sample ids in the order they were trained on", default="")
     peak_resident: int | None = field("peak resident bytes of the process, alone on the machine", default=None)
@@ -228,28 +240,30 @@ class Training(Strict):
 class Accuracy(Strict):
     """Training after the recipe, and whether the metric lies in its declared range."""
 
-    recipe: str
+    recipe: str = field("name of the declared recipe")
     judged: bool = field("false when the recipe has no measured range or the batch size is not the declared one")
     reason: str = field("why not judged, or which seed missed the range", default="")
     low: float | None = field("accepted range", default=None)
     high: float | None = field("accepted range", default=None)
-    trainings: list[Training]
+    trainings: list[Training] = field("one per seed")
 
 
 class Row(Strict):
     """One workload variant on one stack."""
 
-    workload: str
-    variant: str
-    stack: Stack
+    workload: str = field("folder name under impls/")
+    variant: str = field("'default' where the workload has only one")
+    stack: Stack = field("with what")
     status: Status = field("the first phase that failed decides")
-    reason: str = ""
+    reason: str = field("empty when ok", default="")
     implementation: dict[str, str] = field("file name -> SHA-256: implementation, adapter, data generator")
     implementation_hash: str = field("SHA-256 over the entry above")
-    batch_size: int
-    launches: list[Launch] = Field(default_factory=list)
+    batch_size: int = field("samples per training step")
+    launches: list[Launch] = field("one per pass", default_factory=list)
     certificate: Certificate | None = field("None where the run did not measure it", default=None)
-    accuracy: Accuracy | None = field("None where this mode was not the one trained, or the run did not train", default=None)
+    accuracy: Accuracy | None = field(
+        "None where this mode was not the one trained, or the run did not train", default=None
+    )
 
     def pass_step_seconds(self) -> dict[int, float]:
         """Pass -> median over blocks of seconds per step, for launches with status ok and at least one block."""
@@ -272,105 +286,105 @@ class Row(Strict):
 class Data(Strict):
     """The data a workload saw in this run."""
 
-    workload: str
-    variant: str
-    source: Literal["embedded", "real"]
-    description: str
-    train_examples: int
-    test_examples: int
+    workload: str = field("as in Row")
+    variant: str = field("as in Row")
+    source: Literal["embedded", "real"] = field("generated, or the official files")
+    description: str = field("for people")
+    train_examples: int = field("training examples of the recipe")
+    test_examples: int = field("test examples, all of them scored")
     digest: str = field("SHA-256 over the arrays as handed to the workers")
-    optimum: float | None = field("metric of the exact posterior on this very test set; None for real data", default=None)
+    optimum: float | None = field(
+        "metric of the exact posterior on this very test set; None for real data", default=None
+    )
 
 
 class Declared(Strict):
     """A workload's declaration as it was when it ran."""
 
-    name: str
-    variant: str
+    name: str = field("workload")
+    variant: str = field("as in Row")
     hash: str = field("SHA-256 of the declaration")
-    declaration: dict[str, Any]
+    declaration: dict[str, Any] = field("the whole declaration; each object carries its type")
 
 
 class Comparison(Strict):
     """Ratio of two stacks' step times: below 1, ``first`` is faster."""
 
-    workload: str
-    variant: str
+    workload: str = field("as in Row")
+    variant: str = field("as in Row")
     first: str = field("Stack.key")
     second: str = field("Stack.key")
     passes: int = field("passes in which both stacks were measured")
     ratio: float = field("geometric mean over passes of the ratio of per-pass median step times")
     low: float | None = field("95 % Student-t interval over passes on the log ratio; None below 5 passes", default=None)
-    high: float | None = None
-    verdict: Verdict
+    high: float | None = field("as low", default=None)
+    verdict: Verdict = field("of first against second; provisional below 5 passes")
 
 
 class Machine(Strict):
     """The machine's passport."""
 
     name: str = field("a label, not a host name")
-    cpu: str
-    physical_cores: int | None
-    logical_cores: int | None
+    cpu: str = field("model name")
+    physical_cores: int | None = field("as the operating system reports them")
+    logical_cores: int | None = field("as the operating system reports them")
     governor: str | None = field("CPU frequency governor, where readable")
-    memory_bytes: int
+    memory_bytes: int = field("physical memory")
     gpus: list[dict[str, str]] = field("name, memory, driver per GPU", default_factory=list)
-    cuda_driver: str | None = None
+    cuda_driver: str | None = field("CUDA version the driver supports", default=None)
     system: str = field("operating system and kernel")
-    libc: str = ""
-    virtualised: bool | None = None
+    libc: str = field("C library and version", default="")
+    virtualised: bool | None = field("whether the CPU reports a hypervisor", default=None)
 
 
 class Interpreter(Strict):
-    name: str
+    name: str = field("as given with --env, or 'default'")
     python: str = field("version and implementation")
     packages: dict[str, str] = field("installed distributions that matter, with versions")
-
-
 
 
 class Options(Strict):
     """What was asked for, after defaults."""
 
-    workloads: list[str]
-    frameworks: list[str]
-    modes: list[str]
-    devices: list[str]
-    profile: Profile
-    data: Literal["embedded", "real"]
-    passes: int
-    rounds: int
-    batch_size: int | None
-    threads: int
-    seed: int
-    accuracy_seeds: int
-    recipe: str
-    measure: list[str]
-    interpreters: list[str]
-    require: list[str]
+    workloads: list[str] = field("workload variants measured, in order")
+    frameworks: list[str] = field("--framework; empty means all")
+    modes: list[str] = field("--mode; empty means all")
+    devices: list[str] = field("--device")
+    profile: Profile = field("--profile")
+    data: Literal["embedded", "real"] = field("--data")
+    passes: int = field("fresh processes of every stack")
+    rounds: int = field("interleaved rounds in a pass")
+    batch_size: int | None = field("--batch-size; None means the declared one")
+    threads: int = field("threads and CPUs of every stack")
+    seed: int = field("of weights, sample order and schedules")
+    accuracy_seeds: int = field("trainings per trained stack")
+    recipe: str = field("recipe trained")
+    measure: list[str] = field("parts measured: training, inference, certificate, accuracy")
+    interpreters: list[str] = field("names of the interpreters")
+    require: list[str] = field("stacks that had to be available")
 
 
 class Result(Strict):
     """Everything one run leaves."""
 
-    schema_version: Literal[1]
-    suite_version: str
-    id: str
+    schema_version: Literal[1] = field("of this page")
+    suite_version: str = field("version of Bookbench")
+    id: str = field("start and machine")
     started: str = field("ISO 8601, UTC")
     finished: str | None = field("ISO 8601, UTC; None while unfinished")
     complete: bool = field("false after an interruption: --resume goes on from here")
     command: str = field("the command line, without paths")
-    options: Options
-    git_commit: str | None
-    git_dirty: bool | None
-    machine: Machine
-    interpreters: list[Interpreter]
+    options: Options = field("what was asked for")
+    git_commit: str | None = field("commit of the working tree; None outside a repository")
+    git_dirty: bool | None = field("whether it had changes")
+    machine: Machine = field("the passport of the machine")
+    interpreters: list[Interpreter] = field("every Python that ran workers")
     affinity: list[int] = field("logical CPUs every worker was bound to; empty where binding is not offered")
     notes: list[str] = field("what a reader must know about this run", default_factory=list)
-    declared: list[Declared]
-    data: list[Data]
-    rows: list[Row]
-    comparisons: list[Comparison]
+    declared: list[Declared] = field("every workload variant as it was declared")
+    data: list[Data] = field("the data each workload variant saw")
+    rows: list[Row] = field("every workload variant on every stack")
+    comparisons: list[Comparison] = field("every pair of stacks of a workload variant")
     digest: str = field("SHA-256 over this file without this field: shows edits by hand", default="")
 
     def row(self, workload: str, variant: str, stack_key: str) -> Row:
@@ -397,5 +411,3 @@ def write(result: Result, path: Path) -> None:
 def read(path: Path) -> Result:
     """Read and validate; raises OSError or pydantic.ValidationError."""
     return Result.model_validate_json(path.read_text(encoding="utf-8"))
-
-

@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks import data, inputs
 from benchmarks.assemble import assemble
+from benchmarks.certify import certify
 from benchmarks.disturbance import is_disturbed, process_cpu_seconds
 from benchmarks.environment import RECORDED, clean_paths, worker_environment
 from benchmarks.journal import Journal
@@ -23,6 +24,7 @@ from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Result, write
 from benchmarks.schedule import launch_order, round_orders
+from benchmarks.trainings import train_all
 from benchmarks.workload import Workload
 
 WORKER_BYTES = 1_500_000_000  # what one resident worker may take; decides whether all fit at once
@@ -39,6 +41,7 @@ class Running:
     row: str
     attempt: int
     worker: Worker
+    job: dict[str, Any]
     conventions: dict[str, str] = dataclasses.field(default_factory=dict)
     step_seconds: float = 0.0
 
@@ -52,7 +55,7 @@ class Run:
         self.profile = PROFILES[plan.options.profile]
         self.journal = Journal(folder)
         self._alive: list[Running] = []
-        self._scratch = Path(tempfile.mkdtemp(prefix="bookbench-"))
+        self.scratch = Path(tempfile.mkdtemp(prefix="bookbench-"))
 
     def go(self) -> Result:
         """Do all that is not done yet. On KeyboardInterrupt the workers are ended and the result so far is written."""
@@ -63,7 +66,7 @@ class Run:
         finally:
             for running in self._alive:
                 running.worker.kill()
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            shutil.rmtree(self.scratch, ignore_errors=True)
             result = assemble(self.plan, self.journal.events)
             write(result, self.folder / "result.json")
         return result
@@ -73,7 +76,7 @@ class Run:
     def _entry(self, entry: Entry) -> None:
         passes = [p for p in range(self.options.passes) if not self.journal.of("pass", workload=entry.key, index=p)]
         timed = bool({"training", "inference", "certificate"} & set(self.options.measure))
-        if not entry.runnable() or not (timed and passes or "accuracy" in self.options.measure):
+        if not entry.runnable() or not ((timed and passes) or "accuracy" in self.options.measure):
             return
         workload = dataclasses.replace(entry.load(), batch_size=entry.batch_size)
         self.say(f"{entry.key}: preparing data")
@@ -82,7 +85,7 @@ class Run:
             self._pass(entry, workload, p)
             write(assemble(self.plan, self.journal.events), self.folder / "result.json")
         if "accuracy" in self.options.measure:
-            self._accuracy(entry, workload)
+            train_all(self, entry, workload)
 
     def _prepare(self, entry: Entry, workload: Workload) -> None:
         """Arrays and weights for the workers, and the data's facts for the journal."""
@@ -95,8 +98,8 @@ class Run:
             test_examples=recipe.test_examples,
         )
         arrays = {name: getattr(loaded, name) for name in inputs.ARRAYS}
-        inputs.save_arrays(self._inputs, arrays)
-        self._train_y = loaded.train_y
+        inputs.save_arrays(self.inputs, arrays)
+        self.train_y = loaded.train_y
         self._weights(workload, self.options.seed)
         if not self.journal.of("data", key=entry.key):
             facts = {
@@ -112,23 +115,23 @@ class Run:
             self.journal.add("data", key=entry.key, data=facts)
 
     @property
-    def _inputs(self) -> Path:
-        return self._scratch / "inputs"
+    def inputs(self) -> Path:
+        return self.scratch / "inputs"
 
     def _weights(self, workload: Workload, seed: int) -> Path:
-        path = self._scratch / f"weights-{workload.name}-{workload.variant}-{seed}.npz"
+        path = self.scratch / f"weights-{workload.name}-{workload.variant}-{seed}.npz"
         if not path.exists():
             np.savez(path, **inputs.initial_tensors(workload, seed))  # type: ignore[arg-type]
         return path
 
     # -- workers ----------------------------------------------------------------------------------
 
-    def _start(
+    def start(
         self, entry: Entry, workload: Workload, planned: Planned, *, name: str, seed: int, attempt: int
     ) -> Running:
-        """A worker process for one launch. Whoever starts it ends it with :meth:`_stop`."""
+        """A worker process for one launch. Whoever starts it ends it with :meth:`stop`."""
         stack, slug = planned.stack, _slug(entry, planned)
-        home, caches = self._scratch / "home" / f"{slug}-{name}", self.folder / "caches" / slug
+        home, caches = self.scratch / "home" / f"{slug}-{name}", self.folder / "caches" / slug
         for folder in (home / "tmp", caches):
             folder.mkdir(parents=True, exist_ok=True)
         environment = worker_environment(stack, threads=self.options.threads, scratch=home, caches=caches)
@@ -138,9 +141,7 @@ class Run:
             environment=environment,
             log=self.folder / "logs" / f"{slug}-{name}-{attempt}.log",
         )
-        running = Running(planned, row_id(entry, planned), attempt, worker)
-        self._alive.append(running)
-        self._job = {
+        job = {
             "framework": stack.framework,
             "mode": stack.mode,
             "device": stack.device,
@@ -149,19 +150,22 @@ class Run:
             "folder": entry.folder,
             "variant": entry.variant,
             "batch_size": entry.batch_size,
-            "inputs": str(self._inputs),
+            "inputs": str(self.inputs),
             "weights": str(self._weights(workload, seed)),
             "affinity": self.plan.affinity,
         }
+        running = Running(planned, entry.row(planned), attempt, worker, job)
+        self._alive.append(running)
         return running
 
-    def _stop(self, running: Running) -> None:
+    def stop(self, running: Running) -> None:
         running.worker.stop()
         if running in self._alive:
             self._alive.remove(running)
 
-    def _tail(self, worker: Worker) -> list[str]:
-        return [clean_paths(line) for line in worker.log_tail()]
+    def log_tail(self, running: Running) -> list[str]:
+        """The last lines of a worker's log, without this machine's paths."""
+        return [clean_paths(line) for line in running.worker.log_tail()]
 
     # -- a pass -----------------------------------------------------------------------------------
 
@@ -188,8 +192,8 @@ class Run:
         running: list[Running] = []
         try:
             for planned in group:
-                row = row_id(entry, planned)
-                attempt = 1 + len(self.journal.of("launch", row=row, **{"pass": index}))
+                row = entry.row(planned)
+                attempt = 1 + len(self.journal.of("launch", row=row, pass_index=index))
                 cold = not (self.folder / "caches" / _slug(entry, planned)).exists()
                 self.journal.add(
                     "launch",
@@ -197,28 +201,28 @@ class Run:
                     attempt=attempt,
                     caches="cold" if cold else "warm",
                     interleaved=interleaved,
-                    **{"pass": index},
+                    pass_index=index,
                 )
-                r = self._start(
+                r = self.start(
                     entry, workload, planned, name=f"pass{index + 1}", seed=self.options.seed, attempt=attempt
                 )
                 started.append(r)
-                if self._guard(r, index, lambda r=r: self._phases(entry, r, index)):
+                if self._guard(r, index, self._phases, entry, r, index):
                     running.append(r)
             if "training" in self.options.measure:
                 self._rounds(entry, index, running)
             for r in list(running):
-                if self._guard(r, index, lambda r=r: self._after(entry, workload, r, index)):
-                    self.journal.add("end", row=r.row, attempt=r.attempt, status="ok", reason="", **{"pass": index})
-                self._stop(r)
+                if self._guard(r, index, self._after, entry, workload, r, index):
+                    self.journal.add("end", row=r.row, attempt=r.attempt, status="ok", reason="", pass_index=index)
+                self.stop(r)
         finally:
             for r in started:
-                self._stop(r)
+                self.stop(r)
 
-    def _guard(self, r: Running, index: int, work: Callable[[], None]) -> bool:
+    def _guard(self, r: Running, index: int, work: Callable[..., None], *words: Any) -> bool:
         """Do ``work``; a failure ends this launch with its status and is kept, the run goes on."""
         try:
-            work()
+            work(*words)
         except WorkerError as error:
             self._end(r, index, error)
             return False
@@ -233,15 +237,15 @@ class Run:
             attempt=r.attempt,
             status=error.status,
             reason=clean_paths(error.reason),
-            log_tail=self._tail(r.worker),
-            **{"pass": index},
+            log_tail=self.log_tail(r),
+            pass_index=index,
         )
 
     def _phase(self, r: Running, index: int, **fields: Any) -> None:
-        self.journal.add("phase", row=r.row, attempt=r.attempt, fields=fields, **{"pass": index})
+        self.journal.add("phase", row=r.row, attempt=r.attempt, fields=fields, pass_index=index)
 
-    def _hello(self, r: Running) -> dict[str, Any]:
-        answer = r.worker.ask("hello", limit=self.limit, **self._job)
+    def hello(self, r: Running) -> dict[str, Any]:
+        answer = r.worker.ask("hello", limit=self.limit, **r.job)
         r.conventions = answer.pop("conventions")
         seen = answer.pop("environment")
         answer["environment"] = {k: clean_paths(seen[k], str(self.folder)) for k in RECORDED if k in seen}
@@ -250,7 +254,7 @@ class Run:
     def _phases(self, entry: Entry, r: Running, index: int) -> None:
         label = f"{entry.key}  pass {index + 1}/{self.options.passes}  {r.planned.stack.label}"
         self.say(f"{label}: import")
-        self._phase(r, index, **self._hello(r))
+        self._phase(r, index, **self.hello(r))
         self.say(f"{label}: build")
         self._phase(r, index, **r.worker.ask("build", limit=self.limit))
         self.say(f"{label}: first step")
@@ -273,9 +277,7 @@ class Run:
     def _rounds(self, entry: Entry, index: int, running: list[Running]) -> None:
         """Interleaved, balanced rounds; a stack that fails drops out of the remaining ones."""
         count = len(running)
-        orders = round_orders(
-            count, self.options.rounds, seed=self.options.seed, workload=entry.key, pass_index=index
-        )
+        orders = round_orders(count, self.options.rounds, seed=self.options.seed, workload=entry.key, pass_index=index)
         dropped: set[int] = set()
         for number, order in enumerate(orders):
             self.say(f"{entry.key}  pass {index + 1}/{self.options.passes}  round {number + 1}/{len(orders)}")
@@ -283,8 +285,7 @@ class Run:
                 if i in dropped:
                     continue
                 others = [r for k, r in enumerate(running) if k != i and k not in dropped]
-                work = lambda r=running[i], others=others, p=position, n=number: self._block(r, others, index, n, p)  # noqa: E731
-                if not self._guard(running[i], index, work):
+                if not self._guard(running[i], index, self._block, running[i], others, index, number, position):
                     dropped.add(i)
         running[:] = [r for k, r in enumerate(running) if k not in dropped]
 
@@ -314,7 +315,7 @@ class Run:
                 foreign, answer.get("steal_seconds"), answer["seconds"], cpus=max(1, self.options.threads)
             ),
         }
-        self.journal.add("block", row=r.row, attempt=r.attempt, block=block, **{"pass": index})
+        self.journal.add("block", row=r.row, attempt=r.attempt, block=block, pass_index=index)
 
     def _after(self, entry: Entry, workload: Workload, r: Running, index: int) -> None:
         """What is measured once the rounds are over: memory, inference, the certificate."""
@@ -335,87 +336,12 @@ class Run:
             self._phase(r, index, inference=seen, **answer)
         if "certificate" in self.options.measure and not self._certified(r.row):
             self.say(f"{label}: parity certificate")
-            from benchmarks.certify import certify
-
             certify(self, entry, workload, r)
 
     def _certified(self, row: str) -> bool:
-        return any(e["certificate"]["status"] in ("ok", "parity_failed") for e in self.journal.of("certificate", row=row))
-
-    # -- accuracy -----------------------------------------------------------------------------------
-
-    def _accuracy(self, entry: Entry, workload: Workload) -> None:
-        """Train the recipe: every chosen stack, every seed, each in a process alone."""
-        recipe = workload.recipe(self.options.recipe)
-        seeds = [self.options.seed + k for k in range(self.options.accuracy_seeds)]
-        for planned in self._trained(entry):
-            row = row_id(entry, planned)
-            for seed in seeds:
-                done = self.journal.of("training", row=row, seed=seed)
-                if done:
-                    continue
-                attempt = 1 + len(self.journal.of("training_start", row=row, seed=seed))
-                self.journal.add("training_start", row=row, seed=seed, attempt=attempt)
-                label = f"{entry.key}  {planned.stack.label}  training, seed {seed}"
-                self.say(f"{label}: import")
-                r = self._start(entry, workload, planned, name=f"train{seed}", seed=seed, attempt=attempt)
-                try:
-                    training = self._train(r, row, label, seed, attempt, recipe.epochs, recipe.learning_rate)
-                finally:
-                    self._stop(r)
-                self.journal.add("training", row=row, seed=seed, attempt=attempt, training=training)
-
-    def _train(
-        self, r: Running, row: str, label: str, seed: int, attempt: int, epochs: int, rate: float | None
-    ) -> dict[str, Any]:
-        def on_epoch(point: dict[str, Any]) -> None:
-            self.say(f"{label}: epoch {point['epoch']}/{epochs}, metric {point['metric']:.4f}")
-            self.journal.add("curve", row=row, seed=seed, attempt=attempt, point=point)
-
-        try:
-            self._hello(r)
-            answer = r.worker.ask(
-                "train", limit=self.limit * max(1, epochs), event=on_epoch, epochs=epochs, learning_rate=rate
-            )
-        except WorkerError as error:
-            self.say(f"{label}: {error.status}: {error.reason}")
-            return {
-                "status": error.status,
-                "reason": clean_paths(error.reason),
-                "log_tail": self._tail(r.worker),
-            }
-        expected = inputs.epoch_digest(
-            self._train_y, seed=seed, epochs=epochs, batch_size=int(self._job["batch_size"])
+        return any(
+            e["certificate"]["status"] in ("ok", "parity_failed") for e in self.journal.of("certificate", row=row)
         )
-        if answer["sample_order"] != expected:
-            return {"status": "parity_failed", "reason": "the samples were not trained in the declared order", **answer}
-        return {"status": "ok", **answer}
-
-    def _trained(self, entry: Entry) -> list[Planned]:
-        """The stacks that train: the fastest sound mode of each framework, or all when nothing was timed."""
-        if "training" not in self.options.measure:
-            return entry.runnable()
-        rows = {
-            row.stack.key: row
-            for row in assemble(self.plan, self.journal.events).rows
-            if (row.workload, row.variant) == (entry.workload, entry.variant)
-        }
-        best: dict[tuple[str, str, str], Planned] = {}
-        for planned in entry.runnable():
-            stack = planned.stack
-            group = (stack.framework, stack.device, stack.interpreter)
-            row = rows[stack.key]
-            speed = row.samples_per_second() if row.status in ("ok", "interrupted", "accuracy_failed") else None
-            if speed is None:
-                continue
-            held = best.get(group)
-            if held is None or speed > (rows[held.stack.key].samples_per_second() or 0.0):
-                best[group] = planned
-        return list(best.values())
-
-
-def row_id(entry: Entry, planned: Planned) -> str:
-    return f"{entry.key}@{planned.stack.key}"
 
 
 def _slug(entry: Entry, planned: Planned) -> str:
@@ -428,40 +354,3 @@ def _cpu(running: list[Running]) -> float:
 
 def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def estimate(plan: Plan) -> float:
-    """Seconds the run will take, roughly: start-up, rounds, inference, certificates and training."""
-    profile, measure, total = PROFILES[plan.options.profile], plan.options.measure, 0.0
-    for entry in plan.entries:
-        workload, stacks = entry.load(), len(entry.runnable())
-        step = 6 * entry.batch_size * _macs(workload) / 40e9 + 0.001
-        block = profile.lead_in * step + max(profile.block_seconds, step * profile.steps(step))
-        passes = plan.options.passes
-        if "training" in measure:
-            total += stacks * passes * (9 + profile.warm_floor + plan.options.rounds * block)
-        if "inference" in measure:
-            total += stacks * min(passes, profile.inference_passes) * (2 + profile.single_calls * 0.002)
-        if "certificate" in measure:
-            total += stacks * (2 + 10 * step)
-        if "accuracy" in measure:
-            recipe = workload.recipe(plan.options.recipe)
-            steps = recipe.epochs * (recipe.train_examples or workload.dataset.train_examples) / entry.batch_size
-            frameworks = len({p.stack.framework for p in entry.runnable()})
-            trained = frameworks if "training" in measure else stacks
-            total += trained * plan.options.accuracy_seeds * (8 + steps * step)
-    return total
-
-
-def _macs(workload: Workload) -> float:
-    """Multiply-accumulates of one sample's forward pass, weights only."""
-    total = 0.0
-    for placed in workload.placed:
-        for t in placed.tensors:
-            if t.name.endswith(".weight") and len(t.shape) > 1:
-                places = float(np.prod(placed.output_shape[:-1])) if len(placed.output_shape) > 1 else 1.0
-                total += float(np.prod(t.shape)) * places
-    return total
-
-
-__all__ = ["LIMIT", "Run", "estimate", "now"]

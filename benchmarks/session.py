@@ -217,7 +217,7 @@ class Session:
         for call in ("dropout1", "dropout2"):
             for name, value in self.program.dropout_on_ones(shape).items():
                 found[f"{call}/{name}"] = value
-        np.savez(out, **found)
+        np.savez(out, **found)  # type: ignore[arg-type]  # NumPy's own keyword comes first in its stub
         return {"order": self._order_digest()}
 
     def _order_digest(self) -> str:

@@ -99,7 +99,8 @@ def _row(result: Result, row: Row) -> Iterator[str]:
         for t in certificate.tensors:
             if t.passed != (t.error is not None and t.error <= t.tolerance):
                 yield f"certificate: {t.check} of {t.tensor} is marked against its own numbers"
-        if certificate.status == "ok" and not all(x.passed for x in [*certificate.tensors, *certificate.probes]):
+        sound = all(t.passed for t in certificate.tensors) and all(p.passed for p in certificate.probes)
+        if certificate.status == "ok" and not sound:
             yield "the certificate is ok although a comparison or probe failed"
 
 
@@ -162,7 +163,8 @@ def _comparisons(result: Result) -> Iterator[str]:
         if again is None:
             yield f"{name}: the rows share no pass"
         elif again.verdict != c.verdict or again.passes != c.passes or not _near(again.ratio, c.ratio):
-            yield f"{name}: the samples give {again.ratio:.4f} ({again.verdict}), the file says {c.ratio:.4f} ({c.verdict})"
+            samples, file = f"{again.ratio:.4f} ({again.verdict})", f"{c.ratio:.4f} ({c.verdict})"
+            yield f"{name}: the samples give {samples}, the file says {file}"
         elif not (_near(again.low, c.low) and _near(again.high, c.high)):
             yield f"{name}: the interval does not follow from the samples"
 

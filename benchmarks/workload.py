@@ -149,9 +149,7 @@ class Workload:
             raise DeclarationError(f"{self.key}: batch_size must be positive, got {self.batch_size}")
         counted = sum(math.prod(t.shape) for t in self.tensors if t.trainable)
         if counted != self.parameter_count:
-            raise DeclarationError(
-                f"{self.key}: declares {self.parameter_count} parameters, its layers have {counted}"
-            )
+            raise DeclarationError(f"{self.key}: declares {self.parameter_count} parameters, its layers have {counted}")
         if self.placed[-1].output_shape != (self.dataset.classes,):
             raise DeclarationError(f"{self.key}: the last layer must give {self.dataset.classes} logits")
         names = [r.name for r in self.recipes]
@@ -190,7 +188,8 @@ class Workload:
 
     def declaration(self) -> dict[str, Any]:
         """The declaration as plain JSON types; each object carries its ``type``."""
-        return _plain(self)
+        plain: dict[str, Any] = _plain(self)
+        return plain
 
     @property
     def hash(self) -> str:

@@ -48,11 +48,27 @@ def throughput(work: Work, found: Ranking, key: str) -> Chart | None:
         most = max(most, rate, *rates)
         hue = svg.colour(row.stack.framework, row.stack.mode)
         counts = row in found.ranked
-        axes.barh(y, rate, height=0.3, color=hue if counts else "none", edgecolor=hue, linewidth=1,
-                  linestyle="-" if counts else (0, (3, 2)))  # fmt: skip
+        axes.barh(
+            y,
+            rate,
+            height=0.3,
+            color=hue if counts else "none",
+            edgecolor=hue,
+            linewidth=1,
+            linestyle="-" if counts else (0, (3, 2)),
+        )
         marker = svg.MARKERS.get(row.stack.mode, "o")
-        axes.scatter(rates, [y] * len(rates), s=26, marker=marker, color=INK, edgecolors=SHEET, linewidths=0.8, zorder=3,
-                     clip_on=False)  # fmt: skip
+        axes.scatter(
+            rates,
+            [y] * len(rates),
+            s=26,
+            marker=marker,
+            color=INK,
+            edgecolors=SHEET,
+            linewidths=0.8,
+            zorder=3,
+            clip_on=False,
+        )
         name = svg.short(label(row.stack)) + ("" if counts else ", not ranked")
         axes.text(0, y - 0.27, name, va="bottom", ha="left", color=INK if counts else MUTED)
     axes.set(xlim=(0, most * 1.04), ylim=(len(rows) - 0.6, -0.9), xlabel="training samples per second")
@@ -85,9 +101,18 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
         for training in row.accuracy.trainings:
             points = [(p.epoch, p.metric) for p in training.curve]
             if points:
-                axes.plot(*zip(*points, strict=True), color=svg.colour(row.stack.framework, row.stack.mode), linewidth=1.2,
-                          marker=svg.MARKERS.get(row.stack.mode, "o"), markersize=4.5, markeredgecolor=SHEET,
-                          markeredgewidth=0.7, label=name, clip_on=False, zorder=3)  # fmt: skip
+                axes.plot(
+                    *zip(*points, strict=True),
+                    color=svg.colour(row.stack.framework, row.stack.mode),
+                    linewidth=1.2,
+                    marker=svg.MARKERS.get(row.stack.mode, "o"),
+                    markersize=4.5,
+                    markeredgecolor=SHEET,
+                    markeredgewidth=0.7,
+                    label=name,
+                    clip_on=False,
+                    zorder=3,
+                )
                 name = None
         if row.accuracy.judged and row.accuracy.low is not None:
             axes.axhspan(row.accuracy.low, row.accuracy.high, color=FAINT, linewidth=0, zorder=0)
@@ -100,8 +125,16 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     axes.grid(axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    fig.legend(*axes.get_legend_handles_labels(), loc="lower left", ncols=2, bbox_to_anchor=(8 / WIDTH, 0),
-               handlelength=1.8, columnspacing=1.4, labelspacing=0.35, borderpad=0)  # fmt: skip
+    fig.legend(
+        *axes.get_legend_handles_labels(),
+        loc="lower left",
+        ncols=2,
+        bbox_to_anchor=(8 / WIDTH, 0),
+        handlelength=1.8,
+        columnspacing=1.4,
+        labelspacing=0.35,
+        borderpad=0,
+    )
     title = "Accuracy during training"
     caption = "One line per seed, on the whole test set in evaluation mode."
     if any(r.accuracy and r.accuracy.judged for r in rows):
@@ -134,8 +167,9 @@ def starts(work: Work, found: Ranking, key: str) -> Chart | None:
             seconds = phase(launches, name) or 0.0
             axes.barh(y, seconds, left=left, height=10, color=svg.colour(row.stack.framework, shade=shade), linewidth=0)
             left += seconds
-        axes.text(-0.01, y, caches, va="center", ha="right", color=MUTED, fontsize=10,
-                  transform=axes.get_yaxis_transform())  # fmt: skip
+        axes.text(
+            -0.01, y, caches, va="center", ha="right", color=MUTED, fontsize=10, transform=axes.get_yaxis_transform()
+        )
         y += 15
     axes.set(xlim=(0, None), ylim=(y - 5, -3), xlabel="seconds from process start")
     axes.set_yticks([])
@@ -168,7 +202,9 @@ def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
     for row in rows:
         y += 20 if index else 14
         step = median(b.seconds / b.steps for la in measured(row) for b in la.blocks)
-        axes.text(-reach, y - 9, f"{svg.short(label(row.stack), 40)}, median {n.milliseconds(step)}", va="bottom", ha="left")
+        axes.text(
+            -reach, y - 9, f"{svg.short(label(row.stack), 40)}, median {n.milliseconds(step)}", va="bottom", ha="left"
+        )
         for launch in measured(row):
             axes.axhline(y, color=RULE, linewidth=0.6, zorder=0)
             for block in launch.blocks:
@@ -190,9 +226,17 @@ def _mark(axes: Axes, value: float, y: float, reach: float, row: Row, disturbed:
     hue = svg.colour(row.stack.framework, row.stack.mode)
     beyond = abs(value) > reach
     marker = (">" if value > 0 else "<") if beyond else svg.MARKERS.get(row.stack.mode, "o")
-    axes.scatter([float(np.clip(value, -reach, reach))], [y], s=20, marker=marker, color="none" if disturbed else hue,
-                 edgecolors=INK if disturbed else SHEET, linewidths=1.0 if disturbed else 0.5, clip_on=False,
-                 zorder=3)  # fmt: skip
+    axes.scatter(
+        [float(np.clip(value, -reach, reach))],
+        [y],
+        s=20,
+        marker=marker,
+        color="none" if disturbed else hue,
+        edgecolors=INK if disturbed else SHEET,
+        linewidths=1.0 if disturbed else 0.5,
+        clip_on=False,
+        zorder=3,
+    )
 
 
 def _plain() -> FuncFormatter:

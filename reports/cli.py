@@ -53,7 +53,9 @@ def _invalid(file: Path, error: ValidationError) -> str:
 @click.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write [report.html]")
-@click.option("--readme", type=click.Path(dir_okay=False, path_type=Path), help="text file whose results table to renew")
+@click.option(
+    "--readme", type=click.Path(dir_okay=False, path_type=Path), help="text file whose results table to renew"
+)
 @click.option("--check", is_flag=True, help="write nothing; exit 1 if the table in --readme is not up to date")
 def main(paths: tuple[Path, ...], out: Path | None, readme: Path | None, check: bool) -> None:
     """Make a report from result files, or from folders that hold result.json.

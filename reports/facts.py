@@ -127,7 +127,11 @@ def _any(launch: Launch) -> bool:
 
 
 def _conditions(launch: Launch) -> Iterable[tuple[str, str, str]]:
-    for kind, values in (("version", launch.versions), ("environment", launch.environment), ("setting", launch.settings)):
+    for kind, values in (
+        ("version", launch.versions),
+        ("environment", launch.environment),
+        ("setting", launch.settings),
+    ):
         yield from ((kind, name, str(value)) for name, value in values.items())
 
 
@@ -137,8 +141,14 @@ def data(works: Sequence[Work]) -> Table:
     for work in works:
         d = work.data
         if d is not None:
-            cells = [work.key, d.source, d.description, n.count(d.train_examples), n.count(d.test_examples),
-                     n.metric(d.optimum)]  # fmt: skip
+            cells = [
+                work.key,
+                d.source,
+                d.description,
+                n.count(d.train_examples),
+                n.count(d.test_examples),
+                n.metric(d.optimum),
+            ]
             table.rows.append([*(Cell(text) for text in cells), Cell(d.digest, tone="hash")])
     return table
 
@@ -159,7 +169,9 @@ def disturbance(result: Result) -> str:
         f"Waiting workers used at most {n.percent(idle)} of one CPU during a block.",
     ]
     if errors:
-        parts.append(f"Largest precision probe error {n.number(max(errors))} (float32 gives about 1e-7, TF32 above 1e-4).")
+        parts.append(
+            f"Largest precision probe error {n.number(max(errors))} (float32 gives about 1e-7, TF32 above 1e-4)."
+        )
     if turns:
         parts.append(f"{n.plural(turns, 'launch', 'es')} not interleaved, for lack of memory.")
     return " ".join(parts)

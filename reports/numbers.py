@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: three significant digits, thousands separators, a unit. And text without surprises."""
+"""Numbers as a reader wants them: three significant digits, thousands separators, a unit."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from benchmarks.results import Result, Row
 from reports import numbers
 from reports.verdict import ENOUGH_PASSES, Ranking, judgement, rank
-from reports.work import Work, final_metric, gather, label, mixed
+from reports.work import Work, final_metric, gather, label, mixed, used, worst
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
@@ -55,7 +55,9 @@ def _ratio(found: Ranking, row: Row) -> str:
     if row in found.timed:
         return "not ranked"
     if row is found.ranked[0]:
-        return {"settled": "1.00", "shared": "1.00 (shared)", "alone": "1.00 (alone)"}.get(found.standing, "1.00 (provisional)")
+        return {"settled": "1.00", "shared": "1.00 (shared)", "alone": "1.00 (alone)"}.get(
+            found.standing, "1.00 (provisional)"
+        )
     versus = found.against[row.stack.key]
     within = versus.interval if versus.beaten else ", ".join(filter(None, [versus.interval, versus.word]))
     return f"{numbers.ratio(versus.ratio)} ({within})"
@@ -72,9 +74,8 @@ def _certificate(row: Row) -> str:
         return "none: timing without valid certificate"
     if certificate.status != "ok":
         return f"{certificate.status}: {certificate.reason or 'timing without valid certificate'}"
-    worst = certificate.worst
-    used = "" if worst is None or worst.error is None else f", worst {numbers.percent(worst.error / worst.tolerance)}"
-    return f"passed{used} of tolerance" if used else "passed"
+    most = worst(certificate.tensors)
+    return "passed" if most is None else f"passed, worst {numbers.percent(used(most))} of tolerance"
 
 
 def _about(result: Result) -> str:

@@ -99,7 +99,9 @@ def figure(height: float) -> Figure:
 def area(fig: Figure, *, left: float, right: float, top: float, bottom: float) -> Any:
     """Axes with margins in pixels."""
     height = fig.get_figheight() * 72
-    return fig.add_axes((left / WIDTH, bottom / height, (WIDTH - left - right) / WIDTH, (height - top - bottom) / height))
+    return fig.add_axes(
+        (left / WIDTH, bottom / height, (WIDTH - left - right) / WIDTH, (height - top - bottom) / height)
+    )
 
 
 def inline(fig: Figure, key: str, title: str) -> Markup:
@@ -115,7 +117,9 @@ def inline(fig: Figure, key: str, title: str) -> Markup:
     _clean(root, key, used)
     body = "".join(ET.tostring(child, encoding="unicode") for child in root)
     head = f'<svg class="chart" viewBox="{root.get("viewBox")}" role="img" aria-labelledby="{key}-title">'
-    return Markup(head) + Markup(f'<title id="{key}-title">') + escape(printable(title)) + Markup(f"</title>{body}</svg>")
+    return (
+        Markup(head) + Markup(f'<title id="{key}-title">') + escape(printable(title)) + Markup(f"</title>{body}</svg>")
+    )
 
 
 def _targets(value: str) -> list[str]:

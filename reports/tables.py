@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import mean, median
 
-from benchmarks.results import Launch, Row
+from benchmarks.results import Evidence, Launch, Row
 from reports import numbers as n
 from reports.svg import variable
 from reports.table import NONE, Cell, Column, Reference, Table, Tone, grouped, words
@@ -22,7 +22,12 @@ from reports.work import (
     offline,
     peak,
     step_seconds,
+    used,
+    worst,
 )
+
+IDLE = 1  # bit of NVML's throttle reasons that means: nothing to do
+
 
 def summary(work: Work, found: Ranking) -> Table:
     """Everything a reader compares, one row per stack, two lines per cell."""
@@ -30,12 +35,16 @@ def summary(work: Work, found: Ranking) -> Table:
         [
             Column("Stack", "status", number=False),
             Column("Training", "samples/s; step", "training throughput; below, wall time per step"),
-            Column("Ratio", "interval", "step time over that of the ranked stack measured fastest; below, 95 % interval"),
+            Column(
+                "Ratio", "interval", "step time over that of the ranked stack measured fastest; below, 95 % interval"
+            ),
             Column("Accuracy", "judgement", "after the last epoch, mean over seeds"),
             Column("CPU per step", "CPUs busy", "CPU seconds of all threads; below, over wall seconds"),
             Column("Single", "p50; p90, p99", "inference at batch 1, latency from host memory to host memory"),
             Column("Offline", "samples/s; batch", "best inference throughput over batch sizes; below, that batch size"),
-            Column("Memory", "training; inference", "peak resident set, or where a device is used, device memory below"),
+            Column(
+                "Memory", "training; inference", "peak resident set, or where a device is used, device memory below"
+            ),
             Column("Certificate", "error of tolerance", "the tensor that used most of its tolerance", number=False),
         ]
     )
@@ -96,7 +105,7 @@ def _accuracy(table: Table, row: Row) -> Cell:
     judged = judgement(row)
     if row.accuracy is None or judged == "not trained":
         return Cell(n.NOTHING, "not trained", tone="quiet")
-    tones: dict[str, Tone] = {"in range": "good", "missed": "bad"}
+    tones: dict[str, Tone] = {"in range": "good", "missed": "bad", "unfinished": "warn"}
     value = final_metric(row)
     return Cell(
         n.metric(value), judged, sort=value, tone=tones.get(judged, "quiet"), mark=table.mark(row.accuracy.reason)
@@ -133,14 +142,13 @@ def certificate_cell(table: Table, row: Row) -> Cell:
     certificate = row.certificate
     if certificate is None:
         return Cell("missing", "timing without valid certificate", tone="warn")
-    worst = certificate.worst
+    most = worst(certificate.tensors)
     if not certified(row):
         reason = table.mark(certificate.reason)
         return Cell(words(certificate.status), "timing without valid certificate", tone="bad", mark=reason)
-    if worst is None or worst.error is None:
+    if most is None or most.error is None:
         return Cell("passed", tone="good")
-    share = worst.error / worst.tolerance
-    return Cell("passed", f"{n.number(worst.error)}\u00a0of\u00a0{n.number(worst.tolerance)}", sort=share, tone="good")
+    return Cell("passed", f"{n.number(most.error)}\u00a0of\u00a0{n.number(most.tolerance)}", sort=used(most), tone="good")
 
 
 def _references(work: Work) -> list[Reference]:
@@ -170,7 +178,9 @@ def phases(work: Work, found: Ranking) -> Table:
             Column("First step", "cold; warm", "tracing and compiling included"),
             Column("Warm-up", "steps; time", "between the first step and the first round, median over launches"),
             Column("Settled", "", "successive windows of steps agreed before the ceiling was reached", number=False),
-            Column("Pays back after", "steps; saved", "steps until a mode makes up for its longer cold start than eager's"),
+            Column(
+                "Pays back after", "steps; saved", "steps until a mode makes up for its longer cold start than eager's"
+            ),
         ]
     )
     started = [r for r in (*found.ranked, *found.timed, *found.untimed) if any(_begun(la) for la in r.launches)]
@@ -247,26 +257,42 @@ def quality(work: Work, found: Ranking) -> Table:
             Column("Precision", "largest", "relative error of a float32 product against float64"),
         ]
     )
-    for row in (*found.ranked, *found.timed):
+    timed = (*found.ranked, *found.timed)
+    if any(b.evidence.gpu_clock_mhz is not None for row in timed for b in blocks(row)):
+        table.columns.append(Column("GPU clock", "lowest; hottest", "after a block"))
+        table.columns.append(Column("Throttled", "blocks", "a reason other than idleness was set after the block"))
+    for row in timed:
         all_blocks = list(blocks(row))
         disturbed = sum(b.disturbed for b in all_blocks)
         shares = {
-            name: max(
-                (v / b.seconds for b in all_blocks if (v := getattr(b.evidence, name)) is not None), default=None
-            )
+            name: max((v / b.seconds for b in all_blocks if (v := getattr(b.evidence, name)) is not None), default=None)
             for name in ("foreign_cpu_seconds", "idle_worker_cpu_seconds", "steal_seconds")
         }
-        stall = max(mean(steps) / median(steps) for la in measured(row) for steps in [[b.seconds / b.steps for b in la.blocks]])
-        errors = [la.precision_error for la in row.launches if la.precision_error is not None]
-        table.rows.append(
-            [
-                Cell(label(row.stack)),
-                Cell(n.count(len(row.pass_step_seconds())), sort=len(row.pass_step_seconds())),
-                Cell(n.count(len(all_blocks)), sort=len(all_blocks)),
-                Cell(n.count(disturbed), sort=disturbed, tone="warn" if disturbed else ""),
-                *(Cell(n.percent(v), sort=v) for v in shares.values()),
-                Cell(f"{stall:.3f}", sort=stall, tone="warn" if stall > 1.03 else ""),
-                Cell(n.number(max(errors)), sort=max(errors), tone="warn" if max(errors) > 1e-5 else "") if errors else NONE,
-            ]
+        stall = max(
+            mean(steps) / median(steps) for la in measured(row) for steps in [[b.seconds / b.steps for b in la.blocks]]
         )
+        errors = [la.precision_error for la in row.launches if la.precision_error is not None]
+        cells = [
+            Cell(label(row.stack)),
+            Cell(n.count(len(row.pass_step_seconds())), sort=len(row.pass_step_seconds())),
+            Cell(n.count(len(all_blocks)), sort=len(all_blocks)),
+            Cell(n.count(disturbed), sort=disturbed, tone="warn" if disturbed else ""),
+            *(Cell(n.percent(v), sort=v) for v in shares.values()),
+            Cell(f"{stall:.3f}", sort=stall, tone="warn" if stall > 1.03 else ""),
+            Cell(n.number(max(errors)), sort=max(errors), tone="warn" if max(errors) > 1e-5 else "") if errors else NONE,
+        ]
+        table.rows.append(cells + _gpu([b.evidence for b in all_blocks])[: len(table.columns) - len(cells)])
     return table
+
+
+def _gpu(evidence: Sequence[Evidence]) -> list[Cell]:
+    clocks = [e.gpu_clock_mhz for e in evidence if e.gpu_clock_mhz is not None]
+    if not clocks:
+        return [NONE, NONE]
+    hottest = max((e.gpu_temperature_c for e in evidence if e.gpu_temperature_c is not None), default=None)
+    throttled = sum(bool((e.gpu_throttle_reasons or 0) & ~IDLE) for e in evidence)
+    below = "" if hottest is None else f"{n.number(hottest)} °C"
+    return [
+        Cell(f"{n.number(min(clocks))} MHz", below, sort=min(clocks)),
+        Cell(n.count(throttled), sort=throttled, tone="warn" if throttled else ""),
+    ]

@@ -10,7 +10,6 @@ from reports import numbers
 from reports.work import Work, certified, final_metric, label, step_seconds
 
 ENOUGH_PASSES = 5
-NEGLIGIBLE = 1.02
 Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "nothing"]
 
 
@@ -117,8 +116,7 @@ def _rate(row: Row) -> str:
 
 
 def _times(versus: Versus, other: str) -> str:
-    slight = ", negligible" if versus.high is not None and versus.high <= NEGLIGIBLE else ""
-    within = f" (95 % interval {versus.interval}{slight})" if versus.interval else ""
+    within = f" (95 % interval {versus.interval})" if versus.interval else ""
     return f"{numbers.ratio(versus.ratio)} times the throughput of {other}{within}"
 
 
@@ -155,7 +153,9 @@ def _shared(found: Ranking) -> tuple[str, str]:
         for r in others
         for v in [found.against[r.stack.key]]
     ]
-    text = f" and this run cannot order them. {label(first.stack)}: {_rate(first)}; {numbers.words(ratios)}."
+    alike = all(found.against[r.stack.key].word == "equivalent" for r in others)
+    relation = "differ by less than 2 %" if alike else "this run cannot order them"
+    text = f", and {relation}. {label(first.stack)}: {_rate(first)}; {numbers.words(ratios)}."
     behind = next((r for r in found.ranked if r not in found.sharing), None)
     if behind is not None:
         versus = found.against[behind.stack.key]
@@ -165,7 +165,10 @@ def _shared(found: Ranking) -> tuple[str, str]:
 
 def _alone(found: Ranking) -> tuple[str, str]:
     first = found.ranked[0]
-    return f"Only {label(first.stack)} has a timing that counts", f": {_rate(first)}; there is nothing to compare it with."
+    return (
+        f"Only {label(first.stack)} has a timing that counts",
+        f": {_rate(first)}; there is nothing to compare it with.",
+    )
 
 
 def _asides(found: Ranking) -> list[str]:
@@ -184,18 +187,20 @@ def _asides(found: Ranking) -> list[str]:
     return out
 
 
-Judgement: TypeAlias = Literal["in range", "missed", "not judged", "not trained"]
+Judgement: TypeAlias = Literal["in range", "missed", "not judged", "unfinished", "not trained"]
 
 
 def judgement(row: Row) -> Judgement:
     accuracy = row.accuracy
     if accuracy is None or not accuracy.trainings:
         return "not trained"
+    metrics = [t.metric for t in accuracy.trainings]
+    if None in metrics:
+        return "unfinished"
     if not accuracy.judged or accuracy.low is None or accuracy.high is None:
         return "not judged"
-    metrics = [t.metric for t in accuracy.trainings]
     inside = all(m is not None and accuracy.low <= m <= accuracy.high for m in metrics)
-    return "in range" if inside and row.status != "accuracy_failed" else "missed"
+    return "in range" if inside else "missed"
 
 
 def accuracy_line(work: Work) -> str:

@@ -6,37 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.results import Result, Row, TensorError, digest
+from benchmarks.results import Result, Row, digest
 from reports import charts, facts, tables
 from reports import numbers as n
+from reports.certificates import CertificateView, certificate, checks
 from reports.charts import Chart
-from reports.table import NONE, Cell, Column, Line, Table, grouped, words
+from reports.table import Table, words
 from reports.verdict import Sentence, accuracy_line, rank, sentence
-from reports.work import Work, certified, gather, label, mixed
-
-CHECKS = {
-    "forward": "Forward",
-    "loss": "Loss",
-    "gradient": "Gradient",
-    "update": "Update",
-    "running_statistics": "Running statistics",
-    "evaluation": "Evaluation",
-    "transplanted_evaluation": "Transplanted evaluation",
-}
-
-
-@dataclass(frozen=True)
-class CertificateView:
-    """One stack's certificate in full."""
-
-    name: str
-    status: str
-    reason: str
-    basis: str
-    tensors: Table
-    pairs: list[tuple[str, str]]
-    probes: Table
-    log: str
+from reports.work import Work, gather, label, mixed
 
 
 @dataclass(frozen=True)
@@ -135,8 +112,10 @@ def _apart(works: Sequence[Work], apart: dict[str, list[str]]) -> list[str]:
 
 def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str, list[str]]) -> Panel:
     found = rank(work)
-    shown = [charts.drawn(d, work, found, f"{anchor}c{i}") for i, d in
-             enumerate((charts.throughput, charts.accuracy, charts.starts))]  # fmt: skip
+    shown = [
+        charts.drawn(d, work, found, f"{anchor}c{i}")
+        for i, d in enumerate((charts.throughput, charts.accuracy, charts.starts))
+    ]
     warning = ""
     if work.key in apart:
         warning = f"Declaration {work.hash[:12] or 'missing'}: not comparable with the other declaration of {work.key}."
@@ -155,13 +134,15 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         charts=[c for c in shown if c is not None],
         rounds=charts.drawn(charts.rounds, work, found, f"{anchor}r"),
         phases=tables.phases(work, found),
-        checks=_checks(work),
-        certificates=[_certificate(row) for row in work.rows if row.certificate is not None],
+        checks=checks(work),
+        certificates=[certificate(row) for row in work.rows if row.certificate is not None],
         failures=_failures(work),
         quality=tables.quality(work, found),
         hash=work.hash,
         declaration=json.dumps(work.declared.declaration, indent=1, ensure_ascii=False) if work.declared else "",
-        implementations=sorted({(f, h, row.stack.framework) for row in work.rows for f, h in row.implementation.items()}),
+        implementations=sorted(
+            {(f, h, row.stack.framework) for row in work.rows for f, h in row.implementation.items()}
+        ),
     )
 
 
@@ -190,63 +171,6 @@ def _run(result: Result, anchor: str, works: Sequence[Work]) -> RunView:
     )
 
 
-def _checks(work: Work) -> Table:
-    """Worst error and tolerance of every check, one row per stack."""
-    used = {t.check for row in work.rows if row.certificate for t in row.certificate.tensors}
-    names = [check for check in CHECKS if check in used]
-    table = Table([Column("Stack", number=False), Column("Result", number=False), *(Column(CHECKS[c], "error of tolerance") for c in names)])
-    without = []
-    for row in work.rows:
-        if row.certificate is None:
-            without.append(row)
-            continue
-        result = tables.certificate_cell(table, row)
-        passed = Cell("passed" if certified(row) else result.text, tone=result.tone, mark=result.mark)
-        cells = [_worst([t for t in row.certificate.tensors if t.check == check]) for check in names]
-        table.rows.append([Cell(label(row.stack)), passed, *cells])
-    table.lines = grouped(r for r in without if r.status != "ok")
-    bare = tuple(label(r.stack) for r in without if r.status == "ok")
-    if bare:
-        table.lines.append(Line(bare, "missing", "This run did not measure it: timing without valid certificate."))
-    return table
-
-
-def _worst(tensors: Sequence[TensorError]) -> Cell:
-    if not tensors:
-        return NONE
-    worst = max(tensors, key=lambda t: float("inf") if t.error is None else t.error / t.tolerance)
-    failed = not all(t.passed for t in tensors)
-    if worst.error is None:
-        return Cell("not finite", f"of {n.number(worst.tolerance)}", tone="bad")
-    return Cell(n.number(worst.error), f"of {n.number(worst.tolerance)}", sort=worst.error, tone="bad" if failed else "")
-
-
-def _certificate(row: Row) -> CertificateView:
-    certificate = row.certificate
-    assert certificate is not None
-    tensors = Table([Column("Check", number=False), Column("Tensor", number=False), Column("Error"), Column("Tolerance"),
-                     Column("Used"), Column("Result", number=False)])  # fmt: skip
-    for t in certificate.tensors:
-        share = None if t.error is None else t.error / t.tolerance
-        error = Cell("not finite", tone="bad") if t.error is None else Cell(n.number(t.error), sort=t.error)
-        result = Cell("passed", tone="good") if t.passed else Cell("failed", tone="bad")
-        tensors.rows.append([Cell(CHECKS[t.check]), Cell(t.tensor), error, Cell(n.number(t.tolerance), sort=t.tolerance),
-                             Cell(n.percent(share), sort=share), result])  # fmt: skip
-    probes = Table([Column("Probe", number=False), Column("Result", number=False), Column("Seen", number=False)])
-    for p in certificate.probes:
-        result = Cell("passed", tone="good") if p.passed else Cell("failed", tone="bad")
-        probes.rows.append([Cell(p.name), result, Cell(p.detail)])
-    pairs = [(f"Convention: {name}", value) for name, value in certificate.conventions.items()]
-    pairs += [
-        (f"Other form of {name} would have moved the reference by", n.number(value))
-        for name, value in certificate.difference_of_forms.items()
-    ]
-    basis = f"{n.plural(certificate.steps, 'optimiser step')} at batch {certificate.batch_size:,}"
-    status = "passed" if certificate.status == "ok" else words(certificate.status)
-    log = "\n".join(certificate.log_tail)
-    return CertificateView(label(row.stack), status, certificate.reason, basis, tensors, pairs, probes, log)
-
-
 Event = tuple[str, str, str, str]  # where, status, reason, log
 
 
@@ -257,11 +181,13 @@ def _events(row: Row) -> Iterator[Event]:
         where = f"pass {la.pass_index + 1}, {la.caches} caches, attempt {la.attempt}"
         found.append((where, la.status, la.reason, "\n".join(la.log_tail)))
     if row.certificate:
-        found.append(("certificate", row.certificate.status, row.certificate.reason, "\n".join(row.certificate.log_tail)))
+        found.append(
+            ("certificate", row.certificate.status, row.certificate.reason, "\n".join(row.certificate.log_tail))
+        )
     for t in row.accuracy.trainings if row.accuracy else []:
         found.append((f"training with seed {t.seed}", t.status, t.reason, "\n".join(t.log_tail)))
     found = [event for event in found if event[1] != "ok"]
-    if row.status != "ok" and row.reason not in [event[2] for event in found]:
+    if row.status != "ok" and not any(row.reason.endswith(event[2]) for event in found):
         yield ("", row.status, row.reason, "")
     yield from found
 

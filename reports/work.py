@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.results import Block, Comparison, Data, Declared, Launch, Result, Row, Stack
+from benchmarks.results import Block, Comparison, Data, Declared, Launch, Result, Row, Stack, TensorError
 
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "tensorlayerx": "TensorLayerX"}
 MODES = {"xla": "XLA", "trainonestep": "TrainOneStep", "torch-trainonestep": "TrainOneStep (PyTorch)"}
@@ -65,7 +66,9 @@ class Work:
 
     def recipe(self, name: str) -> dict[str, Any]:
         recipes = self.get("recipes")
-        found = [r for r in recipes if isinstance(r, dict) and r.get("name") == name] if isinstance(recipes, list) else []
+        found = (
+            [r for r in recipes if isinstance(r, dict) and r.get("name") == name] if isinstance(recipes, list) else []
+        )
         return found[0] if found else {}
 
     def comparison(self, first: Row, second: Row) -> Comparison | None:
@@ -157,6 +160,17 @@ def final_metric(row: Row) -> float | None:
     """Mean over seeds of the metric after the last epoch."""
     found = [t.metric for t in row.accuracy.trainings if t.metric is not None] if row.accuracy else []
     return sum(found) / len(found) if found else None
+
+
+def used(tensor: TensorError) -> float:
+    """Share of its tolerance that a tensor's error takes; infinite where it is not finite or nothing is tolerated."""
+    if tensor.error is None or not tensor.tolerance:
+        return 0.0 if tensor.error == 0 else math.inf
+    return tensor.error / tensor.tolerance
+
+
+def worst(tensors: Sequence[TensorError]) -> TensorError | None:
+    return max(tensors, key=used, default=None)
 
 
 def certified(row: Row) -> bool:

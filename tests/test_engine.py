@@ -24,7 +24,9 @@ def bench(*words, **kwargs):
 
 def run(out, *words, variants="sound"):
     names = ",".join(f"toy/{v}" for v in variants.split(","))
-    return bench("run", "--impls", TOYS, "--workload", names, "--profile", "smoke", "--threads", 1, "--out", out, *words)
+    return bench(
+        "run", "--impls", TOYS, "--workload", names, "--profile", "smoke", "--threads", 1, "--out", out, *words
+    )
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +138,7 @@ def gone(pid):
 def test_interruption_keeps_what_was_measured_and_resume_redoes_only_the_rest(tmp_path):
     out = tmp_path / "run"
     process = start(out, "--passes", "3", "--rounds", "30", "--measure", "training")
-    wait_for(lambda: [e for e in journal(out) if e["event"] == "block" and e["pass"] == 1])
+    wait_for(lambda: [e for e in journal(out) if e["event"] == "block" and e["pass_index"] == 1])
     workers = children(process.pid)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

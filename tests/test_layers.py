@@ -95,7 +95,7 @@ def test_discovery_needs_no_registry(tmp_path: Path):
     folder.mkdir()
     source = Path(__file__).parent / "toys" / "toy" / "workload.py"
     (folder / "workload.py").write_text(source.read_text())
-    assert [f.workload.variant for f in discover(tmp_path)][0] == "sound"
+    assert discover(tmp_path)[0].workload.variant == "sound"
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "workload.py").write_text(source.read_text())
     with pytest.raises(DeclarationError, match="lies in folder 'other'"):

@@ -88,7 +88,7 @@ def drop_workload():
 
 
 def calls(a=(0.2, 1), b=(0.5, 2), c=(0.5, 3)):
-    return {name: masks(rate, seed=seed) for name, (rate, seed) in zip(("drop1", "drop2", "drop3"), (a, b, c))}
+    return {name: masks(rate, seed=seed) for name, (rate, seed) in zip(("drop1", "drop2", "drop3"), (a, b, c), strict=True)}
 
 
 def failed(first, second):

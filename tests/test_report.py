@@ -9,14 +9,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result as Outcome
+from click.testing import CliRunner
+from click.testing import Result as Outcome
 from result_factory import make
 
 from benchmarks import results
 from reports import numbers, summary
 from reports.cli import main
 from reports.render import html
-from reports.verdict import rank, sentence
+from reports.verdict import judgement, rank, sentence
 from reports.work import Work, gather, label
 
 EVIL = "<script>alert(1)</script>\"'&{{7*7}}$x_1$]]>\x1b[31m"
@@ -76,7 +77,7 @@ def work(result: results.Result, key: str) -> Work:
     return next(w for w in gather([result]) if w.key == key)
 
 
-@pytest.fixture()
+@pytest.fixture
 def stored(tmp_path: Path) -> Path:
     path = tmp_path / "run" / "result.json"
     path.parent.mkdir()
@@ -103,7 +104,9 @@ def test_every_row_is_in_the_table_of_its_workload(text: str, result: results.Re
     works = gather([result])
     assert len(tables) == len(works) == 4
     for table, w in zip(tables, works, strict=True):
-        headings = re.sub(r"<small>.*?</small>|<sup>.*?</sup>", "", " ".join(re.findall(r"<th scope=.row.*?</th>", table, re.S)))
+        headings = re.sub(
+            r"<small>.*?</small>|<sup>.*?</sup>", "", " ".join(re.findall(r"<th scope=.row.*?</th>", table, re.S))
+        )
         for row in w.rows:
             assert label(row.stack) in headings
     assert re.search(r"TensorLayerX eager</span>.*?unavailable</b> No module named", tables[0], re.S)
@@ -162,7 +165,9 @@ def test_crossing_intervals_share_first_place_and_clear_ones_do_not() -> None:
     settled = sentence(work(full, "mnist_mlp"))
     assert settled.standing == "settled"
     assert re.search(r"TensorFlow graph trains fastest", settled.headline)
-    assert re.search(r"1\.\d\d times the throughput of the next, PyTorch eager \(95 % interval 1\.\d\d to 1\.\d\d\)", settled.text)
+    assert re.search(
+        r"1\.\d\d times the throughput of the next, PyTorch eager \(95 % interval 1\.\d\d to 1\.\d\d\)", settled.text
+    )
 
 
 def test_a_comparison_stored_the_other_way_round_means_the_same() -> None:
@@ -195,6 +200,26 @@ def test_a_result_without_rows_or_declarations_still_renders(result: results.Res
     assert "No stack has a timing that counts" in html([bare])
     lost = result.model_copy(update={"declared": [], "data": []})
     assert "mnist_mlp" in html([lost])
+
+
+def test_an_unfinished_training_is_not_judged(result: results.Result) -> None:
+    row = next(r for r in result.rows if r.variant == "batchnorm" and r.accuracy)
+    assert row.accuracy is not None
+    assert judgement(row) == "in range"
+    cut = row.accuracy.trainings[1].model_copy(update={"status": "timeout", "metric": None})
+    accuracy = row.accuracy.model_copy(update={"trainings": [row.accuracy.trainings[0], cut]})
+    assert judgement(row.model_copy(update={"accuracy": accuracy})) == "unfinished"
+
+
+def test_equivalent_stacks_are_called_alike() -> None:
+    full = make(passes=6, interrupted=False)
+    alike = [
+        c.model_copy(update={"verdict": "equivalent", "low": 0.995, "high": 1.005}) if c.verdict == "undecided" else c
+        for c in full.comparisons
+    ]
+    said = sentence(work(full.model_copy(update={"comparisons": alike}), "mnist_mlp_ablation/batchnorm"))
+    assert said.standing == "shared"
+    assert "differ by less than 2 %" in said.text
 
 
 # What is safe
@@ -232,7 +257,7 @@ def test_ids_are_unique_and_references_meet_them(page: Page, text: str) -> None:
     ids = [str(a["id"]) for _, a in page.elements if "id" in a]
     assert len(ids) == len(set(ids))
     wanted = {str(a[n])[1:] for _, a in page.elements for n in ("href", "xlink:href") if n in a}
-    wanted |= {m for m in re.findall(r"url\(#([^)]*)\)", text)}
+    wanted |= set(re.findall(r"url\(#([^)]*)\)", text))
     wanted |= {str(a[n]) for _, a in page.elements for n in ("aria-labelledby",) if n in a}
     assert wanted <= set(ids)
 
@@ -254,7 +279,8 @@ def test_no_framework_and_no_engine_is_imported(stored: Path) -> None:
     code = (
         "import sys; from reports.cli import main\n"
         "main(sys.argv[1:], standalone_mode=False)\n"
-        "print(sorted(m for m in sys.modules if m.split('.')[0] in ('torch', 'tensorflow', 'tensorlayerx', 'benchmarks')))"
+        "names = ('torch', 'tensorflow', 'tensorlayerx', 'benchmarks')\n"
+        "print(sorted(m for m in sys.modules if m.split('.')[0] in names))"
     )
     root = Path(__file__).resolve().parent.parent
     done = subprocess.run(

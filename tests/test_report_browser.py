@@ -90,7 +90,8 @@ def test_the_console_stays_empty_and_nothing_is_fetched(browser: Any, address: s
 def test_charts_are_drawn_and_fit(browser: Any, address: str, size: tuple[int, int]) -> None:
     visit(browser, address, size)
     boxes = browser.execute_script(
-        "return [...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect()).map(b => [b.left, b.right, b.height])"
+        "return [...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect())"
+        ".map(b => [b.left, b.right, b.height])"
     )
     assert len(boxes) > 20
     for left, right, height in boxes:
@@ -105,17 +106,18 @@ def test_charts_are_drawn_and_fit(browser: Any, address: str, size: tuple[int, i
 
 def test_sorting(browser: Any, address: str) -> None:
     visit(browser, address)
-    order = "return [...document.querySelectorAll('table.summary')[0].tBodies[0].rows].map(r => Number(r.cells[1].dataset.sort))"
-    click = "document.querySelectorAll('table.summary')[0].tHead.rows[0].cells[1].querySelector('button').click()"
+    table = "document.querySelector('table.summary')"
+    order = f"return [...{table}.tBodies[0].rows].map(r => Number(r.cells[1].dataset.sort))"
+    click = f"{table}.tHead.rows[0].cells[1].querySelector('button').click()"
     before = browser.execute_script(order)
     assert len(before) > 2
     browser.execute_script(click)
     assert browser.execute_script(order) == sorted(before)
     browser.execute_script(click)
     assert browser.execute_script(order) == sorted(before, reverse=True)
-    heading = "return document.querySelectorAll('table.summary')[0].querySelector('[aria-sort]').getAttribute('aria-sort')"
+    heading = f"return {table}.querySelector('[aria-sort]').getAttribute('aria-sort')"
     assert browser.execute_script(heading) == "descending"
-    unmeasured = "return document.querySelectorAll('table.summary')[0].tBodies[1].rows.length"
+    unmeasured = f"return {table}.tBodies[1].rows.length"
     assert browser.execute_script(unmeasured) == 1
 
 

@@ -12,3 +12,12 @@ def test_every_field_of_the_result_is_there():
     text = document()
     for name in Result.model_fields:
         assert f"| `{name}` |" in text
+
+
+def test_every_field_is_described():
+    schema = Result.model_json_schema(by_alias=True)
+    objects = {"Result": schema, **schema["$defs"]}
+    silent = [
+        f"{o}.{f}" for o, s in objects.items() for f, d in s.get("properties", {}).items() if not d.get("description")
+    ]
+    assert silent == []

@@ -48,13 +48,12 @@ def load(
 ) -> Dataset:
     """The data set ``images`` names, embedded (generated) or real (from the data folder)."""
     module = f"benchmarks.data.{images.name}"
-    if importlib.util.find_spec(module) is None:
+    known = images.name.isidentifier() and importlib.util.find_spec(module) is not None
+    found = importlib.import_module(module) if known else None
+    if found is None or not hasattr(found, "embedded"):
         raise DataError(f"there is no data set {images.name!r}: add benchmarks/data/{images.name}.py")
-    found = importlib.import_module(module)
     if source == "embedded":
-        result: Dataset = found.embedded(
-            images, seed=seed, train_examples=train_examples, test_examples=test_examples
-        )
+        result: Dataset = found.embedded(images, seed=seed, train_examples=train_examples, test_examples=test_examples)
     else:
         result = found.real(images, train_examples=train_examples, test_examples=test_examples)
     return result

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.data import DataError
 
@@ -67,7 +69,7 @@ def problems(name: str, files: Sequence[File]) -> list[str]:
         if not path.is_file():
             out.append(f"{name}/{file.name} is missing")
         elif path.stat().st_size != file.size or _sha256(path) != file.sha256:
-            out.append(f"{name}/{file.name} is not the official file (size or SHA-256 differs): delete it and fetch again")
+            out.append(f"{name}/{file.name} is not the official file (size or SHA-256 differs)")
     return out
 
 
@@ -90,10 +92,11 @@ def fetch(name: str, files: Sequence[File] | None = None) -> list[Path]:
 
     A file gets its name only after its hash was checked, so a broken download is never trusted later.
     """
+    files = files or files_of(name)
     folder = data_folder() / name
     folder.mkdir(parents=True, exist_ok=True)
     out = []
-    for file in files or files_of(name):
+    for file in files:
         path = folder / file.name
         if not (path.is_file() and _sha256(path) == file.sha256):
             _download(file, path)
@@ -102,22 +105,31 @@ def fetch(name: str, files: Sequence[File] | None = None) -> list[Path]:
 
 
 def _download(file: File, path: Path) -> None:
+    """Bring one file in under a name of its own, then give it ``path``; the progress goes to stderr."""
     import pooch
-    import requests
+    from tqdm import tqdm
 
+    pooch.get_logger().setLevel("WARNING")  # it would name the temporary folder; the bar names file and mirror
     failures = []
     for url in file.urls:
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=path.parent) as part:
+        server = urlsplit(url).netloc
+        with (
+            tempfile.TemporaryDirectory(prefix=".fetch-", dir=path.parent) as part,
+            tqdm(desc=f"{file.name} from {server}", total=file.size, unit="B", unit_scale=True) as progress,
+        ):
             try:
                 got = pooch.retrieve(
                     url,
                     known_hash=f"sha256:{file.sha256}",
                     fname=file.name,
                     path=part,
-                    downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
+                    downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
                 )
-                os.replace(got, path)
+                readable = shutil.copyfile(got, f"{got}.readable")  # pooch's own file is for its owner only
+                os.replace(readable, path)
                 return
-            except (OSError, ValueError, requests.RequestException) as error:
+            except OSError as error:  # all that requests raises is one
                 failures.append(f"{url}: {type(error).__name__}: {' '.join(str(error).split())[:160]}")
+            except ValueError:
+                failures.append(f"{url}: what it serves is not the official file (SHA-256 differs)")
     raise DataError(f"{file.name} could not be fetched from any mirror: {'; '.join(failures)}")

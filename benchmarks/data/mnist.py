@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -30,6 +31,7 @@ FILES = (
     _file("t10k-labels-idx1-ubyte.gz", 4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
 )
 TRAIN, TEST = 60_000, 10_000
+MAX_RANK = 32  # of an idx file; NumPy 1 can hold no more
 
 
 def embedded(images: Images, *, seed: int, train_examples: int | None, test_examples: int | None) -> Dataset:
@@ -53,7 +55,9 @@ def real(images: Images, *, train_examples: int | None, test_examples: int | Non
     train_x, train_y, test_x, test_y = arrays
     train, test = train_examples or images.train_examples, test_examples or TEST
     if train > len(train_x) or test > len(test_x):
-        raise DataError(f"MNIST has {len(train_x)} training and {len(test_x)} test images, {train} and {test} were asked")
+        raise DataError(
+            f"MNIST has {len(train_x)} training and {len(test_x)} test images, {train} and {test} were asked"
+        )
     scale = np.float32(1.0 / images.divisor)
     return Dataset(
         train_x=shaped(train_x[:train].reshape(train, -1).astype(np.float32) * scale, images),
@@ -71,13 +75,13 @@ def parse_idx(path: Path) -> np.ndarray:
         content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path.name} is not a whole gzip file: {error}") from None
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != 8:
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != 8 or content[3] > MAX_RANK:
         raise DataError(f"{path.name} is not an idx file of bytes")
     rank = content[3]
     if len(content) < 4 + 4 * rank:
         raise DataError(f"{path.name} ends within its header")
     shape = struct.unpack(f">{rank}I", content[4 : 4 + 4 * rank])
     body = content[4 + 4 * rank :]
-    if len(body) != int(np.prod(shape, dtype=np.int64)):
+    if len(body) != math.prod(shape):
         raise DataError(f"{path.name} promises {shape} bytes and holds {len(body)}")
     return np.frombuffer(body, np.uint8).reshape(shape)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -48,7 +49,7 @@ _SPLITS: dict[Split, int] = {"train": 0, "test": 1}
 
 def _line(*points: tuple[float, float]) -> Floats:
     """Points (x, y) every few hundredths along straight lines."""
-    pieces = [np.linspace(a, b, 16) for a, b in zip(points, points[1:], strict=False)]
+    pieces = [np.linspace(a, b, 16) for a, b in pairwise(points)]
     return np.concatenate(pieces)
 
 

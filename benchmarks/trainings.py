@@ -1,0 +1,78 @@
+"""Accuracy: train the recipe on the chosen stacks, every seed in a process alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import inputs
+from benchmarks.assemble import assemble
+from benchmarks.environment import clean_paths
+from benchmarks.launch import WorkerError
+from benchmarks.plan import Entry, Planned
+from benchmarks.workload import Recipe, Workload
+
+if TYPE_CHECKING:
+    from benchmarks.run import Run, Running
+
+
+def train_all(run: Run, entry: Entry, workload: Workload) -> None:
+    """Every training that the journal does not hold yet."""
+    recipe = workload.recipe(run.options.recipe)
+    for planned in trained(run, entry):
+        for seed in range(run.options.seed, run.options.seed + run.options.accuracy_seeds):
+            row = entry.row(planned)
+            if run.journal.of("training", row=row, seed=seed):
+                continue
+            attempt = 1 + len(run.journal.of("training_start", row=row, seed=seed))
+            run.journal.add("training_start", row=row, seed=seed, attempt=attempt)
+            r = run.start(entry, workload, planned, name=f"train{seed}", seed=seed, attempt=attempt)
+            try:
+                found = _train(run, entry, r, recipe, seed)
+            finally:
+                run.stop(r)
+            run.journal.add("training", row=row, seed=seed, attempt=attempt, training=found)
+
+
+def _train(run: Run, entry: Entry, r: Running, recipe: Recipe, seed: int) -> dict[str, Any]:
+    label = f"{entry.key}  {r.planned.stack.label}  training, seed {seed}"
+
+    def on_epoch(point: dict[str, Any]) -> None:
+        run.say(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {point['metric']:.4f}")
+        run.journal.add("curve", row=r.row, seed=seed, attempt=r.attempt, point=point)
+
+    run.say(f"{label}: import")
+    try:
+        run.hello(r)
+        answer = r.worker.ask(
+            "train",
+            limit=run.limit * recipe.epochs,
+            event=on_epoch,
+            epochs=recipe.epochs,
+            learning_rate=recipe.learning_rate,
+        )
+    except WorkerError as error:
+        r.worker.kill()
+        run.say(f"{label}: {error.status}: {error.reason}")
+        return {"status": error.status, "reason": clean_paths(error.reason), "log_tail": run.log_tail(r)}
+    expected = inputs.epoch_digest(run.train_y, seed=seed, epochs=recipe.epochs, batch_size=entry.batch_size)
+    if answer["sample_order"] != expected:
+        return {"status": "parity_failed", "reason": "the samples were not trained in the declared order", **answer}
+    return {"status": "ok", **answer}
+
+
+def trained(run: Run, entry: Entry) -> list[Planned]:
+    """The stacks that train: the fastest sound mode of each framework, or all of them when nothing was timed."""
+    if "training" not in run.options.measure:
+        return entry.runnable()
+    rows = {
+        row.stack.key: row
+        for row in assemble(run.plan, run.journal.events).rows
+        if (row.workload, row.variant) == (entry.workload, entry.variant)
+    }
+    speeds: dict[tuple[str, str, str], dict[float, Planned]] = {}
+    for planned in entry.runnable():
+        stack, row = planned.stack, rows[planned.stack.key]
+        speed = row.samples_per_second()
+        if speed is not None and row.status in ("ok", "interrupted", "accuracy_failed"):
+            speeds.setdefault((stack.framework, stack.device, stack.interpreter), {})[speed] = planned
+    return [found[max(found)] for found in speeds.values()]
