@@ -17,24 +17,22 @@ if TYPE_CHECKING:
     from benchmarks.plan import Entry
     from benchmarks.run import Run, Running
 
-_CACHE: dict[tuple[Any, ...], parity.Arbiter] = {}
+_CACHE: dict[tuple[Any, ...], Any] = {}
 
 
 def arbiter(run: Run, workload: Workload, conventions: Conventions) -> parity.Arbiter:
     """The reference for this run, computed once per workload variant and set of conventions."""
-    key = (str(run.folder), workload.hash, workload.batch_size, conventions)
-    if key not in _CACHE:
-        if len(_CACHE) > 4:
-            _CACHE.clear()  # a run goes through its workloads one by one
-        plain, seed = workload.without_dropout(), run.options.seed
-        _CACHE[key] = parity.arbiter(
-            plain,
-            inputs.initial_tensors(plain, seed),
-            host_batches(run, workload),
-            conventions,
-            seed=seed,
-        )
-    return _CACHE[key]
+    plain, seed = workload.without_dropout(), run.options.seed
+    case = (str(run.folder), workload.hash)
+    tensors, batches = inputs.initial_tensors(plain, seed), host_batches(run, workload)
+    if case not in _CACHE:
+        _CACHE.clear()  # a run goes through its workloads one by one
+        run.say(f"{workload.key}: float64 reference and its sensitivity")
+        _CACHE[case] = parity.tolerances(plain, tensors, batches, conventions, seed=seed)
+    if (*case, conventions) not in _CACHE:
+        _CACHE[(*case, conventions)] = parity.arbiter(plain, tensors, batches, conventions, tolerance=_CACHE[case])
+    found: parity.Arbiter = _CACHE[(*case, conventions)]
+    return found
 
 
 def host_batches(run: Run, workload: Workload) -> parity.Batches:

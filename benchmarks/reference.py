@@ -26,6 +26,7 @@ class Context:
     tensors: Arrays
     training: bool
     conventions: Conventions
+    kink: float = 0.0
     saved: dict[str, Any] = field(default_factory=dict)
     gradients: Arrays = field(default_factory=dict)
 
@@ -103,9 +104,14 @@ def _(layer: L.BatchNorm, g: np.ndarray, c: Context) -> np.ndarray:
     return np.asarray((g - g.mean(axes) - normal * (g * normal).mean(axes)) * c.saved["scale"])
 
 
+def _scale(x: np.ndarray, c: Context) -> float:
+    """Root mean square, where it is needed."""
+    return float(np.sqrt(np.mean(np.square(x)))) if c.kink else 0.0
+
+
 @forward.register
 def _(layer: L.ReLU, x: np.ndarray, c: Context) -> np.ndarray:
-    c.saved["on"] = x > 0
+    c.saved["on"] = (x > 0) ^ (np.abs(x) < c.kink * _scale(x, c))
     return np.where(c.saved["on"], x, 0.0)
 
 
@@ -120,6 +126,11 @@ def _(layer: L.MaxPool2D, x: np.ndarray, c: Context) -> np.ndarray:
     s = layer.size
     cells = x.reshape(n, h // s, s, w // s, s, ch).transpose(0, 1, 3, 2, 4, 5).reshape(n, h // s, w // s, s * s, ch)
     c.saved["winner"], c.saved["shape"] = cells.argmax(3), x.shape
+    if c.kink:
+        order = np.argsort(cells, axis=3)[:, :, :, -2:]
+        second, first = np.moveaxis(np.take_along_axis(cells, order, 3), 3, 0)
+        near = first - second < c.kink * _scale(x, c)
+        c.saved["winner"] = np.where(near & (first > 0), order[:, :, :, 0], c.saved["winner"])
     return np.asarray(cells.max(3))
 
 
@@ -168,12 +179,22 @@ def softmax_cross_entropy(logits: np.ndarray, y: np.ndarray) -> tuple[float, np.
 class Reference:
     """A workload without dropout, its tensors and its optimiser's state in float64.
 
-    With ``rounded`` the arithmetic stays float64 but tensors are kept in float32 between
-    steps, as every framework keeps them: for the sensitivity, not for the reference itself.
+    Two switches serve the sensitivity, not the reference itself. With ``rounded`` the arithmetic
+    stays float64 but tensors are kept in float32 between steps, as every framework keeps them.
+    With ``kink`` every decision (is a unit on, which cell is the maximum) that is closer than that
+    share of the layer's root mean square is taken the other way: rounding may take it either way.
     """
 
-    def __init__(self, workload: Workload, tensors: Arrays, conventions: Conventions, *, rounded: bool = False) -> None:
-        self.workload, self.conventions, self.rounded = workload, conventions, rounded
+    def __init__(
+        self,
+        workload: Workload,
+        tensors: Arrays,
+        conventions: Conventions,
+        *,
+        rounded: bool = False,
+        kink: float = 0.0,
+    ) -> None:
+        self.workload, self.conventions, self.rounded, self.kink = workload, conventions, rounded, kink
         self.tensors = {name: np.asarray(value, np.float64) for name, value in tensors.items()}
         self._trainable = {t.name for t in workload.tensors if t.trainable}
         self._optimiser = _OPTIMISERS[type(workload.optimiser)](workload.optimiser, conventions, rounded)
@@ -183,7 +204,8 @@ class Reference:
         contexts, out = [], np.asarray(x, np.float64)
         for placed in self.workload.placed:
             named = {t.name.rsplit(".", 1)[1]: t.name for t in placed.tensors}
-            c = Context({short: self.tensors[full] for short, full in named.items()}, training, self.conventions)
+            mine = {short: self.tensors[full] for short, full in named.items()}
+            c = Context(mine, training, self.conventions, self.kink)
             out = forward(placed.layer, out, c)
             for short, full in named.items():
                 self.tensors[full] = c.tensors[short]

@@ -107,7 +107,7 @@ def certificate(row: Row) -> CertificateView:
         probes.rows.append([Cell(p.name), result, Cell(p.detail)])
     pairs = [(f"Convention: {name}", value) for name, value in found.conventions.items()]
     pairs += [
-        (f"Other form of {name} would have moved the reference by", n.number(value))
+        (f"With {name} the reference would differ by", n.number(value))
         for name, value in found.difference_of_forms.items()
     ]
     basis = f"{n.plural(found.steps, 'optimiser step')} at batch {found.batch_size:,}"

@@ -1,28 +1,34 @@
-"""The report's charts. One colour per framework, one shade and marker per mode, raw samples always visible."""
+"""The report's charts, drawn by seaborn from tidy frames of the raw samples.
+
+One colour per framework, one shade and marker per mode, raw samples always visible.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any, TypeAlias
 
 import matplotlib
-import numpy as np
+import pandas as pd
+import seaborn as sns
 from markupsafe import Markup
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from benchmarks.results import Launch, Row
+from benchmarks.results import Row
 from reports import numbers as n
 from reports import svg
 from reports.svg import FAINT, INK, MUTED, RULE, SHEET, WIDTH
-from reports.tables import phase
 from reports.verdict import Ranking
-from reports.work import Work, label, measured, step_seconds
+from reports.work import Work, label, measured
 
 Axes: TypeAlias = Any  # matplotlib's own types ask for more casts than they find mistakes
+Frame: TypeAlias = Any  # pandas brings no types
 PHASES = (("import_seconds", "import", 3), ("build_seconds", "build", 1), ("first_step_seconds", "first step", 0))
+CROWD = 8  # epochs from which on a curve goes without marks, but for its last point
 
 
 @dataclass(frozen=True)
@@ -32,54 +38,123 @@ class Chart:
     svg: Markup
 
 
+# The raw samples as tidy frames: one line per measurement.
+
+
+def _stack(row: Row) -> dict[str, Any]:
+    return {"stack": row.stack.key, "framework": row.stack.framework, "mode": row.stack.mode}
+
+
+def pass_frame(rows: Iterable[Row]) -> Frame:
+    """One line per pass: training samples per second."""
+    return pd.DataFrame(
+        [
+            {**_stack(row), "pass": index, "rate": row.batch_size / seconds}
+            for row in rows
+            for index, seconds in row.pass_step_seconds().items()
+        ]
+    )
+
+
+def curve_frame(rows: Iterable[Row]) -> Frame:
+    """One line per seed and epoch: the metric on the test set."""
+    return pd.DataFrame(
+        [
+            {**_stack(row), "seed": training.seed, "epoch": point.epoch, "metric": point.metric}
+            for row in rows
+            if row.accuracy
+            for training in row.accuracy.trainings
+            for point in training.curve
+        ]
+    )
+
+
+def start_frame(rows: Iterable[Row]) -> Frame:
+    """One line per launch and phase: its seconds."""
+    return pd.DataFrame(
+        [
+            {**_stack(row), "caches": launch.caches, "pass": launch.pass_index, "phase": name, "seconds": seconds}
+            for row in rows
+            for launch in measured(row)
+            for name, _, _ in PHASES
+            for seconds in [getattr(launch.phases, name)]
+            if seconds is not None
+        ]
+    )
+
+
+def block_frame(rows: Iterable[Row]) -> Frame:
+    """One line per timed block: seconds per step, and its distance from the median of its stack."""
+    frame = pd.DataFrame(
+        [
+            {
+                **_stack(row),
+                "pass": launch.pass_index,
+                "round": block.round,
+                "step": block.seconds / block.steps,
+                "disturbed": block.disturbed,
+            }
+            for row in rows
+            for launch in measured(row)
+            for block in launch.blocks
+        ]
+    )
+    frame["deviation"] = frame["step"] / frame.groupby("stack", sort=False)["step"].transform("median") - 1
+    return frame
+
+
+def _colours(rows: Iterable[Row], shade: int | None = None) -> dict[str, str]:
+    return {row.stack.key: svg.colour(row.stack.framework, row.stack.mode, shade) for row in rows}
+
+
+def _marker(mode: str) -> str:
+    return svg.MARKERS.get(mode, "o")
+
+
+# The charts
+
+
 def throughput(work: Work, found: Ranking, key: str) -> Chart | None:
-    """A bar for the estimate, a dot for every pass."""
+    """A bar for the estimate, a mark for every pass."""
     rows = [*found.ranked, *found.timed]
     if not rows:
         return None
+    frame = pass_frame(rows)
+    order = [row.stack.key for row in rows]
     fig = svg.figure(36.0 * len(rows) + 40)
     axes = svg.area(fig, left=8, right=24, top=4, bottom=36)
-    most = 0.0
+    sns.barplot(
+        data=frame, x="rate", y="stack", hue="stack", order=order, hue_order=order, palette=_colours(rows),
+        estimator=geometric_mean, errorbar=None, orient="h", width=0.3, saturation=1, legend=False, linewidth=1, ax=axes,
+    )  # fmt: skip
+    for row, bar in zip(rows, axes.containers, strict=True):
+        for patch in bar:
+            patch.set_edgecolor(svg.colour(row.stack.framework, row.stack.mode))
+            if row in found.timed:
+                patch.set(facecolor="none", linestyle=(0, (3, 2)))
+    for mode, samples in frame.groupby("mode", sort=False):
+        sns.stripplot(
+            data=samples, x="rate", y="stack", order=order, orient="h", jitter=False, marker=_marker(mode), size=5.1,
+            color=INK, edgecolor=SHEET, linewidth=0.8, zorder=3, clip_on=False, ax=axes,
+        )  # fmt: skip
     for y, row in enumerate(rows):
-        step = step_seconds(row)
-        assert step is not None
-        rate = row.batch_size / step
-        rates = [row.batch_size / s for s in row.pass_step_seconds().values()]
-        most = max(most, rate, *rates)
-        hue = svg.colour(row.stack.framework, row.stack.mode)
-        counts = row in found.ranked
-        axes.barh(
-            y,
-            rate,
-            height=0.3,
-            color=hue if counts else "none",
-            edgecolor=hue,
-            linewidth=1,
-            linestyle="-" if counts else (0, (3, 2)),
-        )
-        marker = svg.MARKERS.get(row.stack.mode, "o")
-        axes.scatter(
-            rates,
-            [y] * len(rates),
-            s=26,
-            marker=marker,
-            color=INK,
-            edgecolors=SHEET,
-            linewidths=0.8,
-            zorder=3,
-            clip_on=False,
-        )
-        name = svg.short(label(row.stack)) + ("" if counts else ", not ranked")
-        axes.text(0, y - 0.27, name, va="bottom", ha="left", color=INK if counts else MUTED)
-    axes.set(xlim=(0, most * 1.04), ylim=(len(rows) - 0.6, -0.9), xlabel="training samples per second")
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(_plain())
+        name = svg.short(label(row.stack)) + ("" if row in found.ranked else ", not ranked")
+        axes.text(0, y - 0.27, name, va="bottom", ha="left", color=INK if row in found.ranked else MUTED)
+    axes.set(xlim=(0, frame["rate"].max() * 1.04), ylim=(len(rows) - 0.6, -0.9))
+    _across(axes, "training samples per second", 5)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     title = "Training throughput"
     caption = "Bar: geometric mean over passes. Marks: every pass."
     return Chart(title, caption + _absent(found), svg.inline(fig, key, f"{title} of {work.title}, per stack"))
+
+
+def _across(axes: Axes, xlabel: str, ticks: int) -> None:
+    """Figures run across, names stand in the drawing: no vertical axis."""
+    axes.set(xlabel=xlabel, ylabel="")
+    axes.yaxis.set_major_locator(NullLocator())
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+    axes.xaxis.set_major_locator(MaxNLocator(ticks))
 
 
 def _absent(found: Ranking) -> str:
@@ -91,42 +166,44 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     rows = [r for r in work.rows if r.accuracy and any(t.curve for t in r.accuracy.trainings)]
     if not rows:
         return None
-    entries = len(rows) + sum(v is not None for v in (work.optimum, work.book_figure))
-    legend = 17 * ((entries + 1) // 2) + 8
+    frame = curve_frame(rows)
+    crowded = frame["epoch"].nunique() > CROWD
+    handles = [_key(row) for row in rows]
+    references: list[tuple[float, Any]] = []
+    if work.optimum is not None:
+        references.append((work.optimum, "-"))
+        handles.append(Line2D([], [], color=INK, linewidth=1, label=f"optimum {n.metric(work.optimum)}"))
+    if work.book_figure is not None:
+        references.append((work.book_figure, (0, (5, 3))))
+        book = f"book {n.metric(work.book_figure)}" + ("" if work.real else ", real data")
+        handles.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (5, 3)), label=book))
+    legend = 17 * ((len(handles) + 1) // 2) + 8
     fig = svg.figure(252.0 + legend)
     axes = svg.area(fig, left=46, right=24, top=8, bottom=36 + legend)
+    look = {"hue": "stack", "palette": _colours(rows), "style": "mode", "markers": _markers(frame), "legend": False}
+    marks = {"markersize": 4.5, "markeredgecolor": SHEET, "markeredgewidth": 0.7, "clip_on": False}
+    curve = look | ({"markers": False} if crowded else marks)
+    sns.lineplot(
+        data=frame, x="epoch", y="metric", units="seed", estimator=None, dashes=False, linewidth=1.2, zorder=3,
+        ax=axes, **curve,
+    )  # fmt: skip
+    if crowded:
+        ends = frame.loc[frame.groupby(["stack", "seed"], sort=False)["epoch"].idxmax()]
+        sns.scatterplot(
+            data=ends, x="epoch", y="metric", s=22, edgecolor=SHEET, linewidth=0.7, clip_on=False, zorder=4, ax=axes,
+            **look,
+        )  # fmt: skip
+    for value, dashes in references:
+        axes.axhline(value, color=INK, linewidth=1, linestyle=dashes, zorder=2)
     for row in rows:
-        assert row.accuracy is not None
-        name: str | None = svg.short(label(row.stack), 30)
-        for training in row.accuracy.trainings:
-            points = [(p.epoch, p.metric) for p in training.curve]
-            if points:
-                axes.plot(
-                    *zip(*points, strict=True),
-                    color=svg.colour(row.stack.framework, row.stack.mode),
-                    linewidth=1.2,
-                    marker=svg.MARKERS.get(row.stack.mode, "o"),
-                    markersize=4.5,
-                    markeredgecolor=SHEET,
-                    markeredgewidth=0.7,
-                    label=name,
-                    clip_on=False,
-                    zorder=3,
-                )
-                name = None
-        if row.accuracy.judged and row.accuracy.low is not None:
+        if row.accuracy and row.accuracy.judged and row.accuracy.low is not None:
             axes.axhspan(row.accuracy.low, row.accuracy.high, color=FAINT, linewidth=0, zorder=0)
-    if work.optimum is not None:
-        axes.axhline(work.optimum, color=INK, linewidth=1, label=f"optimum {n.metric(work.optimum)}")
-    if work.book_figure is not None:
-        book = f"book {n.metric(work.book_figure)}, real data"
-        axes.axhline(work.book_figure, color=INK, linewidth=1, linestyle=(0, (5, 3)), label=book)
-    axes.set(xlabel="epochs", ylabel=str(work.get("metric") or "metric"))
+    axes.set(xlabel="epochs", ylabel=str(work.get("metric") or "metric"), xlim=(0, frame["epoch"].max()))
     axes.grid(axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     fig.legend(
-        *axes.get_legend_handles_labels(),
+        handles=handles,
         loc="lower left",
         ncols=2,
         bbox_to_anchor=(8 / WIDTH, 0),
@@ -142,40 +219,51 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     return Chart(title, caption, svg.inline(fig, key, f"{title} of {work.title}, by epoch"))
 
 
+def _markers(frame: Frame) -> dict[str, str]:
+    return {mode: _marker(mode) for mode in frame["mode"].unique()}
+
+
+def _key(row: Row) -> Line2D:
+    return Line2D(
+        [], [], color=svg.colour(row.stack.framework, row.stack.mode), linewidth=1.2, marker=_marker(row.stack.mode),
+        markersize=4.5, markeredgecolor=SHEET, markeredgewidth=0.7, label=svg.short(label(row.stack), 30),
+    )  # fmt: skip
+
+
 def starts(work: Work, found: Ranking, key: str) -> Chart | None:
     """Import, build and first step on top of each other, cold and warm."""
-    bars: list[tuple[Row, str, list[Launch]]] = []
-    for row in (*found.ranked, *found.timed):
-        for caches in ("cold", "warm"):
-            launches = [la for la in measured(row) if la.caches == caches]
-            if launches:
-                bars.append((row, caches, launches))
-    if not bars:
+    rows = [*found.ranked, *found.timed]
+    frame = start_frame(rows)
+    if frame.empty:
         return None
-    stacks = list(dict.fromkeys(r.stack.key for r, _, _ in bars))
-    fig = svg.figure(20.0 * len(stacks) + 15 * len(bars) + 70)
-    axes = svg.area(fig, left=44, right=24, top=8, bottom=58)
-    y = 0.0
-    last = ""
-    for row, caches, launches in bars:
-        if row.stack.key != last:
-            y += 20 if last else 14
-            axes.text(0, y - 9, svg.short(label(row.stack)), va="bottom", ha="left")
-            last = row.stack.key
-        left = 0.0
-        for name, _, shade in PHASES:
-            seconds = phase(launches, name) or 0.0
-            axes.barh(y, seconds, left=left, height=10, color=svg.colour(row.stack.framework, shade=shade), linewidth=0)
-            left += seconds
-        axes.text(
-            -0.01, y, caches, va="center", ha="right", color=MUTED, fontsize=10, transform=axes.get_yaxis_transform()
-        )
-        y += 15
-    axes.set(xlim=(0, None), ylim=(y - 5, -3), xlabel="seconds from process start")
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+    names = [name for name, _, _ in PHASES]
+    ends = (
+        frame.pivot_table(index=["stack", "caches"], columns="phase", values="seconds", aggfunc="median", sort=False)
+        .reindex(columns=names)
+        .fillna(0.0)
+        .cumsum(axis=1)
+        .reset_index()
+    )
+    ends["line"] = ends["stack"] + " " + ends["caches"]
+    rows = [row for row in rows if row.stack.key in set(ends["stack"])]
+    lines, heads = _lines(rows, set(ends["line"]))
+    fig = svg.figure(16.0 * len(lines) + 72)
+    axes = svg.area(fig, left=44, right=24, top=6, bottom=58)
+    for name, _, shade in reversed(PHASES):  # the longer bars first, so that each phase begins where the last ended
+        sns.barplot(
+            data=ends, x=name, y="line", hue="stack", order=lines, palette=_colours(rows, shade), errorbar=None,
+            orient="h", width=0.63, saturation=1, dodge=False, linewidth=0, legend=False, ax=axes,
+        )  # fmt: skip
+    for row, y in zip(rows, heads, strict=True):
+        axes.text(0, y + 0.38, svg.short(label(row.stack)), va="bottom", ha="left")
+    for y, line in enumerate(lines):
+        if y not in heads:
+            place = axes.get_yaxis_transform()
+            axes.text(
+                -0.01, y, line.rsplit(" ")[-1], va="center", ha="right", color=MUTED, fontsize=10, transform=place
+            )
+    axes.set(xlim=(0, ends[names[-1]].max() * 1.04 or 1), ylim=(len(lines) - 0.4, -0.5))
+    _across(axes, "seconds from process start", 6)
     handles = [Patch(color=MUTED, alpha=1 - svg.TOWARDS[shade], linewidth=0, label=word) for _, word, shade in PHASES]
     fig.legend(handles=handles, loc="lower left", ncols=3, bbox_to_anchor=(44 / WIDTH, 0), handlelength=1, borderpad=0)
     title = "From start to first step"
@@ -183,64 +271,58 @@ def starts(work: Work, found: Ranking, key: str) -> Chart | None:
     return Chart(title, caption, svg.inline(fig, key, f"{title}: {work.title}, per stack, cold and warm"))
 
 
+def _lines(rows: Sequence[Row], known: set[str]) -> tuple[list[str], list[int]]:
+    """Places from top to bottom: a stack's name, then its bars; and which of them are names."""
+    lines: list[str] = []
+    heads: list[int] = []
+    for row in rows:
+        heads.append(len(lines))
+        bars = [f"{row.stack.key} {caches}" for caches in ("cold", "warm")]
+        lines += [row.stack.key, *(bar for bar in bars if bar in known)]
+    return lines, heads
+
+
 def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
     """Every timed block against its stack's median, one line of marks per pass."""
     rows = [*found.ranked, *found.timed]
     if not rows:
         return None
-    lines = sum(len(measured(r)) for r in rows)
-    fig = svg.figure(20.0 * len(rows) + 11 * lines + 46)
+    frame = block_frame(rows)
+    reach = max(0.02, min(0.5, float(frame["deviation"].abs().quantile(0.98)) * 1.15))
+    fig = svg.figure(20.0 * len(rows) + 11 * sum(len(measured(r)) for r in rows) + 46)
     axes = svg.area(fig, left=8, right=24, top=4, bottom=36)
-    relative = [
-        (b.seconds / b.steps) / median(x.seconds / x.steps for la in measured(r) for x in la.blocks) - 1
-        for r in rows
-        for la in measured(r)
-        for b in la.blocks
-    ]
-    reach = max(0.02, min(0.5, float(np.quantile(np.abs(relative), 0.98)) * 1.15))
-    index, y = 0, 0.0
-    for row in rows:
+    y, places = 0.0, {}
+    for index, row in enumerate(rows):
         y += 20 if index else 14
-        step = median(b.seconds / b.steps for la in measured(row) for b in la.blocks)
-        axes.text(
-            -reach, y - 9, f"{svg.short(label(row.stack), 40)}, median {n.milliseconds(step)}", va="bottom", ha="left"
-        )
+        step = median(frame.loc[frame["stack"] == row.stack.key, "step"])
+        name = f"{svg.short(label(row.stack), 40)}, median {n.milliseconds(step)}"
+        axes.text(-reach, y - 9, name, va="bottom", ha="left")
+        top = y
         for launch in measured(row):
             axes.axhline(y, color=RULE, linewidth=0.6, zorder=0)
-            for block in launch.blocks:
-                _mark(axes, relative[index], y, reach, row, block.disturbed)
-                index += 1
+            places[row.stack.key, launch.pass_index] = y
             y += 11
-        axes.plot([0, 0], [y - 11 * len(measured(row)) - 5, y - 6], color=MUTED, linewidth=0.8, zorder=1)
-    axes.set(xlim=(-reach, reach), ylim=(y, -3), xlabel="step time of a block against the stack's median")
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.plot([0, 0], [top - 5, y - 6], color=MUTED, linewidth=0.8, zorder=1)
+    frame["y"] = [places[place] for place in zip(frame["stack"], frame["pass"], strict=True)]
+    frame["x"] = frame["deviation"].clip(-reach, reach)
+    frame["mark"] = frame["mode"].map(_marker)
+    frame.loc[frame["deviation"] > reach, "mark"] = ">"
+    frame.loc[frame["deviation"] < -reach, "mark"] = "<"
+    markers = {mark: mark for mark in frame["mark"].unique()}
+    common = {"x": "x", "y": "y", "style": "mark", "markers": markers, "s": 20, "legend": False, "ax": axes}
+    common |= {"clip_on": False, "zorder": 3}
+    quiet, disturbed = frame[~frame["disturbed"]], frame[frame["disturbed"]]
+    if len(quiet):
+        sns.scatterplot(data=quiet, hue="stack", palette=_colours(rows), edgecolor=SHEET, linewidth=0.5, **common)
+    if len(disturbed):
+        sns.scatterplot(data=disturbed, color="none", edgecolor=INK, linewidth=1.0, **common)
+    axes.set(xlim=(-reach, reach), ylim=(y, -3))
+    _across(axes, "step time of a block against the stack's median", 5)
+    axes.grid(visible=False)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: "0" if abs(v) < 1e-9 else f"{v * 100:+.3g} %"))
     title = "Every timed block"
     caption = "One line per pass, one mark per round. Hollow: disturbed. Arrow: beyond the axis."
     return Chart(title, caption, svg.inline(fig, key, f"{title} of {work.title}, per stack and pass"))
-
-
-def _mark(axes: Axes, value: float, y: float, reach: float, row: Row, disturbed: bool) -> None:
-    hue = svg.colour(row.stack.framework, row.stack.mode)
-    beyond = abs(value) > reach
-    marker = (">" if value > 0 else "<") if beyond else svg.MARKERS.get(row.stack.mode, "o")
-    axes.scatter(
-        [float(np.clip(value, -reach, reach))],
-        [y],
-        s=20,
-        marker=marker,
-        color="none" if disturbed else hue,
-        edgecolors=INK if disturbed else SHEET,
-        linewidths=1.0 if disturbed else 0.5,
-        clip_on=False,
-        zorder=3,
-    )
-
-
-def _plain() -> FuncFormatter:
-    return FuncFormatter(lambda value, _: f"{value:,.6g}")
 
 
 Draw: TypeAlias = Callable[[Work, Ranking, str], "Chart | None"]

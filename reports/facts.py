@@ -18,9 +18,12 @@ def day(stamp: str) -> str:
 
 
 def period(result: Result) -> str:
-    start = result.started.replace("T", " ").replace("Z", " UTC")
-    end = "unfinished" if result.finished is None else result.finished.replace("T", " ").replace("Z", " UTC")
-    return f"{start} to {end}" if result.finished else f"{start}, unfinished"
+    start = _time(result.started)
+    return f"{start}, unfinished" if result.finished is None else f"{start} to {_time(result.finished)}"
+
+
+def _time(stamp: str) -> str:
+    return stamp.replace("T", " ").replace("Z", " UTC").replace("+00:00", " UTC")
 
 
 def about(work: Work) -> str:
@@ -59,7 +62,7 @@ def _optimiser(work: Work) -> str:
 
 def _recipe(work: Work, name: str) -> str:
     found = work.recipe(name)
-    parts = [f"{found['epochs']} epochs"] if "epochs" in found else []
+    parts = [n.plural(found["epochs"], "epoch")] if isinstance(found.get("epochs"), int) else []
     if found.get("learning_rate") is not None:
         parts.append(f"learning rate {found['learning_rate']}")
     return f"{name} ({', '.join(parts)})" if parts else name
@@ -93,7 +96,8 @@ def options(result: Result) -> Pairs:
     out = []
     for name, value in result.options.model_dump().items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else "as declared" if value is None else str(value)
-        out.append((name.replace("_", " ").capitalize(), text or "none"))
+        nothing = "all" if name in ("workloads", "frameworks", "modes") else "none"
+        out.append((name.replace("_", " ").capitalize(), text or nothing))
     return out
 
 

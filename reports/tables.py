@@ -97,7 +97,8 @@ def _ratio(found: Ranking, row: Row) -> Cell:
         return Cell(n.NOTHING, "not ranked", tone="quiet")
     if row in found.timed:
         return Cell(f"({n.ratio(versus.ratio)})", "not ranked", sort=versus.ratio, tone="quiet")
-    below = versus.interval if versus.beaten else " ".join(filter(None, [versus.interval, versus.word]))
+    within = versus.interval.replace(" ", "\u00a0")  # may only be parted from the verdict
+    below = within if versus.beaten else " ".join(filter(None, [within, versus.word]))
     return Cell(n.ratio(versus.ratio), below, sort=versus.ratio)
 
 
@@ -148,7 +149,9 @@ def certificate_cell(table: Table, row: Row) -> Cell:
         return Cell(words(certificate.status), "timing without valid certificate", tone="bad", mark=reason)
     if most is None or most.error is None:
         return Cell("passed", tone="good")
-    return Cell("passed", f"{n.number(most.error)}\u00a0of\u00a0{n.number(most.tolerance)}", sort=used(most), tone="good")
+    return Cell(
+        "passed", f"{n.number(most.error)}\u00a0of\u00a0{n.number(most.tolerance)}", sort=used(most), tone="good"
+    )
 
 
 def _references(work: Work) -> list[Reference]:
@@ -279,7 +282,9 @@ def quality(work: Work, found: Ranking) -> Table:
             Cell(n.count(disturbed), sort=disturbed, tone="warn" if disturbed else ""),
             *(Cell(n.percent(v), sort=v) for v in shares.values()),
             Cell(f"{stall:.3f}", sort=stall, tone="warn" if stall > 1.03 else ""),
-            Cell(n.number(max(errors)), sort=max(errors), tone="warn" if max(errors) > 1e-5 else "") if errors else NONE,
+            Cell(n.number(max(errors)), sort=max(errors), tone="warn" if max(errors) > 1e-5 else "")
+            if errors
+            else NONE,
         ]
         table.rows.append(cells + _gpu([b.evidence for b in all_blocks])[: len(table.columns) - len(cells)])
     return table

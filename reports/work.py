@@ -64,6 +64,16 @@ class Work:
     def optimum(self) -> float | None:
         return self.data.optimum if self.data else None
 
+    @property
+    def real(self) -> bool:
+        """Whether this was the official data, on which the books' figures were measured."""
+        return (self.data.source if self.data else self.result.options.data) == "real"
+
+    @property
+    def timed(self) -> bool:
+        """Whether training was to be timed, or was; else accuracy or certificates are all there is."""
+        return "training" in self.result.options.measure or any(measured(row) for row in self.rows)
+
     def recipe(self, name: str) -> dict[str, Any]:
         recipes = self.get("recipes")
         found = (

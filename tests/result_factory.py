@@ -106,7 +106,7 @@ def certificate(work: Workload, kind: r.Stack, rng: random.Random, *, fails: str
         reason=f"{fails} of fc1.weight is 0.8 from the float64 reference; the tolerance is 1e-4" if fails else "",
         steps=5, batch_size=work.batch_size,
         conventions={"adam_epsilon": "after" if kind.framework == "torch" else "before", "running_variance": "biased"},
-        difference_of_forms={"adam_epsilon": 0.0132}, tensors=tensors,
+        difference_of_forms={"adam_epsilon=inside": 0.0132}, tensors=tensors,
         probes=[
             r.Probe(name="dropout", passed=True, detail="values 0 and 2, rate 0.4993"),
             r.Probe(name="log_probabilities", passed=not fails, detail="rows sum to 1 within 1.2e-7"),
@@ -242,3 +242,22 @@ def make(
         comparisons=compare_all(rows),
     )  # fmt: skip
     return result.model_copy(update={"digest": r.digest(result)})
+
+
+def on_gpu(result: r.Result) -> r.Result:
+    """The same run on an invented GPU, whose first block was throttled."""
+    plain = result.model_dump(mode="json", by_alias=True)
+    plain["machine"].update(gpus=[{"name": "Example GPU", "memory": "80 GiB", "driver": "1.2"}], cuda_driver="13.0")
+    plain["options"]["devices"] = ["cuda"]
+    for row in plain["rows"]:
+        row["stack"]["device"] = "cuda"
+        for launch_ in row["launches"]:
+            launch_["memory"].update(training_peak_device=900 << 20, inference_peak_device=300 << 20)
+            for block_ in launch_["blocks"]:
+                throttled = 4 if block_["round"] == launch_["pass"] == 0 else 1
+                facts = {"gpu_clock_mhz": 1700.0 + block_["round"], "gpu_temperature_c": 51.0}
+                block_["evidence"].update(**facts, gpu_throttle_reasons=throttled)
+    rows = [r.Row.model_validate(row) for row in plain["rows"]]
+    comparisons = [c.model_dump(mode="json") for c in compare_all(rows)]
+    moved = r.Result.model_validate({**plain, "comparisons": comparisons})
+    return moved.model_copy(update={"digest": r.digest(moved)})

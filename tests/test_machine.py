@@ -190,8 +190,8 @@ def test_budget_of_this_machine_can_be_bound() -> None:
 
 def test_default_stays_within_a_container_quota(two_nodes: Path) -> None:
     (two_nodes / "proc/self").mkdir(parents=True)
-    (two_nodes / "proc/self/cgroup").write_text("0::/work/job\n")
-    group = two_nodes / "sys/fs/cgroup/work/job"
+    (two_nodes / "proc/self/cgroup").write_text("0::/slice/job\n")
+    group = two_nodes / "sys/fs/cgroup/slice/job"
     group.mkdir(parents=True)
     (group / "cpu.max").write_text("max 100000\n")
     assert cpu_quota(two_nodes) is None

@@ -22,7 +22,8 @@ def arbiter(key, conventions=TORCH, **changes):
         (rng.random((16, *w.dataset.shape)).astype(np.float32), rng.integers(0, 10, 16)) for _ in range(parity.STEPS)
     ]
     tensors = initial_tensors(w, 0)
-    return parity.arbiter(w, tensors, batches, conventions, seed=0), batches
+    tolerance = parity.tolerances(w, tensors, batches, conventions, seed=0)
+    return parity.arbiter(w, tensors, batches, conventions, tolerance=tolerance), batches
 
 
 def seen(ref):
@@ -88,7 +89,9 @@ def drop_workload():
 
 
 def calls(a=(0.2, 1), b=(0.5, 2), c=(0.5, 3)):
-    return {name: masks(rate, seed=seed) for name, (rate, seed) in zip(("drop1", "drop2", "drop3"), (a, b, c), strict=True)}
+    return {
+        name: masks(rate, seed=seed) for name, (rate, seed) in zip(("drop1", "drop2", "drop3"), (a, b, c), strict=True)
+    }
 
 
 def failed(first, second):

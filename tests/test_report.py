@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from click.testing import Result as Outcome
-from result_factory import make
+from result_factory import make, on_gpu
 
 from benchmarks import results
 from reports import numbers, summary
@@ -146,6 +146,27 @@ def test_disturbed_blocks_are_marked(page: Page) -> None:
     assert "Hollow: disturbed" in page.text
 
 
+def test_a_gpu_is_named_and_its_state_shown(result: results.Result) -> None:
+    page = Page(html([on_gpu(result)]))
+    assert "Example CPU E5 @ 2.60GHz and Example GPU" in page.text
+    assert "PyTorch eager (cuda)" in page.text
+    assert "1,700 MHz 51.0 °C 1" in page.text
+    assert "device 900 MiB" in page.text
+    assert "GPU clock" not in Page(html([result])).text
+
+
+def test_extreme_certificates_are_shown(result: results.Result) -> None:
+    row = next(r for r in result.rows if r.certificate)
+    assert row.certificate is not None
+    first = row.certificate.tensors[0]
+    tensors = [first.model_copy(update={"error": None, "passed": False}), first.model_copy(update={"tolerance": 0.0})]
+    certificate = row.certificate.model_copy(update={"status": "parity_failed", "reason": "odd", "tensors": tensors})
+    rows = [row.model_copy(update={"status": "parity_failed", "reason": "odd", "certificate": certificate})]
+    text = html([result.model_copy(update={"rows": rows, "comparisons": []})])
+    assert "not finite" in text
+    assert "No stack has a timing that counts" in text
+
+
 # What is claimed
 
 
@@ -211,15 +232,29 @@ def test_an_unfinished_training_is_not_judged(result: results.Result) -> None:
     assert judgement(row.model_copy(update={"accuracy": accuracy})) == "unfinished"
 
 
-def test_equivalent_stacks_are_called_alike() -> None:
+@pytest.mark.parametrize(
+    ("verdict", "low", "high", "says"),
+    [
+        ("undecided", 0.97, 1.05, "this run cannot order them"),
+        ("untrustworthy", 1.01, 1.05, "this run cannot order them"),
+        ("equivalent", 1.001, 1.012, "differ by less than 2 %"),
+    ],
+)
+def test_who_is_not_beaten_shares_first_place(verdict: results.Verdict, low: float, high: float, says: str) -> None:
     full = make(passes=6, interrupted=False)
-    alike = [
-        c.model_copy(update={"verdict": "equivalent", "low": 0.995, "high": 1.005}) if c.verdict == "undecided" else c
+    key = "mnist_mlp"
+    first, second = rank(work(full, key)).ranked[:2]
+    changed = [
+        c.model_copy(update={"verdict": verdict, "low": low, "high": high, "ratio": 1.01})
+        if {first.stack.key, second.stack.key} == {c.first, c.second} and c.workload == key
+        else c
         for c in full.comparisons
     ]
-    said = sentence(work(full.model_copy(update={"comparisons": alike}), "mnist_mlp_ablation/batchnorm"))
+    said = sentence(work(full.model_copy(update={"comparisons": changed}), key))
     assert said.standing == "shared"
-    assert "differ by less than 2 %" in said.text
+    assert says in said.text
+    assert f", {verdict})" in said.text
+    assert "fastest" not in said.headline
 
 
 # What is safe
