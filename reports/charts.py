@@ -125,7 +125,8 @@ def throughput(work: Work, found: Ranking, key: str) -> Chart | None:
     axes = svg.area(fig, left=8, right=24, top=4, bottom=36)
     sns.barplot(
         data=frame, x="rate", y="stack", hue="stack", order=order, hue_order=order, palette=_colours(rows),
-        estimator=geometric_mean, errorbar=None, orient="h", width=0.3, saturation=1, legend=False, linewidth=1, ax=axes,
+        estimator=geometric_mean, errorbar=None, orient="h", width=0.3, saturation=1, linewidth=1, legend=False,
+        ax=axes,
     )  # fmt: skip
     for row, bar in zip(rows, axes.containers, strict=True):
         for patch in bar:
@@ -179,7 +180,7 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
         handles.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (5, 3)), label=book))
     legend = 17 * ((len(handles) + 1) // 2) + 8
     fig = svg.figure(252.0 + legend)
-    axes = svg.area(fig, left=46, right=24, top=8, bottom=36 + legend)
+    axes = svg.area(fig, left=56, right=24, top=8, bottom=36 + legend)
     look = {"hue": "stack", "palette": _colours(rows), "style": "mode", "markers": _markers(frame), "legend": False}
     marks = {"markersize": 4.5, "markeredgecolor": SHEET, "markeredgewidth": 0.7, "clip_on": False}
     curve = look | ({"markers": False} if crowded else marks)
@@ -247,12 +248,12 @@ def starts(work: Work, found: Ranking, key: str) -> Chart | None:
     ends["line"] = ends["stack"] + " " + ends["caches"]
     rows = [row for row in rows if row.stack.key in set(ends["stack"])]
     lines, heads = _lines(rows, set(ends["line"]))
-    fig = svg.figure(16.0 * len(lines) + 72)
+    fig = svg.figure(17.0 * len(lines) + 72)
     axes = svg.area(fig, left=44, right=24, top=6, bottom=58)
     for name, _, shade in reversed(PHASES):  # the longer bars first, so that each phase begins where the last ended
         sns.barplot(
             data=ends, x=name, y="line", hue="stack", order=lines, palette=_colours(rows, shade), errorbar=None,
-            orient="h", width=0.63, saturation=1, dodge=False, linewidth=0, legend=False, ax=axes,
+            orient="h", width=0.59, saturation=1, dodge=False, linewidth=0, legend=False, ax=axes,
         )  # fmt: skip
     for row, y in zip(rows, heads, strict=True):
         axes.text(0, y + 0.38, svg.short(label(row.stack)), va="bottom", ha="left")

@@ -9,7 +9,7 @@ import click
 from pydantic import ValidationError
 
 from benchmarks.results import Result, read
-from reports import summary
+from reports import numbers, summary
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -60,6 +60,8 @@ def _invalid(file: Path, error: ValidationError) -> str:
 def main(paths: tuple[Path, ...], out: Path | None, readme: Path | None, check: bool) -> None:
     """Make a report from result files, or from folders that hold result.json.
 
+    The last line printed is the path of the report.
+
     With --readme, renew the table between <!-- results:begin --> and
     <!-- results:end --> in that file; the HTML page is then written only
     where --out asks for it.
@@ -76,7 +78,7 @@ def main(paths: tuple[Path, ...], out: Path | None, readme: Path | None, check: 
 def _renew(readme: Path, results: list[Result], check: bool) -> None:
     try:
         text = readme.read_text(encoding="utf-8")
-        new = summary.replaced(text, summary.markdown_table(results))
+        new = summary.replaced(text, summary.markdown(results))
         if check and new != text:
             raise click.ClickException(f"The results table in {readme} is not up to date.")
         if new != text:
@@ -89,11 +91,12 @@ def _renew(readme: Path, results: list[Result], check: bool) -> None:
 
 
 def _write(out: Path, results: list[Result]) -> None:
-    from reports.render import html  # matplotlib takes a moment; the table does without
+    from reports.render import html  # seaborn takes a moment; the table does without
 
     text = html(results)
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"{out} cannot be written: {error}.") from None
-    click.echo(f"{out}: {len(text.encode()) / 1024:,.0f} KiB, {len(results)} run{'s' if len(results) > 1 else ''}.")
+    click.echo(f"Report of {numbers.plural(len(results), 'run')}, {len(text.encode()) / 1024:,.0f} KiB:")
+    click.echo(out)  # alone on the last line, for scripts

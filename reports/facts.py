@@ -162,7 +162,12 @@ def disturbance(result: Result) -> str:
     launches = [la for row in result.rows for la in row.launches]
     timed = [b for la in launches for b in la.blocks]
     if not timed:
-        return "No block was timed."
+        only = (
+            ""
+            if "training" in result.options.measure
+            else f": this run measured {n.words(result.options.measure)} only"
+        )
+        return f"No block was timed{only}."
     idle = max(b.evidence.idle_worker_cpu_seconds / b.seconds for b in timed)
     marked = sum(b.disturbed for b in timed)
     errors = [la.precision_error for la in launches if la.precision_error is not None]

@@ -39,6 +39,11 @@ def metric(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.4f}"
 
 
+def signed(value: float) -> str:
+    """A difference of two metrics, with its sign."""
+    return "0.0000" if abs(value) < 5e-5 else f"{value:+.4f}".replace("-", "−")
+
+
 def bounds(low: float | None, high: float | None) -> str:
     return NOTHING if low is None or high is None else f"{low:.4g}–{high:.4g}"
 

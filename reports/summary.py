@@ -1,90 +1,181 @@
-"""The results table of the README, made from result files."""
+"""The results of the README as Markdown, made from result files: workload variants, then the books' figures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from benchmarks.results import Result, Row
 from reports import numbers
-from reports.verdict import ENOUGH_PASSES, Ranking, judgement, rank
-from reports.work import Work, final_metric, gather, label, mixed, used, worst
+from reports.table import words
+from reports.verdict import ENOUGH_PASSES, Ranking, against_book, as_the_book, judgement, rank, seed_range
+from reports.work import FRAMEWORKS, MODES, Work, certified, final_metric, framework_name, gather, label, mixed, worst
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
-HEADERS = ("Workload", "Stack", "Samples/s", "Ratio to fastest", "Accuracy", "Book / optimum", "Certificate")
-ALIGN = ("---", "---", "---:", "---:", "---", "---", "---")
+BOOKS = "### The books' own figures"
+SPEED = ("Samples/s", "Step, ms", "× fastest")
+LEFT, RIGHT = ":---", "---:"
 
 
 class MarkersMissing(ValueError):
     """The text has no pair of markers to write between."""
 
 
-def markdown_table(results: list[Result]) -> str:
-    """One row per workload variant and stack, failures with their reason, and a line on each run below."""
+def markdown(results: Sequence[Result]) -> str:
+    """One table per run and workload variant with a line on the run below, then one table for the books' figures."""
     works = gather(results)
     apart = mixed(works)
-    lines = [_line(HEADERS), _line(ALIGN)]
-    for work in works:
-        found = rank(work)
-        name = _name(work, len(results) > 1, work.key in apart)
-        for row in (*found.ranked, *found.timed, *found.untimed):
-            lines.append(_line([name, label(row.stack), *_figures(work, found, row)]))
-            name = ""
-    lines += ["", *(_about(result) for result in results)]
-    for key in apart:
-        lines.append(f"- {_plain(key)} appears with {len(apart[key])} declarations: different work, not comparable.")
-    return "\n".join(lines) + "\n"
+    books = [work for work in works if not work.timed and any(as_the_book(work, row) for row in work.rows)]
+    shown = [work for work in works if work not in books]
+    several = len({work.result.id for work in shown}) > 1
+    parts: list[str] = []
+    for result in results:
+        mine = [work for work in shown if work.result is result]
+        parts += [_table(work, several, work.key in apart) for work in mine]
+        parts += [_about(result, timed=any(work.timed for work in mine))] if mine else []
+    parts += [
+        f"{_plain(key)} appears with {len(apart[key])} declarations: different work, not comparable." for key in apart
+    ]
+    trained = [work for work in works if any(as_the_book(work, row) for row in work.rows)]
+    if trained:
+        parts += [BOOKS, _books(trained)]
+        parts += [_about(result, timed=False) for result in results if any(work.result is result for work in trained)]
+    return "\n\n".join(parts) + "\n"
 
 
-def _name(work: Work, several: bool, apart: bool) -> str:
-    name = work.key
-    if apart:
-        name += f" (declaration {work.hash[:8]})"
-    return f"{name}, run {work.result.id}" if several else name
+def _table(work: Work, several: bool, apart: bool) -> str:
+    found = rank(work)
+    trained = any(row.accuracy for row in work.rows) or "accuracy" in work.result.options.measure
+    titles = ["Stack", *(SPEED if work.timed else ())]
+    align = [LEFT, *([RIGHT] * 3 if work.timed else [])]
+    if trained:
+        book = "book" if work.real else "book (real data)"
+        titles, align = [*titles, "Accuracy", f"Optimum / {book}"], [*align, LEFT, LEFT]
+    titles, align = [*titles, "Certificate: worst error of tolerance" if work.proven else "Status"], [*align, LEFT]
+    lines = [_line(titles), _line(align)]
+    rows = (*found.ranked, *found.timed, *found.untimed)
+    for row in rows:
+        cells = [label(row.stack), *(_speed(found, row) if work.timed else [])]
+        cells += [_accuracy(row), _references(work)] if trained else []
+        lines.append(_line([*cells, _certificate(work, found, row)]))
+    return "\n".join([_heading(work, rows, several, apart), "", *lines])
 
 
-def _figures(work: Work, found: Ranking, row: Row) -> list[str]:
-    references = " / ".join([numbers.metric(work.book_figure), numbers.metric(work.optimum)])
-    rate = numbers.number(row.samples_per_second())
+def _heading(work: Work, rows: Sequence[Row], several: bool, apart: bool) -> str:
+    batches = numbers.words(f"{b:,}" for b in sorted({row.batch_size for row in rows}))
+    facts = [f"batch {batches}"] if batches else []
+    facts += [f"declaration {work.hash[:8]}"] if apart else []
+    facts += [f"run {work.result.id}"] if several else []
+    return f"**{_plain(work.title)}** ({', '.join([f'<code>{_plain(work.key)}</code>', *map(_plain, facts)])})"
+
+
+def _speed(found: Ranking, row: Row) -> list[str]:
     if row in found.untimed:
-        return [numbers.NOTHING, numbers.NOTHING, _accuracy(row), references, f"{row.status}: {row.reason}"]
-    return [rate, _ratio(found, row), _accuracy(row), references, _certificate(row)]
+        return [numbers.NOTHING] * 3
+    rate = row.samples_per_second()
+    assert rate is not None
+    return [numbers.number(rate), numbers.number(row.batch_size / rate * 1e3), _ratio(found, row)]
 
 
 def _ratio(found: Ranking, row: Row) -> str:
     if row in found.timed:
         return "not ranked"
     if row is found.ranked[0]:
-        return {"settled": "1.00", "shared": "1.00 (shared)", "alone": "1.00 (alone)"}.get(
-            found.standing, "1.00 (provisional)"
-        )
+        return "1.00 (shared)" if found.standing == "shared" else "1.00"
     versus = found.against[row.stack.key]
-    within = versus.interval if versus.beaten else ", ".join(filter(None, [versus.interval, versus.word]))
-    return f"{numbers.ratio(versus.ratio)} ({within})"
+    word = "" if versus.beaten or versus.word == "provisional" else versus.word
+    inside = ", ".join(filter(None, [versus.interval, word]))
+    return numbers.ratio(versus.ratio) + (f" ({inside})" if inside else "")
 
 
 def _accuracy(row: Row) -> str:
     judged = judgement(row)
-    return judged if judged == "not trained" else f"{numbers.metric(final_metric(row))}, {judged}"
+    return numbers.NOTHING if judged == "not trained" else f"{numbers.metric(final_metric(row))}, {judged}"
 
 
-def _certificate(row: Row) -> str:
+def _references(work: Work) -> str:
+    """The book's figure is for real data, the optimum for generated data."""
+    return " / ".join([numbers.metric(work.optimum), numbers.metric(work.book_figure)])
+
+
+def _certificate(work: Work, found: Ranking, row: Row) -> str:
     certificate = row.certificate
+    if (work.timed and row in found.untimed) or (certificate is None and not work.proven):
+        return _outcome(row)
     if certificate is None:
-        return "none: timing without valid certificate"
-    if certificate.status != "ok":
-        return f"{certificate.status}: {certificate.reason or 'timing without valid certificate'}"
+        return "none: timing without valid certificate" if work.timed else _outcome(row)
+    if not certified(row):
+        return f"{words(certificate.status)}: {certificate.reason or 'timing without valid certificate'}"
     most = worst(certificate.tensors)
-    return "passed" if most is None else f"passed, worst {numbers.percent(used(most))} of tolerance"
+    if most is None or most.error is None:
+        return "passed"
+    return f"passed, {numbers.number(most.error)} of {numbers.number(most.tolerance)}"
 
 
-def _about(result: Result) -> str:
+def _outcome(row: Row) -> str:
+    return f"{words(row.status)}: {row.reason}" if row.reason else words(row.status)
+
+
+def _about(result: Result, *, timed: bool) -> str:
+    """One line: machine, date, versions, passes, and how far the verdicts go."""
     options, machine = result.options, result.machine
-    passes = f"{options.passes} passes" + (", provisional" if options.passes < ENOUGH_PASSES else "")
-    facts = [machine.cpu, *(gpu.get("name", "GPU") for gpu in machine.gpus)]
-    text = f"- Run {result.id}, {result.started[:10]}: {', '.join(facts)}; {options.threads} threads, "
-    text += f"{options.profile} profile, {passes}, {options.data} data."
+    where = ", ".join([machine.cpu, *(gpu.get("name", "GPU") for gpu in machine.gpus)])
+    parts = [f"{where}, {numbers.plural(options.threads, 'thread')}", result.started[:10], _versions(result)]
+    parts.append(f"{options.profile} profile, {options.data} data")
+    if timed:
+        parts.append(numbers.plural(options.passes, "pass", "es"))
+    text = f"Run {result.id}: {'; '.join(filter(None, parts))}."
+    if timed and options.passes < ENOUGH_PASSES:
+        text += " × fastest: ratio of step times, 1.00 is the stack measured fastest."
+        text += f" Verdicts are provisional: below {ENOUGH_PASSES} passes there is no interval."
+    elif timed:
+        text += " × fastest: ratio of step times with its 95 % interval, 1.00 is the fastest."
     return _plain(text + ("" if result.complete else " Interrupted: figures are partial."))
+
+
+def _versions(result: Result) -> str:
+    """Of the three frameworks; interpreters beside the default one by name."""
+    found: list[str] = []
+    for interpreter in result.interpreters:
+        beside = "" if interpreter.name == "default" else f" ({interpreter.name})"
+        found += [f"{name} {v}{beside}" for name in FRAMEWORKS if (v := interpreter.packages.get(name)) is not None]
+    return ", ".join(found)
+
+
+def _books(works: Sequence[Work]) -> str:
+    """Book and measured, workload by workload; as many columns as frameworks were trained."""
+    trained = {row.stack.framework for work in works for row in work.rows if as_the_book(work, row)}
+    frameworks = [*(f for f in FRAMEWORKS if f in trained), *sorted(trained - set(FRAMEWORKS))]
+    titles = ["Workload", "Book", *map(framework_name, frameworks), "Book within ± 2 SE of the seeds"]
+    lines = [_line(titles), _line([LEFT, RIGHT, *[LEFT] * (len(frameworks) + 1)])]
+    for work in works:
+        cells = [work.title, numbers.metric(work.book_figure)]
+        cells += [_measured(work, framework) for framework in frameworks]
+        lines.append(_line([*cells, _within(work)]))
+    return "\n".join(lines)
+
+
+def _measured(work: Work, framework: str) -> str:
+    """Range over seeds, their number and the mode; of every stack of the framework."""
+    found = []
+    for row in work.rows:
+        if row.stack.framework != framework or not as_the_book(work, row):
+            continue
+        where = [MODES.get(row.stack.mode, row.stack.mode)]
+        where += [word for word in (row.stack.device, row.stack.interpreter) if word not in ("cpu", "default")]
+        text = f"{seed_range(row)}, {' '.join(where)}"
+        found.append(text if row.status == "ok" else f"{text}, {words(row.status)}")
+    if not found:
+        found = [_outcome(r) for r in work.rows if r.stack.framework == framework and r.status != "ok"]
+    return "; ".join(dict.fromkeys(found)) or numbers.NOTHING
+
+
+def _within(work: Work) -> str:
+    held = [(row, book.within) for row in work.rows if (book := against_book(work, row)) is not None]
+    if not held or any(within is None for _, within in held):
+        return numbers.NOTHING
+    inside = [label(row.stack) for row, within in held if within]
+    return "all" if len(inside) == len(held) else numbers.words(inside) or "none"
 
 
 def _line(cells: Iterable[str]) -> str:

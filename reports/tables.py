@@ -9,7 +9,7 @@ from benchmarks.results import Evidence, Launch, Row
 from reports import numbers as n
 from reports.svg import variable
 from reports.table import NONE, Cell, Column, Reference, Table, Tone, grouped, words
-from reports.verdict import Ranking, judgement
+from reports.verdict import Ranking, against_book, as_the_book, judgement
 from reports.work import (
     Work,
     blocks,
@@ -169,6 +169,75 @@ def _references(work: Work) -> list[Reference]:
             entry = Reference("Accepted range", f"recipe {accuracy.recipe}", allowed, 3)
             found += [entry] if entry not in found else []
     return found
+
+
+def accuracies(work: Work) -> Table | None:
+    """Every seed of every trained stack beside the book's figure, or beside the optimum where the book does not apply.
+
+    None where nothing was trained, or where training was timed and the summary has it all.
+    """
+    trained = [r for r in work.rows if r.accuracy is not None and r.accuracy.trainings]
+    like_the_book = work.book_figure is not None and any(as_the_book(work, r) for r in trained)
+    if not trained or (work.timed and not like_the_book):
+        return None
+    aim, name = (work.book_figure, "book") if like_the_book else (work.optimum, "optimum")
+    below = f"− {name}" if aim is not None else ""
+    seeds = sorted({t.seed for r in trained if r.accuracy for t in r.accuracy.trainings})
+    table = Table(
+        [
+            Column("Stack", "status", number=False),
+            *(Column(f"Seed {seed}", below, "whole test set, after the last epoch") for seed in seeds),
+            Column("Mean", below),
+        ]
+    )
+    if like_the_book:
+        hint = "two binomial standard errors of a proportion of the test examples, on either side"
+        table.columns += [
+            Column("Seeds", "± 2 standard errors", hint),
+            Column("Book", "within?", "whether the book's figure lies in that wider range"),
+        ]
+    else:
+        table.columns += [Column("Accepted range", "judgement")]
+    for row in trained:
+        assert row.accuracy is not None
+        cells = [_stack(table, row)]
+        found = {t.seed: t for t in row.accuracy.trainings}
+        for seed in seeds:
+            training = found.get(seed)
+            if training is None:
+                cells.append(NONE)
+            elif training.metric is None:
+                cells.append(Cell(n.NOTHING, words(training.status), tone="bad", mark=table.mark(training.reason)))
+            else:
+                cells.append(_distance(training.metric, aim))
+        cells.append(_distance(final_metric(row), aim))
+        table.rows.append(cells + (_beside_book(work, row) if like_the_book else [_judged(table, row)]))
+    table.lines = grouped(r for r in work.rows if r not in trained and r.status != "ok")
+    return table
+
+
+def _distance(value: float | None, aim: float | None) -> Cell:
+    if value is None:
+        return NONE
+    return Cell(n.metric(value), "" if aim is None else n.signed(value - aim), sort=value)
+
+
+def _beside_book(work: Work, row: Row) -> list[Cell]:
+    book = against_book(work, row)
+    if book is None:
+        return [NONE, Cell(n.metric(work.book_figure), "not comparable", tone="quiet")]
+    seeds = n.metric(book.low) if book.low == book.high else f"{n.metric(book.low)}–{n.metric(book.high)}"
+    wider = f"{n.metric(book.lower)}–{n.metric(book.upper)}" if book.within is not None else "test examples unknown"
+    word = {True: "within", False: "outside", None: "not comparable"}[book.within]
+    tones: dict[bool | None, Tone] = {True: "good", False: "bad", None: "quiet"}
+    return [Cell(seeds, wider, sort=book.low), Cell(n.metric(book.figure), word, tone=tones[book.within])]
+
+
+def _judged(table: Table, row: Row) -> Cell:
+    assert row.accuracy is not None
+    cell = _accuracy(table, row)
+    text = n.bounds(row.accuracy.low, row.accuracy.high) if row.accuracy.judged else n.NOTHING
+    return Cell(text, cell.sub, tone=cell.tone, mark=cell.mark)
 
 
 def phases(work: Work, found: Ranking) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -10,7 +11,7 @@ from reports import numbers
 from reports.work import Work, certified, final_metric, label, step_seconds
 
 ENOUGH_PASSES = 5
-Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "nothing"]
+Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "nothing", "untimed"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ class Sentence:
 
 
 def sentence(work: Work, ranking: Ranking | None = None) -> Sentence:
+    if not work.timed:
+        return _untimed(work)
     found = ranking or rank(work)
     if not found.ranked:
         headline, text = "No stack has a timing that counts", "; the reasons are below."
@@ -203,8 +206,117 @@ def judgement(row: Row) -> Judgement:
     return "in range" if inside else "missed"
 
 
+@dataclass(frozen=True)
+class AgainstBook:
+    """One stack's seeds, trained as the book trained, beside the book's figure.
+
+    ``low`` and ``high`` are the range over seeds; ``lower`` and ``upper`` widen it by two binomial standard errors,
+    for the figures are proportions of ``examples`` test examples. ``within`` is None where nothing can be said.
+    """
+
+    figure: float
+    metrics: dict[int, float]
+    examples: int | None
+
+    @property
+    def low(self) -> float:
+        return min(self.metrics.values())
+
+    @property
+    def high(self) -> float:
+        return max(self.metrics.values())
+
+    @property
+    def lower(self) -> float | None:
+        return max(0.0, self.low - 2 * error) if (error := self._error(self.low)) is not None else None
+
+    @property
+    def upper(self) -> float | None:
+        return min(1.0, self.high + 2 * error) if (error := self._error(self.high)) is not None else None
+
+    @property
+    def within(self) -> bool | None:
+        if self.lower is None or self.upper is None:
+            return None
+        return self.lower <= self.figure <= self.upper
+
+    def _error(self, share: float) -> float | None:
+        if not self.examples or not 0 <= share <= 1:
+            return None
+        return math.sqrt(share * (1 - share) / self.examples)
+
+
+def as_the_book(work: Work, row: Row) -> bool:
+    """Whether the stack was trained as the book trained: its recipe, the official data, the declared batch."""
+    declared = work.get("batch_size")
+    batch = not isinstance(declared, int) or row.batch_size == declared
+    return row.accuracy is not None and row.accuracy.recipe == "book" and work.real and batch
+
+
+def against_book(work: Work, row: Row) -> AgainstBook | None:
+    if work.book_figure is None or row.accuracy is None or not as_the_book(work, row):
+        return None
+    metrics = {t.seed: t.metric for t in row.accuracy.trainings if t.metric is not None}
+    return AgainstBook(work.book_figure, metrics, work.data.test_examples if work.data else None) if metrics else None
+
+
+def seed_range(row: Row) -> str:
+    """Range over seeds and their number: ``0.9795 to 0.9812 over 3 seeds``."""
+    found = [t.metric for t in row.accuracy.trainings if t.metric is not None] if row.accuracy else []
+    if len(found) < 2:
+        return f"{numbers.metric(found[0])} with one seed" if found else "no figure"
+    return f"{numbers.metric(min(found))} to {numbers.metric(max(found))} over {len(found)} seeds"
+
+
+def _untimed(work: Work) -> Sentence:
+    """The run was not to time training: what it says of accuracy and certificates."""
+    asides = ["Training was not timed in this run."]
+    failed = [r for r in work.rows if r.status != "ok"]
+    if failed:
+        asides.append(f"Not all went well: {numbers.words([f'{label(r.stack)} ({_word(r)})' for r in failed])}.")
+    held = [(r, b) for r in work.rows if (b := against_book(work, r)) is not None]
+    if held:
+        headline, text = _held(work, held)
+        return Sentence("untimed", headline, text, tuple(asides))
+    trained = [r for r in work.rows if r.accuracy is not None and r.accuracy.trainings]
+    if trained:
+        figures = [f"{label(r.stack)} {seed_range(r)} ({judgement(r)})" for r in trained]
+        return Sentence("untimed", "Accuracy alone was measured", f": {numbers.words(figures)}.", tuple(asides))
+    proven = [r for r in work.rows if r.certificate is not None]
+    if proven:
+        good = sum(certified(r) for r in proven)
+        headline = f"{good} of {len(proven)} certificates passed"
+        return Sentence("untimed", headline, ".", tuple(asides))
+    return Sentence("untimed", "Nothing was measured", "; the reasons are below.", tuple(asides))
+
+
+def _word(row: Row) -> str:
+    return row.status.replace("_", " ")
+
+
+def _held(work: Work, held: list[tuple[Row, AgainstBook]]) -> tuple[str, str]:
+    book = f"The book's {numbers.metric(work.book_figure)}"
+    inside = [label(r.stack) for r, b in held if b.within]
+    outside = [label(r.stack) for r, b in held if b.within is False]
+    if inside and outside:
+        headline = f"{book} is met by {numbers.words(inside)}, not by {numbers.words(outside)}"
+    elif inside:
+        every = {1: inside[0], 2: "both stacks"}.get(len(inside), f"all {len(inside)} stacks")
+        headline = f"{book} is met by {every}"
+    elif outside:
+        headline = f"{book} is not met"
+    else:
+        headline = f"{book} stands beside these figures"
+    figures = numbers.words([f"{label(r.stack)} {seed_range(r)}" for r, _ in held])
+    examples = held[0][1].examples
+    scale = f" Met: within the range over seeds ± 2 standard errors of {examples:,} test examples." if examples else ""
+    return headline, f": {figures}.{scale}"
+
+
 def accuracy_line(work: Work) -> str:
-    """Accuracy per trained stack, then the figures to hold it against."""
+    """Accuracy per trained stack, then the figures to hold it against. Empty where the sentence is about accuracy."""
+    if not work.timed:
+        return ""
     parts = [
         f"{label(r.stack)} {numbers.metric(final_metric(r))} ({judgement(r)})"
         for r in work.rows

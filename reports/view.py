@@ -39,11 +39,12 @@ class Panel:
     facts: list[tuple[str, str]]
     sentence: Sentence
     accuracy: str
-    summary: Table
+    summary: Table | None
+    accuracies: Table | None
     charts: list[Chart]
     rounds: Chart | None
-    phases: Table
-    checks: Table
+    phases: Table | None
+    checks: Table | None
     certificates: list[CertificateView]
     failures: list[Failure]
     quality: Table
@@ -112,10 +113,8 @@ def _apart(works: Sequence[Work], apart: dict[str, list[str]]) -> list[str]:
 
 def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str, list[str]]) -> Panel:
     found = rank(work)
-    shown = [
-        charts.drawn(d, work, found, f"{anchor}c{i}")
-        for i, d in enumerate((charts.throughput, charts.accuracy, charts.starts))
-    ]
+    drawings = (charts.throughput, charts.accuracy, charts.starts)
+    shown = [charts.drawn(draw, work, found, f"{anchor}c{i}") for i, draw in enumerate(drawings)]
     warning = ""
     if work.key in apart:
         warning = f"Declaration {work.hash[:12] or 'missing'}: not comparable with the other declaration of {work.key}."
@@ -124,17 +123,18 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         first=first,
         title=work.title,
         key=work.key,
-        run=f"run {work.result.id}" if several else "",
+        run=_name(work) if several else "",
         warning=warning,
         about=facts.about(work),
         facts=facts.model(work),
         sentence=sentence(work, found),
         accuracy=accuracy_line(work),
-        summary=tables.summary(work, found),
+        summary=tables.summary(work, found) if work.timed else None,
+        accuracies=tables.accuracies(work),
         charts=[c for c in shown if c is not None],
         rounds=charts.drawn(charts.rounds, work, found, f"{anchor}r"),
-        phases=tables.phases(work, found),
-        checks=checks(work),
+        phases=tables.phases(work, found) if work.timed or any(r.launches for r in work.rows) else None,
+        checks=checks(work) if work.proven else None,
         certificates=[certificate(row) for row in work.rows if row.certificate is not None],
         failures=_failures(work),
         quality=tables.quality(work, found),
@@ -144,6 +144,11 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
             {(f, h, row.stack.framework) for row in work.rows for f, h in row.implementation.items()}
         ),
     )
+
+
+def _name(work: Work) -> str:
+    """The run that a panel is from; for people, what it measured if not speed."""
+    return f"run {work.result.id}" + ("" if work.timed else f", {' and '.join(work.result.options.measure)} only")
 
 
 def _run(result: Result, anchor: str, works: Sequence[Work]) -> RunView:

@@ -74,6 +74,11 @@ class Work:
         """Whether training was to be timed, or was; else accuracy or certificates are all there is."""
         return "training" in self.result.options.measure or any(measured(row) for row in self.rows)
 
+    @property
+    def proven(self) -> bool:
+        """Whether certificates were to be measured, or were, or are missing beside a timing."""
+        return self.timed or "certificate" in self.result.options.measure or any(r.certificate for r in self.rows)
+
     def recipe(self, name: str) -> dict[str, Any]:
         recipes = self.get("recipes")
         found = (

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from click.testing import Result as Outcome
-from result_factory import make, on_gpu
+from result_factory import make, make_book, on_gpu
 
 from benchmarks import results
 from reports import numbers, summary
+from reports.charts import block_frame, curve_frame, pass_frame, start_frame
 from reports.cli import main
 from reports.render import html
-from reports.verdict import judgement, rank, sentence
+from reports.verdict import against_book, judgement, rank, sentence
 from reports.work import Work, gather, label
 
 EVIL = "<script>alert(1)</script>\"'&{{7*7}}$x_1$]]>\x1b[31m"
@@ -213,7 +214,7 @@ def test_different_declarations_stay_apart() -> None:
     for h in hashes:
         assert f"Declaration {h}: not comparable" in shown
     assert "mnist_mlp comes with" not in shown
-    assert "mnist_cnn appears with 2 declarations" in summary.markdown_table([first, second])
+    assert "mnist_cnn appears with 2 declarations" in summary.markdown([first, second])
 
 
 def test_a_result_without_rows_or_declarations_still_renders(result: results.Result) -> None:
@@ -270,7 +271,7 @@ def test_hostile_strings_are_text() -> None:
     assert page.text.count("<script>alert(1)</script>\"'&{{7*7}}$x_1$]]>") > 20
     assert not [a for _, attributes in page.elements for a in attributes if a.startswith("on")]
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", text)
-    table = summary.markdown_table([hostile])
+    table = summary.markdown([hostile])
     assert "<script" not in table
     body = [line for line in table.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in body} == {8}
@@ -334,7 +335,9 @@ def test_files_and_folders(stored: Path, tmp_path: Path) -> None:
         out = tmp_path / "page.html"
         done = run(*given, "--out", out)
         assert done.exit_code == 0, done.output
-        assert done.output.endswith(" 1 run.\n")
+        size, last = done.output.splitlines()
+        assert re.fullmatch(r"Report of 1 run, \d+ KiB:", size)
+        assert last == str(out)
         assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
@@ -377,7 +380,8 @@ def test_readme_table(stored: Path, tmp_path: Path) -> None:
     assert "old" in readme.read_text(encoding="utf-8")
     assert run(stored, "--readme", readme).exit_code == 0
     new = readme.read_text(encoding="utf-8")
-    assert new.startswith(f"before\n{summary.BEGIN}\n| Workload | Stack |") and new.endswith(f"{summary.END}\nafter\n")
+    assert new.startswith(f"before\n{summary.BEGIN}\n**MNIST CNN** (<code>mnist_cnn</code>, batch 128)\n\n| Stack |")
+    assert new.endswith(f"{summary.END}\nafter\n")
     assert run(stored, "--readme", readme, "--check").exit_code == 0
     assert run(stored, "--readme", readme).exit_code == 0
     assert readme.read_text(encoding="utf-8") == new
@@ -393,11 +397,140 @@ def test_readme_without_markers(stored: Path, tmp_path: Path) -> None:
 
 
 def test_readme_table_has_every_row(result: results.Result) -> None:
-    table = summary.markdown_table([result])
+    table = summary.markdown([result])
     lines = [line for line in table.splitlines() if line.startswith("|")]
-    assert len(lines) == len(result.rows) + 2
+    assert len(lines) == len(result.rows) + 2 * 4
     assert "unavailable: No module named" in table
-    assert "1.00 (provisional)" in table
+    assert "| TensorFlow graph | 15,400 | 32.5 | 1.00 | – | 0.9870 / – | passed, 1.85e-5 of 1.00e-4 |" in lines
+    assert "| PyTorch eager | 12,100 | 41.4 | 1.27 | 0.7977, not judged |" in table
+
+
+def test_readme_names_machine_date_versions_and_passes(result: results.Result) -> None:
+    packages = {"torch": "2.13.0", "tensorflow": "2.21.0", "tensorlayerx": "0.5.8", "six": "1.17.0"}
+    installed = [result.interpreters[0].model_copy(update={"packages": packages})]
+    last = summary.markdown([result.model_copy(update={"interpreters": installed})]).splitlines()[-1]
+    for fact in (
+        "Example CPU E5 @ 2.60GHz, 2 threads; 2026-01-02; torch 2.13.0, tensorflow 2.21.0, tensorlayerx 0.5.8;",
+        "2 passes.", "Verdicts are provisional: below 5 passes", "Interrupted",
+    ):  # fmt: skip
+        assert fact in last
+    assert "six" not in last
+    full = summary.markdown([make(passes=6, interrupted=False)])
+    assert "6 passes." in full and "provisional" not in full
+    assert "| PyTorch eager | 12,100 | 41.4 | 1.28 (1.27 to 1.30) |" in full
+    assert "1.00 (shared)" in full and "undecided)" in full
+
+
+# Runs that timed nothing
+
+
+def test_accuracy_alone_is_held_against_the_book() -> None:
+    book = make_book()
+    w = work(book, "mnist_mlp_ablation/batchnorm")
+    torch, broken = (
+        next(r for r in w.rows if r.stack.key == f"{f}:eager:cpu:default") for f in ("torch", "tensorlayerx")
+    )
+    held = against_book(w, torch)
+    assert held is not None and held.within
+    assert torch.accuracy is not None
+    assert [held.low, held.high] == [f([t.metric for t in torch.accuracy.trainings]) for f in (min, max)]
+    assert held.lower == pytest.approx(held.low - 2 * (held.low * (1 - held.low) / 10_000) ** 0.5)
+    missed = against_book(w, broken)
+    assert missed is not None and missed.within is False
+    said = sentence(w)
+    assert said.headline == "The book's 0.9811 is met by PyTorch eager and TensorFlow eager, not by TensorLayerX eager"
+    assert "Training was not timed in this run." in said.asides
+    assert sentence(work(book, "mnist_mlp_ablation/linear")).headline == "The book's 0.9198 is met by all 3 stacks"
+    quick = make(passes=2, interrupted=False)
+    assert all(against_book(w, row) is None for w in gather([quick]) for row in w.rows)
+
+
+@pytest.mark.parametrize("change", ["recipe", "data", "batch"])
+def test_other_work_is_not_held_against_the_book(change: str) -> None:
+    book = make_book()
+    row = next(r for r in book.rows if r.accuracy)
+    assert row.accuracy is not None
+    if change == "recipe":
+        row = row.model_copy(update={"accuracy": row.accuracy.model_copy(update={"recipe": "short"})})
+    elif change == "batch":
+        row = row.model_copy(update={"batch_size": 128})
+    data = [d.model_copy(update={"source": "embedded"}) for d in book.data] if change == "data" else book.data
+    w = gather([book.model_copy(update={"rows": [row], "data": data})])[0]
+    assert against_book(w, w.rows[0]) is None
+    assert sentence(w).headline == "Accuracy alone was measured"
+    assert summary.BOOKS not in summary.markdown([w.result])
+
+
+def test_the_page_of_an_accuracy_run_has_nothing_empty() -> None:
+    text = html([make_book()])
+    page = Page(text)
+    assert text.count('<table class="seeds">') == 3
+    assert '<table class="summary">' not in text
+    assert len(re.findall(r"<svg", text)) == 3
+    for absent in (
+        "Training throughput",
+        "From start to first step",
+        "No stack has a timing",
+        "samples/s; step",
+        "NaN",
+    ):
+        assert absent not in page.text
+    assert "Stack status Seed 0 − book Seed 1 − book Seed 2 − book Mean − book Seeds ± 2 standard errors" in page.text
+    assert re.search(r"PyTorch eager ok 0\.9796 −0\.0015 0\.9812 \+0\.0001 .* 0\.9811 within", page.text)
+    assert re.search(r"TensorLayerX eager ok 0\.9687 −0\.0124 .* 0\.9811 outside", page.text)
+    assert "– b out of memory" in page.text
+    assert "No block was timed: this run measured accuracy only." in page.text
+    assert "No certificate was measured." in page.text
+
+
+def test_certificates_alone(result: results.Result) -> None:
+    rows = [r.model_copy(update={"launches": [], "accuracy": None}) for r in result.rows if r.workload == "mnist_cnn"]
+    options = result.options.model_copy(update={"measure": ["certificate"]})
+    declared = [d for d in result.declared if d.name == "mnist_cnn"]
+    bare = result.model_copy(update={"rows": rows, "options": options, "declared": declared, "comparisons": []})
+    page = Page(html([bare]))
+    assert "3 of 4 certificates passed" in page.text
+    assert "Nothing was measured that could be drawn." in page.text
+    table = summary.markdown([bare])
+    assert "| Stack | Certificate: worst error of tolerance |" in table
+    assert "samples/s" not in table.lower()
+
+
+def test_an_accuracy_run_beside_a_timing_run() -> None:
+    full, book = make(passes=6, interrupted=False), make_book()
+    text = html([full, book])
+    assert text.count('<table class="summary">') == 4 and text.count('<table class="seeds">') == 3
+    page = Page(text)
+    assert f"run {book.id}, accuracy only" in page.text and f"run {full.id} " in page.text
+    table = summary.markdown([full, book])
+    speed, books = table.split(summary.BOOKS)
+    assert speed.count("| Stack |") == 4 and f"Run {full.id}:" in speed and f"Run {book.id}:" not in speed
+    assert "| Workload | Book | PyTorch | TensorFlow | TensorLayerX |" in books
+    assert "| 0.9811 | 0.9796 to 0.9812 over 3 seeds, eager | 0.9797 to 0.9805 over 3 seeds, eager |" in books
+    assert "over 2 seeds, eager, out of memory | all |" in books
+    assert "| PyTorch eager and TensorFlow eager |" in books
+    assert f"Run {book.id}:" in books and "provisional" not in books
+    assert summary.BOOKS not in summary.markdown([full])
+
+
+# Charts
+
+
+def test_charts_are_drawn_from_every_raw_sample() -> None:
+    full, book = make(passes=6, interrupted=False), make_book()
+    rows = [r for r in full.rows if r.workload == "mnist_mlp"]
+    launches = [la for row in rows for la in row.launches if la.status == "ok"]
+    passes, blocks, phases = pass_frame(rows), block_frame(rows), start_frame(rows)
+    assert len(passes) == len(launches) == 30 and len(phases) == 3 * len(launches)
+    assert len(blocks) == sum(len(la.blocks) for la in launches)
+    assert blocks["disturbed"].sum() == 1
+    assert blocks.groupby("stack")["deviation"].median().abs().max() < 1e-12
+    first = rows[0]
+    rates = passes.loc[passes["stack"] == first.stack.key, "rate"]
+    assert list(rates) == [first.batch_size / s for s in first.pass_step_seconds().values()]
+    curves = curve_frame(book.rows)
+    assert len(curves) == 26 * 20 + 7
+    assert curves.groupby(["framework", "mode"], sort=False).ngroups == 3
 
 
 # Numbers
