@@ -95,6 +95,7 @@ def list_command(as_json: bool, env: list[str], impls: Path) -> None:
 @several("--workload", "Workloads, or workload/variant. Default: all.")
 @several("--framework", "Frameworks. Default: all.")
 @several("--mode", "Modes. Default: all.")
+@several("--stack", "FRAMEWORK:MODE pairs, for combinations that --framework and --mode cannot name.")
 @several("--device", "cpu, cuda. Default: cpu.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True)
 @click.option("--data", type=click.Choice(["embedded", "real"]), default="embedded", show_default=True)

@@ -23,6 +23,7 @@ def make_plan(
     workload: Sequence[str] = (),
     framework: Sequence[str] = (),
     mode: Sequence[str] = (),
+    stack: Sequence[str] = (),
     device: Sequence[str] = (),
     profile: str = "quick",
     data: str = "embedded",
@@ -49,6 +50,7 @@ def make_plan(
     found = choose(discover(impls.resolve()), workload, everything=profile == "full")
     known = stacks.frameworks()
     _known("--framework", framework, list(known))
+    _known("--stack", stack, [f"{name}:{m}" for name, modes in known.items() for m in modes])
     _known("--mode", mode, sorted({m for modes in known.values() for m in modes}))
     pythons = interpreters(env)
     chosen_recipe = recipe or amounts.recipes[data]
@@ -59,7 +61,7 @@ def make_plan(
     count, affinity = cpu_budget(threads)
     entries = []
     for f in found:
-        planned = _planned(f, pythons, framework=framework, mode=mode, devices=devices)
+        planned = _planned(f, pythons, framework=framework, mode=mode, stack=stack, devices=devices)
         if planned:
             entries.append(
                 Entry(
@@ -72,7 +74,7 @@ def make_plan(
                 )
             )
     if not entries:
-        raise Problem("no stack matches --framework and --mode; `python -m benchmarks list` shows which exist")
+        raise Problem("no stack matches --framework, --mode and --stack; `python -m benchmarks list` shows which exist")
     commit, dirty = git_state()
     facts = machine()
     started = datetime.now(timezone.utc)
@@ -134,6 +136,7 @@ def _planned(
     *,
     framework: Sequence[str],
     mode: Sequence[str],
+    stack: Sequence[str],
     devices: Sequence[str],
 ) -> list[Planned]:
     """Every stack asked for that has an implementation file, available or not; only those asked for are probed."""
@@ -145,10 +148,14 @@ def _planned(
                 continue
             files = implementation_files(found, word)
             for one in modes:
-                for device in devices if not mode or one in mode else ():
+                if (mode and one not in mode) or (stack and f"{word}:{one}" not in stack):
+                    continue
+                for device in devices:
                     reason = availability.reason(word, one, device)
-                    stack = Stack(framework=word, mode=one, device=device, interpreter=name)  # type: ignore[arg-type]
-                    out.append(Planned(stack=stack, available=not reason, reason=reason, implementation=files))
+                    found_stack = Stack.model_validate(
+                        {"framework": word, "mode": one, "device": device, "interpreter": name}
+                    )
+                    out.append(Planned(stack=found_stack, available=not reason, reason=reason, implementation=files))
     return out
 
 

@@ -193,12 +193,14 @@ class Workload:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over the declaration, in hexadecimal."""
+        """SHA-256 over the declaration without its accepted ranges, in hexadecimal."""
         return hash_declaration(self.declaration())
 
 
 def hash_declaration(declaration: dict[str, Any]) -> str:
-    text = json.dumps(declaration, sort_keys=True, separators=(",", ":"))
+    """SHA-256 over what is done. Accepted ranges are left out: they judge the work, they do not change it."""
+    recipes = [{k: v for k, v in recipe.items() if k != "accepted"} for recipe in declaration["recipes"]]
+    text = json.dumps({**declaration, "recipes": recipes}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
