@@ -32,7 +32,7 @@ LOCAL = ROOT / "results" / "local"
 
 def run_command(*, out: Path | None, resume: bool, time_limit: float | None, report: bool, **options: Any) -> int:
     """Exit code: 0 all ok; 1 something failed (it is in the result); 2 bad request; 130 interrupted."""
-    console = Console(stderr=True)
+    console = _console(stderr=True)
     if resume:
         folder = out or latest_unfinished()
         plan = read_plan(folder)
@@ -61,7 +61,7 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
     if interrupted:
         click.echo(f"interrupted; what was measured is in {path}; go on with --resume --out {folder}", err=True)
         return 130
-    print_summary(console, result)
+    print_summary(_console(stderr=False), result)
     click.echo(f"result: {path}")
     bad = [row for row in result.rows if row.status not in ("ok", "unavailable")]
     for row in bad:
@@ -71,6 +71,12 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
         page = folder / "report.html"
         subprocess.run([sys.executable, "-m", "reports", str(folder), "--out", str(page)], cwd=ROOT, check=True)
     return 1 if bad else 0
+
+
+def _console(*, stderr: bool) -> Console:
+    """Wide enough for the tables where nobody's terminal says otherwise."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=120)
 
 
 def _as_interrupt(signum: int, frame: object) -> None:
@@ -169,14 +175,14 @@ def print_summary(console: Console, result: Result) -> None:
         speeds = {row.stack.key: row.samples_per_second() for row in rows}
         best = max((s for s in speeds.values() if s), default=None)
         table = Table(title=workload if variant == "default" else f"{workload}/{variant}", title_justify="left")
-        for column in ("stack", "samples/s", "× fastest", "accuracy", "certificate", "status"):
+        for column in ("stack", "samples/s", "of fastest", "accuracy", "certificate", "status"):
             table.add_column(column, justify="left" if column in ("stack", "status") else "right")
         for row in sorted(rows, key=lambda r: -(speeds[r.stack.key] or 0.0)):
             speed = speeds[row.stack.key]
             table.add_row(
                 row.stack.label,
                 f"{speed:,.0f}" if speed else "–",
-                f"{speed / best:.2f}" if speed and best else "–",
+                f"{speed / best:.0%}" if speed and best else "–",
                 _accuracy(row),
                 _certificate(row),
                 row.status,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import data, inputs
+from benchmarks import data, gpu, inputs
 from benchmarks.assemble import assemble
 from benchmarks.certify import certify
 from benchmarks.disturbance import is_disturbed, process_cpu_seconds
@@ -28,6 +29,7 @@ from benchmarks.trainings import train_all
 from benchmarks.workload import Workload
 
 WORKER_BYTES = 1_500_000_000  # what one resident worker may take; decides whether all fit at once
+GPU_LEAD_IN = 0.3  # seconds of untimed steps, so that an idle GPU's clocks have risen
 LIMIT = 900.0  # seconds any one request may take, unless --time-limit says otherwise
 
 Say = Callable[[str], None]
@@ -290,19 +292,24 @@ class Run:
         running[:] = [r for k, r in enumerate(running) if k not in dropped]
 
     def _block(self, r: Running, others: list[Running], index: int, number: int, position: int) -> None:
-        idle_before = _cpu(others)
+        idle_before, own_before = _cpu(others), time.process_time()
         answer = r.worker.ask(
-            "block", limit=self.limit, steps=self.profile.steps(r.step_seconds), lead_in=self.profile.lead_in
+            "block",
+            limit=self.limit,
+            steps=self.profile.steps(r.step_seconds),
+            lead_in=self.profile.lead_in,
+            lead_in_seconds=GPU_LEAD_IN if r.planned.stack.device == "cuda" else 0.0,
         )
         idle = max(0.0, _cpu(others) - idle_before)
         busy, own = answer.get("busy_seconds"), answer["cpu_seconds"]
-        foreign = None if busy is None else max(0.0, busy - own - idle)
+        parent = time.process_time() - own_before
+        foreign = None if busy is None else max(0.0, busy - own - idle - parent)
         block = {
             "round": number,
             "position": position,
             "seconds": answer["seconds"],
             "steps": answer["steps"],
-            "lead_in_steps": self.profile.lead_in,
+            "lead_in_steps": answer["lead_in_steps"],
             "cpu_seconds": own,
             "evidence": {
                 "foreign_cpu_seconds": foreign,
@@ -310,6 +317,7 @@ class Run:
                 "steal_seconds": answer.get("steal_seconds"),
                 "pressure_seconds": answer.get("pressure_seconds"),
                 "involuntary_switches": answer.get("involuntary_switches"),
+                **(gpu.evidence() if r.planned.stack.device == "cuda" else {}),
             },
             "disturbed": is_disturbed(
                 foreign, answer.get("steal_seconds"), answer["seconds"], cpus=max(1, self.options.threads)

@@ -133,13 +133,16 @@ class Session:
             "window_seconds": seen,
         }
 
-    def do_block(self, *, steps: int, lead_in: int) -> dict[str, Any]:
+    def do_block(self, *, steps: int, lead_in: int, lead_in_seconds: float = 0.0) -> dict[str, Any]:
         """An untimed lead-in, then one timed block with the evidence of what else ran meanwhile."""
-        self._steps(lead_in)
+        spent, led = self._steps(lead_in), lead_in
+        while spent < lead_in_seconds:
+            spent += self._steps(steps)
+            led += steps
         before = disturbance.snapshot()
         seconds = self._steps(steps)
         after = disturbance.snapshot()
-        return {"seconds": seconds, "steps": steps, **disturbance.difference(before, after)}
+        return {"seconds": seconds, "steps": steps, "lead_in_steps": led, **disturbance.difference(before, after)}
 
     def do_training_memory(self) -> dict[str, Any]:
         return {"training_peak_resident": memory.peak(), "training_peak_device": self.adapter.peak_memory()}

@@ -259,3 +259,31 @@ def test_another_batch_size_is_not_judged(tmp_path):
     (row,) = read(out / "result.json").rows
     assert not row.accuracy.judged
     assert "batch size 50, not 20" in row.accuracy.reason
+
+
+def test_a_second_interpreter_and_short_memory(tmp_path, monkeypatch):
+    """Two stacks of one toy under two names; without memory for both they take turns, and the result says so."""
+    import benchmarks.run
+    from benchmarks.planning import make_plan
+
+    plan = make_plan(
+        command="test",
+        workload=["toy/sound"],
+        profile="smoke",
+        threads=1,
+        measure=["training"],
+        impls=TOYS,
+        env=[f"second={sys.executable}"],
+    )
+    for have, interleaved in ((10**12, True), (1, False)):
+        monkeypatch.setattr(benchmarks.run, "memory_available", lambda have=have: have)
+        out = tmp_path / str(have)
+        out.mkdir()
+        result = benchmarks.run.Run(plan, out, say=lambda text: None).go()
+        assert {row.stack.interpreter for row in result.rows} == {"default", "second"}
+        assert [row.status for row in result.rows] == ["ok", "ok"]
+        assert {launch.interleaved for row in result.rows for launch in row.launches} == {interleaved}
+        assert any("memory was short" in note for note in result.notes) is not interleaved
+        assert {i.name for i in result.interpreters} == {"default", "second"}
+        assert len(result.comparisons) == 1
+        assert result.comparisons[0].verdict == "provisional"

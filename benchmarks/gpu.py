@@ -1,0 +1,45 @@
+"""State of the GPU right after a block: evidence of clocks and throttling. Nothing where NVML is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+
+@cache
+def _handle() -> Any:
+    """The first GPU this process may use; None without NVML."""
+    import os
+
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        wanted = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+        if wanted.isdigit():
+            return pynvml.nvmlDeviceGetHandleByIndex(int(wanted))
+        return pynvml.nvmlDeviceGetHandleByUUID(wanted)
+    except Exception:  # no library, no driver, no such device: NVML has an error class for each
+        return None
+
+
+def evidence() -> dict[str, Any]:
+    """``gpu_clock_mhz``, ``gpu_temperature_c`` and ``gpu_throttle_reasons``; empty where they cannot be read."""
+    handle = _handle()
+    if handle is None:
+        return {}
+    import pynvml
+
+    readings: dict[str, Callable[[], Any]] = {
+        "gpu_clock_mhz": lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
+        "gpu_temperature_c": lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU),
+        "gpu_throttle_reasons": lambda: pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle),
+    }
+    out: dict[str, Any] = {}
+    for name, read in readings.items():
+        try:
+            out[name] = read()
+        except pynvml.NVMLError:
+            continue  # this GPU does not tell: the field stays None
+    return out

@@ -1,0 +1,82 @@
+"""The parent process imports nothing heavy, and the command line keeps its names."""
+
+import json
+import subprocess
+import sys
+
+from benchmarks.stacks import frameworks
+from benchmarks.workload import ROOT, discover
+
+HEAVY = ("torch", "tensorflow", "keras", "tensorlayerx", "pandas", "scipy", "matplotlib", "seaborn", "requests")
+
+
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def imported(words):
+    code = f"""
+import sys
+from benchmarks.cli import main
+try:
+    main({words!r}, prog_name="bench")
+except SystemExit as end:
+    code = end.code
+print("\\nLOADED", *sorted({{m.split(".")[0] for m in sys.modules}}), "CODE", code)
+"""
+    done = python(code)
+    assert "LOADED" in done.stdout, done.stderr
+    return done.stdout.rpartition("LOADED")[2].split()
+
+
+def test_help_and_list_import_nothing_heavy():
+    for words in (["--help"], ["list", "--json"], ["run", "--help"]):
+        loaded = imported(words)
+        assert loaded[-2:] == ["CODE", "0"]
+        assert not set(HEAVY) & set(loaded)
+
+
+def test_the_engine_imports_no_framework():
+    done = python("import sys, benchmarks.run, benchmarks.commands, reports.cli; print(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    assert not {"torch", "tensorflow", "keras", "tensorlayerx"} & {m.split(".")[0] for m in done.stdout.split()}
+
+
+def test_a_worker_needs_only_numpy_beside_its_framework():
+    blocked = [
+        "click", "rich", "pydantic", "scipy", "pandas", "psutil", "cpuinfo", "pynvml", "jinja2", "pooch", "platformdirs"
+    ]  # fmt: skip
+    code = "import sys\n" + "".join(f"sys.modules[{m!r}] = None\n" for m in blocked)
+    code += "import benchmarks.session, benchmarks.worker, benchmarks.frameworks.numpy_adapter\n"
+    code += "from benchmarks.workload import discover\nprint(len(discover()))\n"
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == len(discover())
+
+
+def test_list_json_names_every_stack():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "list", "--json"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    rows = json.loads(done.stdout)
+    keys = {"workload", "variant", "framework", "mode", "device", "available", "reason"}
+    assert all(keys <= row.keys() for row in rows)
+    assert all(isinstance(row["available"], bool) and (row["available"] or row["reason"]) for row in rows)
+    seen = {(r["workload"], r["variant"], r["framework"], r["mode"], r["device"]) for r in rows}
+    wanted = {
+        (f.workload.name, f.workload.variant, name, mode, device)
+        for f in discover()
+        for name, modes in frameworks().items()
+        for mode in modes
+        for device in ("cpu", "cuda")
+        if f.implementation(name).exists()
+    }
+    assert seen == wanted
+
+
+def test_commands():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for command in ("list", "run", "verify", "data", "overhead", "doctor"):
+        assert f"\n  {command} " in done.stdout

@@ -1,0 +1,137 @@
+"""Ratios over passes, orders of rounds, batch order, journal."""
+
+import json
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from benchmarks.inputs import batch_ids, epoch_digest, epoch_order, first_batches, save_arrays
+from benchmarks.journal import Journal
+from benchmarks.profiles import PROFILES
+from benchmarks.schedule import launch_order, round_orders, williams
+from benchmarks.statistics import ratio
+
+seconds = st.floats(1e-5, 10.0)
+pairs = st.integers(1, 12).flatmap(
+    lambda n: st.tuples(st.lists(seconds, min_size=n, max_size=n), st.lists(seconds, min_size=n, max_size=n))
+)
+
+
+@given(pairs)
+def test_ratio_agrees_with_scipy(pair):
+    first, second = pair
+    r = ratio(first, second)
+    logs = np.log(first) - np.log(second)
+    assert math.log(r.ratio) == pytest.approx(logs.mean(), abs=1e-9)
+    if len(first) < 5:
+        assert (r.low, r.high, r.verdict) == (None, None, "provisional")
+    elif logs.std() > 1e-9:
+        low, high = stats.t.interval(0.95, len(logs) - 1, loc=logs.mean(), scale=stats.sem(logs))
+        assert math.log(r.low) == pytest.approx(low, abs=1e-7)
+        assert math.log(r.high) == pytest.approx(high, abs=1e-7)
+
+
+@given(pairs)
+def test_ratio_is_antisymmetric(pair):
+    a, b = ratio(*pair), ratio(*reversed(pair))
+    assert a.ratio * b.ratio == pytest.approx(1)
+    opposite = {"faster": "slower", "slower": "faster"}
+    assert b.verdict == opposite.get(a.verdict, a.verdict)
+
+
+@pytest.mark.parametrize(
+    ("first", "verdict"),
+    [
+        ([1.0, 1.01, 0.99, 1.0, 1.0], "equivalent"),
+        ([0.8, 0.81, 0.79, 0.8, 0.8], "faster"),
+        ([1.3, 1.31, 1.29, 1.3, 1.3], "slower"),
+        ([0.7, 1.4, 0.9, 1.2, 1.0], "undecided"),
+        ([0.5, 0.5, 0.5, 0.5], "provisional"),
+    ],
+)
+def test_verdicts(first, verdict):
+    assert ratio(first, [1.0] * len(first)).verdict == verdict
+
+
+def test_ratio_needs_the_same_passes():
+    with pytest.raises(ValueError, match="same passes"):
+        ratio([1.0], [])
+
+
+@given(st.integers(1, 12))
+def test_williams_is_balanced(n):
+    rows = williams(n)
+    for position in range(n):
+        assert sorted(row[position] for row in rows) == sorted(list(range(n)) * (len(rows) // n))
+    if n > 1:
+        follows = [(a, b) for row in rows for a, b in pairwise(row)]
+        counts = {pair: follows.count(pair) for pair in set(follows)}
+        assert len(counts) == n * (n - 1)
+        assert len(set(counts.values())) == 1
+
+
+@given(st.integers(1, 10), st.integers(1, 30), st.integers(0, 99))
+def test_every_round_times_every_stack_once(n, rounds, seed):
+    orders = round_orders(n, rounds, seed=seed, workload="w", pass_index=0)
+    assert len(orders) == rounds
+    assert all(sorted(order) == list(range(n)) for order in orders)
+    assert sorted(launch_order(n, seed=seed, workload="w", pass_index=0)) == list(range(n))
+
+
+def test_orders_change_with_pass_and_seed():
+    orders = {tuple(launch_order(8, seed=s, workload="w", pass_index=p)) for s in range(3) for p in range(3)}
+    assert len(orders) > 5
+
+
+@given(st.integers(1, 300), st.integers(1, 50), st.integers(0, 5), st.integers(0, 3))
+def test_an_epoch_is_a_permutation_in_full_batches(examples, batch, seed, epoch):
+    ids = list(batch_ids(seed, epoch, examples, batch))
+    assert len(ids) == examples // batch
+    assert all(len(i) == batch for i in ids)
+    flat = np.concatenate(ids) if ids else np.array([], int)
+    assert len(set(flat.tolist())) == len(flat)
+    assert sorted(epoch_order(seed, epoch, examples)) == list(range(examples))
+
+
+def test_epoch_digest_sees_order_and_labels():
+    y = np.arange(100) % 10
+    base = epoch_digest(y, seed=0, epochs=2, batch_size=10)
+    assert base == epoch_digest(y.copy(), seed=0, epochs=2, batch_size=10)
+    assert base != epoch_digest(y, seed=1, epochs=2, batch_size=10)
+    assert base != epoch_digest(y[::-1], seed=0, epochs=2, batch_size=10)
+    assert base != epoch_digest(y, seed=0, epochs=2, batch_size=20)
+
+
+def test_first_batches_wrap_around_small_sets(tmp_path):
+    save_arrays(tmp_path, {"train_x": np.arange(12.0).reshape(6, 2), "train_y": np.arange(6)})
+    batches = first_batches(tmp_path, seed=0, batch_size=4, count=5)
+    assert len(batches) == 5
+    assert all(x.shape == (4, 2) for x, _ in batches)
+    for x, y in batches:
+        assert np.array_equal(x[:, 0], 2.0 * y)
+
+
+def test_blocks_are_long_enough():
+    quick = PROFILES["quick"]
+    assert quick.steps(0.0001) == 5000
+    assert quick.steps(0.1) == 10
+    assert quick.steps(0.3) == 3
+    for name in ("quick", "full"):
+        assert PROFILES[name].lead_in >= 3
+        assert PROFILES[name].single_calls >= 1024
+
+
+def test_a_torn_line_costs_only_itself(tmp_path):
+    first = Journal(tmp_path)
+    first.add("a", x=1)
+    with first.path.open("a") as sink:
+        sink.write('{"event": "b", "x"')  # the power went
+    again = Journal(tmp_path)
+    again.add("c", x=3)
+    assert [e["event"] for e in Journal(tmp_path).events] == ["a", "c"]
+    assert json.loads(first.path.read_text().splitlines()[-1]) == {"event": "c", "x": 3}
