@@ -15,7 +15,8 @@ HEAD = f"""# Results
 One JSON file per run, schema version {SCHEMA_VERSION}. Files here are committed as they were written, never edited
 by hand: each carries a digest of its own content, and `python -m benchmarks verify results/FILE.json` checks it
 together with hashes, certificates, rounds and statuses. Runs of your own go to `results/local/`, which git ignores;
-each is a folder with `result.json`, the append-only `journal.jsonl` it was derived from, `plan.json`, worker logs and compile caches.
+each is a folder with `result.json`, the append-only `journal.jsonl` it was derived from, `plan.json`, worker logs and
+compile caches.
 
 A row is one workload variant on one stack. Its `status` is that of its first failing phase:
 
