@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.run import Run, Running
 
 _CACHE: dict[tuple[Any, ...], Any] = {}
+_LOCK = threading.Lock()
 
 
 def arbiter(run: Run, workload: Workload, conventions: Conventions) -> parity.Arbiter:
@@ -42,8 +44,10 @@ def host_batches(run: Run, workload: Workload) -> parity.Batches:
 def certify(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
     """Journal the certificate; a worker that fails on the way leaves one with its status."""
     conventions = Conventions(**r.conventions)  # type: ignore[arg-type]
-    ref = arbiter(run, workload, conventions)
-    transplant, out = run.scratch / "transplant.npz", run.scratch / "certificate.npz"
+    with _LOCK:
+        ref = arbiter(run, workload, conventions)
+    short = entry.slug(r.planned)
+    transplant, out = run.scratch / f"transplant-{short}.npz", run.scratch / f"certificate-{short}.npz"
     np.savez(transplant, **{k: v.astype(np.float32) for k, v in ref.trace.final.items()})  # type: ignore[arg-type]
     try:
         answer = r.worker.ask(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "journal.jsonl"
         self.events: list[Event] = read(self.path)
+        self._lock = threading.Lock()
         self._whole()
 
     def _whole(self) -> None:
@@ -26,11 +28,11 @@ class Journal:
 
     def add(self, kind: str, **fields: Any) -> None:
         event = {"event": kind, **fields}
-        with self.path.open("a", encoding="utf-8") as sink:
+        with self._lock, self.path.open("a", encoding="utf-8") as sink:
             sink.write(json.dumps(event, ensure_ascii=False) + "\n")
             sink.flush()
             os.fsync(sink.fileno())
-        self.events.append(event)
+            self.events.append(event)
 
     def of(self, kind: str, **fields: Any) -> list[Event]:
         """Events of a kind whose fields have the given values."""

@@ -48,6 +48,10 @@ class Entry(Strict):
         """Name of a row in the journal."""
         return f"{self.key}@{planned.stack.key}"
 
+    def slug(self, planned: Planned) -> str:
+        """The row's name as a file name."""
+        return f"{self.key}-{planned.stack.key}".replace("/", "-").replace(":", "-")
+
     def runnable(self) -> list[Planned]:
         return [p for p in self.stacks if p.available]
 

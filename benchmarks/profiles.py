@@ -13,7 +13,8 @@ class Profile:
 
     A block is at least ``block_seconds`` and ``block_steps`` long (``slow_steps``
     where a step takes longer than 0.2 s). ``inference_passes`` is how many passes
-    measure inference.
+    measure inference. ``side_by_side`` workers are prepared and closed at a time: more than
+    one makes phases meaningless and is for smoke runs only; blocks are always timed alone.
     """
 
     passes: int
@@ -31,6 +32,7 @@ class Profile:
     offline_seconds: float
     inference_passes: int
     accuracy_seeds: int
+    side_by_side: int = 1
     recipes: dict[str, str]  # data source -> recipe name
 
     def steps(self, step_seconds: float) -> int:
@@ -56,6 +58,7 @@ PROFILES = {
         offline_seconds=0.01,
         inference_passes=1,
         accuracy_seeds=1,
+        side_by_side=2,
         recipes={"embedded": "smoke", "real": "short"},
     ),
     "quick": Profile(

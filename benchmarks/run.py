@@ -6,7 +6,8 @@ import dataclasses
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ class Run:
         self.profile = PROFILES[plan.options.profile]
         self.journal = Journal(folder)
         self._alive: list[Running] = []
+        self.stopping = False
         self.scratch = Path(tempfile.mkdtemp(prefix="bookbench-"))
 
     def go(self) -> Result:
@@ -132,8 +134,8 @@ class Run:
         self, entry: Entry, workload: Workload, planned: Planned, *, name: str, seed: int, attempt: int
     ) -> Running:
         """A worker process for one launch. Whoever starts it ends it with :meth:`stop`."""
-        stack, slug = planned.stack, _slug(entry, planned)
-        home, caches = self.scratch / "home" / f"{slug}-{name}", self.folder / "caches" / slug
+        stack, short = planned.stack, entry.slug(planned)
+        home, caches = self.scratch / "home" / f"{short}-{name}", self.folder / "caches" / short
         for folder in (home / "tmp", caches):
             folder.mkdir(parents=True, exist_ok=True)
         environment = worker_environment(stack, threads=self.options.threads, scratch=home, caches=caches)
@@ -141,7 +143,7 @@ class Run:
         worker = Worker(
             python=self.plan.pythons[stack.interpreter],
             environment=environment,
-            log=self.folder / "logs" / f"{slug}-{name}-{attempt}.log",
+            log=self.folder / "logs" / f"{short}-{name}-{attempt}.log",
         )
         job = {
             "framework": stack.framework,
@@ -191,42 +193,61 @@ class Run:
     def _group(self, entry: Entry, workload: Workload, index: int, group: list[Planned], *, interleaved: bool) -> None:
         """Launch the stacks of ``group`` one after the other, time them in rounds, then end them one by one."""
         started: list[Running] = []
-        running: list[Running] = []
-        try:
+
+        def launched() -> Iterator[Running]:
             for planned in group:
-                row = entry.row(planned)
-                attempt = 1 + len(self.journal.of("launch", row=row, pass_index=index))
-                cold = not (self.folder / "caches" / _slug(entry, planned)).exists()
-                self.journal.add(
-                    "launch",
-                    row=row,
-                    attempt=attempt,
-                    caches="cold" if cold else "warm",
-                    interleaved=interleaved,
-                    pass_index=index,
-                )
-                r = self.start(
-                    entry, workload, planned, name=f"pass{index + 1}", seed=self.options.seed, attempt=attempt
-                )
-                started.append(r)
-                if self._guard(r, index, self._phases, entry, r, index):
-                    running.append(r)
+                started.append(self._launch(entry, workload, planned, index, interleaved=interleaved))
+                yield started[-1]
+
+        def phases(r: Running) -> bool:
+            return self._guard(r, index, self._phases, entry, r, index)
+
+        def after(r: Running) -> None:
+            if self._guard(r, index, self._after, entry, workload, r, index):
+                self.journal.add("end", row=r.row, attempt=r.attempt, status="ok", reason="", pass_index=index)
+            self.stop(r)
+
+        try:
+            good = self.side_by_side(phases, launched())
+            running = [r for r, ok in zip(started, good, strict=True) if ok]
             if "training" in self.options.measure:
                 self._rounds(entry, index, running)
-            for r in list(running):
-                if self._guard(r, index, self._after, entry, workload, r, index):
-                    self.journal.add("end", row=r.row, attempt=r.attempt, status="ok", reason="", pass_index=index)
-                self.stop(r)
+            self.side_by_side(after, running)
         finally:
             for r in started:
                 self.stop(r)
+
+    def _launch(self, entry: Entry, workload: Workload, planned: Planned, index: int, *, interleaved: bool) -> Running:
+        row = entry.row(planned)
+        attempt = 1 + len(self.journal.of("launch", row=row, pass_index=index))
+        caches = "warm" if (self.folder / "caches" / entry.slug(planned)).exists() else "cold"
+        self.journal.add("launch", row=row, attempt=attempt, caches=caches, interleaved=interleaved, pass_index=index)
+        return self.start(entry, workload, planned, name=f"pass{index + 1}", seed=self.options.seed, attempt=attempt)
+
+    def side_by_side(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+        """``work`` on every item, one after the other; in smoke runs a few at a time.
+
+        The items themselves are always made in the calling thread: a worker dies with the thread that started it.
+        """
+        if self.profile.side_by_side == 1:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(self.profile.side_by_side) as pool:
+            try:
+                return list(pool.map(work, items))
+            except BaseException:
+                self.stopping = True  # the workers' deaths are ours, not theirs
+                pool.shutdown(wait=False, cancel_futures=True)
+                for running in list(self._alive):
+                    running.worker.kill()
+                raise
 
     def _guard(self, r: Running, index: int, work: Callable[..., None], *words: Any) -> bool:
         """Do ``work``; a failure ends this launch with its status and is kept, the run goes on."""
         try:
             work(*words)
         except WorkerError as error:
-            self._end(r, index, error)
+            if not self.stopping:
+                self._end(r, index, error)
             return False
         return True
 
@@ -350,10 +371,6 @@ class Run:
         return any(
             e["certificate"]["status"] in ("ok", "parity_failed") for e in self.journal.of("certificate", row=row)
         )
-
-
-def _slug(entry: Entry, planned: Planned) -> str:
-    return f"{entry.key}-{planned.stack.key}".replace("/", "-").replace(":", "-")
 
 
 def _cpu(running: list[Running]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import inputs
@@ -18,19 +19,27 @@ if TYPE_CHECKING:
 def train_all(run: Run, entry: Entry, workload: Workload) -> None:
     """Every training that the journal does not hold yet."""
     recipe = workload.recipe(run.options.recipe)
-    for planned in trained(run, entry):
-        for seed in range(run.options.seed, run.options.seed + run.options.accuracy_seeds):
-            row = entry.row(planned)
-            if run.journal.of("training", row=row, seed=seed):
-                continue
-            attempt = 1 + len(run.journal.of("training_start", row=row, seed=seed))
-            run.journal.add("training_start", row=row, seed=seed, attempt=attempt)
-            r = run.start(entry, workload, planned, name=f"train{seed}", seed=seed, attempt=attempt)
-            try:
-                found = _train(run, entry, r, recipe, seed)
-            finally:
-                run.stop(r)
-            run.journal.add("training", row=row, seed=seed, attempt=attempt, training=found)
+
+    def started() -> Iterator[tuple[Running, int]]:
+        for planned in trained(run, entry):
+            for seed in range(run.options.seed, run.options.seed + run.options.accuracy_seeds):
+                row = entry.row(planned)
+                if run.journal.of("training", row=row, seed=seed):
+                    continue
+                attempt = 1 + len(run.journal.of("training_start", row=row, seed=seed))
+                run.journal.add("training_start", row=row, seed=seed, attempt=attempt)
+                yield run.start(entry, workload, planned, name=f"train{seed}", seed=seed, attempt=attempt), seed
+
+    def train(item: tuple[Running, int]) -> None:
+        r, seed = item
+        try:
+            found = _train(run, entry, r, recipe, seed)
+        finally:
+            run.stop(r)
+        if not run.stopping:
+            run.journal.add("training", row=r.row, seed=seed, attempt=r.attempt, training=found)
+
+    run.side_by_side(train, started())
 
 
 def _train(run: Run, entry: Entry, r: Running, recipe: Recipe, seed: int) -> dict[str, Any]:

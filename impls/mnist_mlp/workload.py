@@ -54,16 +54,17 @@ WORKLOADS = (
             Recipe(
                 name="short",
                 data="real",
-                epochs=5,
+                epochs=2,
+                learning_rate=1e-3,
                 accepted=Unmeasured(reason="not measured yet"),
             ),
             Recipe(
                 name="quick",
                 data="embedded",
-                epochs=4,
+                epochs=8,
                 train_examples=20_000,
                 test_examples=10_000,
-                learning_rate=1e-3,
+                learning_rate=3e-3,
                 accepted=Unmeasured(reason="not measured yet"),
             ),
             Recipe(
