@@ -191,9 +191,16 @@ def _status(
             return training.status, f"training, seed {training.seed}: {training.reason}"
     if accuracy and accuracy.judged and accuracy.reason:
         return "accuracy_failed", accuracy.reason
-    finished = any(e["event"] == "finished" for e in events)
-    if not finished:
-        timed = "training" not in plan.options.measure or len(launches) == plan.options.passes
-        if not timed or (certificate is None and "certificate" in plan.options.measure):
-            return "interrupted", "the run ended before this stack was measured"
+    if not any(e["event"] == "finished" for e in events) and _unfinished(plan, launches, certificate, accuracy):
+        return "interrupted", "the run ended before this stack was measured"
     return "ok", ""
+
+
+def _unfinished(plan: Plan, launches: list[Launch], certificate: Certificate | None, accuracy: Accuracy | None) -> bool:
+    """Whether an unfinished run still owes this stack something. Modes that are not trained owe no training."""
+    o = plan.options
+    if set(o.measure) == {"accuracy"}:
+        return accuracy is None or len(accuracy.trainings) < o.accuracy_seeds
+    if len(launches) < o.passes or ("certificate" in o.measure and certificate is None):
+        return True
+    return accuracy is not None and len(accuracy.trainings) < o.accuracy_seeds

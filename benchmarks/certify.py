@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks import inputs, parity
-from benchmarks.environment import clean_paths
 from benchmarks.frameworks.base import Conventions
 from benchmarks.launch import WorkerError
 from benchmarks.results import Certificate, Probe
@@ -42,32 +41,40 @@ def host_batches(run: Run, workload: Workload) -> parity.Batches:
 
 
 def certify(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
-    """Journal the certificate; a worker that fails on the way leaves one with its status."""
-    conventions = Conventions(**r.conventions)  # type: ignore[arg-type]
+    """Journal the certificate; whatever fails on the way leaves one with its status and reason."""
+    try:
+        certificate = _certificate(run, entry, workload, r)
+    except WorkerError as error:
+        if run.stopping:
+            return
+        certificate = _failed(run, workload, r, error.status, error.reason)
+    except Exception as error:  # the reference or the comparison stumbled over what the worker sent
+        certificate = _failed(run, workload, r, "failed", f"{type(error).__name__}: {error}")
+    run.journal.add("certificate", row=r.row, certificate=certificate.model_dump(mode="json"))
+
+
+def _failed(run: Run, workload: Workload, r: Running, status: str, reason: str) -> Certificate:
+    return Certificate(
+        status=status,  # type: ignore[arg-type]  # pydantic checks it
+        reason=run.clean(reason),
+        log_tail=run.log_tail(r),
+        steps=parity.STEPS,
+        batch_size=workload.batch_size,
+        conventions=r.conventions,
+    )
+
+
+def _certificate(run: Run, entry: Entry, workload: Workload, r: Running) -> Certificate:
+    conventions = Conventions(**r.conventions)  # type: ignore[arg-type]  # they come from such an object
     with _LOCK:
         ref = arbiter(run, workload, conventions)
     short = entry.slug(r.planned)
     transplant, out = run.scratch / f"transplant-{short}.npz", run.scratch / f"certificate-{short}.npz"
-    np.savez(transplant, **{k: v.astype(np.float32) for k, v in ref.trace.final.items()})  # type: ignore[arg-type]
-    try:
-        answer = r.worker.ask(
-            "certificate", limit=run.limit, steps=parity.STEPS, transplant=str(transplant), out=str(out)
-        )
-    except WorkerError as error:
-        failed = Certificate(
-            status=error.status,  # type: ignore[arg-type]
-            reason=clean_paths(error.reason),
-            log_tail=run.log_tail(r),
-            steps=parity.STEPS,
-            batch_size=workload.batch_size,
-            conventions=r.conventions,
-        )
-        run.journal.add("certificate", row=r.row, certificate=failed.model_dump(mode="json"))
-        return
+    np.savez(transplant, **{k: v.astype(np.float32) for k, v in ref.trace.final.items()})  # type: ignore[arg-type]  # NumPy's stub
+    answer = r.worker.ask("certificate", limit=run.limit, steps=parity.STEPS, transplant=str(transplant), out=str(out))
     with np.load(out, allow_pickle=False) as stored:
         found = {name: stored[name] for name in stored.files}
-    certificate = judge(run, workload, ref, found, answer["order"])
-    run.journal.add("certificate", row=r.row, certificate=certificate.model_dump(mode="json"))
+    return judge(run, workload, ref, found, answer["order"])
 
 
 def judge(run: Run, workload: Workload, ref: parity.Arbiter, found: dict[str, np.ndarray], order: str) -> Certificate:

@@ -114,9 +114,15 @@ def list_command(as_json: bool, env: list[str], impls: Path) -> None:
 @several("--require", "FRAMEWORK:MODE:DEVICE that must be available; otherwise nothing is measured.")
 @click.option("--time-limit", type=click.FloatRange(1), help="Seconds any one request to a worker may take.")
 @click.option("--report", is_flag=True, help="Render report.html beside the result and print its path last.")
-def run(**options: Any) -> None:
+@click.pass_context
+def run(context: click.Context, /, **options: Any) -> None:
     """Measure, and keep the result under results/local/ (or --out)."""
     from benchmarks.commands import run_command
+
+    given = [k for k in options if context.get_parameter_source(k) is click.core.ParameterSource.COMMANDLINE]
+    if options["resume"] and (fixed := sorted(set(given) - {"resume", "out", "time_limit", "report"})):
+        names = ", ".join("--" + word.replace("_", "-") for word in fixed)
+        raise click.UsageError(f"--resume goes on with what was asked for then; leave out {names}")
 
     sys.exit(run_command(**options))
 

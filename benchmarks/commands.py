@@ -34,19 +34,18 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
     """Exit code: 0 all ok; 1 something failed (it is in the result); 2 bad request; 130 interrupted."""
     console = _console(stderr=True)
     if resume:
-        folder = out or latest_unfinished()
+        folder = (out or latest_unfinished()).resolve()
         plan = read_plan(folder)
     else:
         plan = make_plan(command=_command(), **options)
-        folder = out or LOCAL / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{plan.machine.name}"
+        if missing := _required(plan):
+            raise Problem("; ".join(missing))
+        folder = out.resolve() if out else LOCAL / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{plan.machine.name}"
         if (folder / FILE).exists():
             raise Problem(f"{folder} already holds a run; give --resume to go on with it, or another --out")
         folder.mkdir(parents=True, exist_ok=True)
         plan.write(folder)
     _announce(console, plan, folder)
-    missing = _required(plan)
-    if missing:
-        raise Problem("; ".join(missing))
     interrupted = False
     signal.signal(signal.SIGTERM, _as_interrupt)
     with _progress(console, estimate(plan)) as say:
@@ -70,6 +69,9 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
     if report:
         page = folder / "report.html"
         subprocess.run([sys.executable, "-m", "reports", str(folder), "--out", str(page)], cwd=ROOT, check=True)
+    if all(row.status == "unavailable" for row in result.rows):
+        click.echo("nothing was measured: no stack of this run is available here", err=True)
+        return 1
     return 1 if bad else 0
 
 
@@ -90,7 +92,8 @@ def _command() -> str:
         name, equals, value = word.rpartition("=")
         return name + equals + Path(value).name if Path(value).is_absolute() else word
 
-    return shlex.join(["python", "-m", "benchmarks", *map(short, sys.argv[1:])])
+    words = [",".join(map(short, word.split(","))) for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", "benchmarks", *words])
 
 
 def latest_unfinished() -> Path:
@@ -120,7 +123,8 @@ def _required(plan: Plan) -> list[str]:
         matching = [p for e in plan.entries for p in e.stacks if p.stack.key.startswith(wanted + ":")]
         if not matching:
             out.append(f"--require {wanted}: no workload of this run has that stack")
-        out += [f"--require {wanted}: {p.reason}" for p in matching[:1] if not p.available]
+        elif not any(p.available for p in matching):
+            out.append(f"--require {wanted}: {matching[0].reason}")
     return out
 
 
@@ -130,6 +134,8 @@ def _announce(console: Console, plan: Plan, folder: Path) -> None:
     console.print(f"[bold]{len(plan.entries)} workloads × {len(can)} stacks[/bold] on {plan.machine.cpu}")
     console.print(f"  {', '.join(e.key for e in plan.entries)}")
     console.print(f"  {', '.join(can) or 'none can run here'}")
+    for note in plan.notes:
+        console.print(f"  {note}")
     for name, p in stacks.items():
         if not p.available:
             console.print(f"  [yellow]unavailable[/yellow] {name}: {p.reason}", highlight=False)

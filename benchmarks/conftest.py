@@ -76,7 +76,7 @@ def measured(request: pytest.FixtureRequest) -> Any:
         if callspec and "stack" in callspec.params:
             entry, planned = callspec.params["stack"]
             wanted.setdefault(entry.key, set()).add(planned.stack.key)
-            measure.add("inference" if "inference" in item.name else "training")
+            measure.add("inference" if "inference" in str(getattr(item, "originalname", "")) else "training")
     if "training" in measure:
         measure.add("accuracy")
     entries = [

@@ -29,7 +29,7 @@ class Journal:
     def add(self, kind: str, **fields: Any) -> None:
         event = {"event": kind, **fields}
         with self._lock, self.path.open("a", encoding="utf-8") as sink:
-            sink.write(json.dumps(event, ensure_ascii=False) + "\n")
+            sink.write(json.dumps(event) + "\n")
             sink.flush()
             os.fsync(sink.fileno())
             self.events.append(event)
@@ -43,7 +43,7 @@ def read(path: Path) -> list[Event]:
     if not path.exists():
         return []
     out = []
-    for line in path.read_text("utf-8").splitlines():
+    for line in path.read_text("ascii", errors="replace").split("\n"):
         try:
             event = json.loads(line)
         except json.JSONDecodeError:

@@ -41,7 +41,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=sink,
-                env=environment,
+                env={**environment, "BOOKBENCH_PARENT": str(os.getpid())},
                 cwd=ROOT,
                 start_new_session=True,  # Ctrl-C reaches the parent only, which ends its workers itself
             )
@@ -83,19 +83,23 @@ class Worker:
                 raise WorkerError("timeout", f"{_plain(command)} took longer than {limit:.0f} s") from None
             if line is None:
                 raise self._died(command)
-            message = json.loads(line)
+            try:
+                message = json.loads(line, parse_constant=lambda _: None)  # NaN and infinity are not numbers here
+            except ValueError:
+                raise self._died(command) from None  # it was killed in the middle of an answer
             if "event" in message:
                 if event:
                     event(message["event"])
             elif "error" in message:
                 raise WorkerError(message["error"]["status"], message["error"]["reason"])
             else:
+                self._oom_kills = oom_kills()
                 answer: dict[str, Any] = message["ok"]
                 return answer
 
     def _died(self, command: str) -> WorkerError:
         code = self._process.wait()
-        if oom_kills() > self._oom_kills:
+        if code == -signal.SIGKILL and oom_kills() > self._oom_kills:
             return WorkerError("out_of_memory", f"killed by the kernel for lack of memory during {_plain(command)}")
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return WorkerError("crashed", f"the worker died {how} during {_plain(command)}")
@@ -126,10 +130,10 @@ class Worker:
                 os.killpg(self._process.pid, signal.SIGKILL)
             else:
                 self._process.kill()
-        except ProcessLookupError:
-            pass  # it and all its children are gone already
+        except (ProcessLookupError, PermissionError):
+            pass  # it and all its children are gone already (macOS says the latter of a zombie)
         self._process.wait()
-        self._reader.join()
+        self._reader.join(timeout=5)
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             with suppress(BrokenPipeError):  # a request was still on its way

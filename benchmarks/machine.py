@@ -127,9 +127,24 @@ def git_state(root: Path = ROOT) -> tuple[str | None, bool | None]:
     return git("rev-parse", "--verify", "HEAD"), None if changes is None else bool(changes)
 
 
-def memory_available() -> int:
-    """Bytes that can be used without swapping."""
-    return int(psutil.virtual_memory().available)
+def memory_available(system: Path = Path("/")) -> int:
+    """Bytes that can be used without swapping or reaching the limit of a container this process is in."""
+    free = [int(psutil.virtual_memory().available)]
+    for folder in _cgroups(system):
+        limit, used = _read(folder / "memory.max").strip(), _read(folder / "memory.current").strip()
+        if limit.isdigit() and used.isdigit():
+            free.append(max(0, int(limit) - int(used)))
+    return min(free)
+
+
+def _cgroups(system: Path) -> Iterator[Path]:
+    """The folders of this process's control group (version 2) and of those around it."""
+    own = next((x[3:] for x in _read(system / "proc/self/cgroup").splitlines() if x.startswith("0::")), "/")
+    top = (system / "sys/fs/cgroup").resolve()
+    group = (top / own.strip("/")).resolve()
+    for folder in (group, *group.parents):
+        if folder.is_relative_to(top):
+            yield folder
 
 
 # -- the CPU budget ----------------------------------------------------------------------------------
@@ -193,13 +208,7 @@ def parse_cpus(text: str) -> set[int]:
 
 def cpu_quota(system: Path = Path("/")) -> float | None:
     """CPUs' worth of time that the cgroup of this process may use; None where there is no limit."""
-    own = next((x[3:] for x in _read(system / "proc/self/cgroup").splitlines() if x.startswith("0::")), "/")
-    group = (system / "sys/fs/cgroup" / own.strip("/")).resolve()
-    top = (system / "sys/fs/cgroup").resolve()
-    limits = []
-    for folder in (group, *group.parents):
-        if folder.is_relative_to(top):
-            limits.append(_read(folder / "cpu.max").split())
+    limits = [_read(folder / "cpu.max").split() for folder in _cgroups(system)]
     old = system / "sys/fs/cgroup/cpu"  # cgroup version 1
     limits.append([_read(old / "cpu.cfs_quota_us").strip(), _read(old / "cpu.cfs_period_us").strip()])
     quotas = [int(x[0]) / int(x[1]) for x in limits if len(x) == 2 and x[0].isdigit() and x[1].isdigit()]

@@ -21,7 +21,7 @@ from benchmarks.errors import Problem
 from benchmarks.launch import Worker, WorkerError
 from benchmarks.machine import cpu_budget
 from benchmarks.results import Stack
-from benchmarks.stacks import available
+from benchmarks.stacks import available, frameworks
 from benchmarks.workload import DEFAULT_IMPLS, ROOT, Found, load
 
 SHARE = 0.01
@@ -43,10 +43,12 @@ def run_overhead(*, pairs: int, threads: int | None) -> int:
         bench = _Bench(Path(scratch), count, affinity)
         own = bench.step(load(NOOP, "default"), "numpy", steps=20_000, blocks=5)
         click.echo(f"engine's own cost per step, step that does nothing: {own * 1e9:,.0f} ns")
+        shortest = load(DEFAULT_IMPLS / FASTEST[0], FASTEST[1])
         fastest = min(
-            bench.step(load(DEFAULT_IMPLS / FASTEST[0], FASTEST[1]), framework, mode=mode, steps=500, blocks=5)
-            for framework, mode in (("torch", "eager"), ("tensorflow", "graph"))
-            if available(framework, mode, "cpu")[0]
+            bench.step(shortest, framework, mode=mode, steps=100, blocks=5)
+            for framework, modes in frameworks().items()
+            for mode in modes
+            if shortest.implementation(framework).exists() and available(framework, mode, "cpu")[0]
         )
         share = own / fastest
         click.echo(f"shortest step of the suite ({'/'.join(FASTEST)}): {fastest * 1e6:,.1f} µs")
@@ -108,8 +110,8 @@ class _Bench:
     def step(self, found: Found, framework: str, *, mode: str = "eager", steps: int, blocks: int) -> float:
         """Median seconds of a step over ``blocks`` blocks, through the engine."""
         with self._worker(found, framework, mode) as worker:
-            worker.ask("block", limit=300, steps=steps, lead_in=steps)
-            seen = [worker.ask("block", limit=300, steps=steps, lead_in=3) for _ in range(blocks)]
+            worker.ask("lead_in", limit=300, steps=steps, seconds=0.5)
+            seen = [worker.ask("block", limit=300, steps=steps) for _ in range(blocks)]
         return median(float(b["seconds"]) / int(b["steps"]) for b in seen)
 
     def _script(self) -> float:

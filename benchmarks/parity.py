@@ -39,6 +39,9 @@ KINK = 32 * ULP
 KINK_MULTIPLE = 3.0
 # Below this a float32 sum of a few hundred terms cannot be expected to agree.
 FLOOR = 2e-6
+# Nothing is allowed more than this, however sensitive: a comparison that lets everything pass proves nothing. The
+# largest error measured was 1.0e-2 (dead rows of the CNN's fc1 under Adam, which amplifies gradients of 1e-8).
+CEILING = 0.05
 # A tensor smaller than this share of its layer is zero by the mathematics and holds rounding only.
 ZERO = 1e-9
 
@@ -168,7 +171,10 @@ def tolerances(
     kinks = moved(trace(workload, tensors, batches, conventions, kink=KINK))
     return {
         check: {
-            name: max(FLOOR, MULTIPLE * max(r[check][name] for r in rounding)) + KINK_MULTIPLE * kinks[check][name]
+            name: min(
+                CEILING,
+                max(FLOOR, MULTIPLE * max(r[check][name] for r in rounding)) + KINK_MULTIPLE * kinks[check][name],
+            )
             for name in arrays
         }
         for check, arrays in exact.values.items()

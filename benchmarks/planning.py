@@ -47,7 +47,8 @@ def make_plan(
     for wanted in require:
         if len(wanted.split(":")) != 3:
             raise Problem(f"--require takes FRAMEWORK:MODE:DEVICE, got {wanted!r}")
-    found = choose(discover(impls.resolve()), workload, everything=profile == "full")
+    everything = discover(impls.resolve())
+    found = choose(everything, workload, everything=profile == "full")
     known = stacks.frameworks()
     _known("--framework", framework, list(known))
     _known("--stack", stack, [f"{name}:{m}" for name, modes in known.items() for m in modes])
@@ -58,6 +59,12 @@ def make_plan(
         declared = f.workload.recipe(chosen_recipe)
         if declared.data != data:
             raise Problem(f"recipe {chosen_recipe} of {f.workload.key} is for {declared.data} data, not {data}")
+        examples = declared.train_examples or f.workload.dataset.train_examples
+        if batch_size is not None and 2 * batch_size > examples:
+            raise Problem(
+                f"--batch-size {batch_size} is more than half of the {examples} training examples of recipe "
+                f"{chosen_recipe} of {f.workload.key}; batches must rotate"
+            )
     count, affinity = cpu_budget(threads)
     entries = []
     for f in found:
@@ -106,7 +113,7 @@ def make_plan(
         git_dirty=dirty,
         machine=facts,
         interpreters=[interpreter(name, python) for name, python in pythons.items()],
-        notes=_notes(profile, [f.workload.key for f in discover(impls.resolve())], found, workload),
+        notes=_notes(profile, everything, found, workload),
         entries=entries,
     )
 
@@ -120,10 +127,13 @@ def choose(found: list[Found], words: Sequence[str], *, everything: bool) -> lis
         raise DeclarationError("the --impls folder holds no workload folders")
     keys = {f.workload.key for f in found} | {f.workload.name for f in found}
     _known("--workload", words, sorted(keys))
+    variants: dict[str, list[str]] = {}
+    for f in found:
+        variants.setdefault(f.workload.name, []).append(f.workload.variant)
     out = []
     for f in found:
         w = f.workload
-        named = w.key in words and w.variant != "default"
+        named = w.key in words and (w.variant != "default" or len(variants[w.name]) == 1)
         listed = not words or w.name in words
         if named or (listed and (everything or w.quick)):
             out.append(f)
@@ -159,10 +169,11 @@ def _planned(
     return out
 
 
-def _notes(profile: str, every: list[str], found: list[Found], words: Sequence[str]) -> list[str]:
-    left = [key for key in every if key not in {f.workload.key for f in found}]
-    if profile != "full" and not words and left:
-        return [f"not timed in the {profile} profile, left to the full one: {', '.join(left)}"]
+def _notes(profile: str, every: list[Found], found: list[Found], words: Sequence[str]) -> list[str]:
+    chosen = {f.workload.key for f in found}
+    left = [f.workload.key for f in every if f.workload.key not in chosen and (not words or f.workload.name in words)]
+    if profile != "full" and left:
+        return [f"not timed in the {profile} profile, left to the full one or to be named: {', '.join(left)}"]
     return []
 
 

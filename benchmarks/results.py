@@ -55,8 +55,9 @@ class Stack(Strict):
     @property
     def label(self) -> str:
         """For people: ``torch compile``; device and interpreter are added where they are not the default."""
+        device = "" if self.device == "cpu" else f" {self.device}"
         extra = "" if self.interpreter == "default" else f" ({self.interpreter})"
-        return f"{self.framework} {self.mode}{extra}"
+        return f"{self.framework} {self.mode}{device}{extra}"
 
     @property
     def key(self) -> str:
@@ -68,6 +69,7 @@ class Evidence(Strict):
 
     foreign_cpu_seconds: float | None = field("busy time of all CPUs minus that of this run's own processes")
     idle_worker_cpu_seconds: float = field("CPU time of this run's other workers, which should be idle")
+    idle_wait_seconds: float = field("time waited before the lead-in for the other workers to fall idle", default=0.0)
     steal_seconds: float | None = field("time the hypervisor gave to others, all CPUs")
     pressure_seconds: float | None = field("growth of the 'some' total of /proc/pressure/cpu")
     involuntary_switches: int | None = field("involuntary context switches of the timed worker, all threads")

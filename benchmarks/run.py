@@ -30,6 +30,7 @@ from benchmarks.trainings import train_all
 from benchmarks.workload import Workload
 
 WORKER_BYTES = 1_500_000_000  # what one resident worker may take; decides whether all fit at once
+IDLE_POLL, IDLE_SHARE, IDLE_CEILING = 0.02, 0.05, 2.0  # seconds, share of one CPU, seconds
 GPU_LEAD_IN = 0.3  # seconds of untimed steps, so that an idle GPU's clocks have risen
 LIMIT = 900.0  # seconds any one request may take, unless --time-limit says otherwise
 
@@ -169,7 +170,13 @@ class Run:
 
     def log_tail(self, running: Running) -> list[str]:
         """The last lines of a worker's log, without this machine's paths."""
-        return [clean_paths(line) for line in running.worker.log_tail()]
+        return [self.clean(line) for line in running.worker.log_tail()]
+
+    def clean(self, text: str) -> str:
+        """``text`` without this machine's paths."""
+        folders = {self.folder, self.scratch, *(Path(e.folder).parent for e in self.plan.entries)}
+        pythons = {Path(p).parent.parent for p in self.plan.pythons.values()}
+        return clean_paths(text, *sorted(map(str, folders | pythons)))
 
     # -- a pass -----------------------------------------------------------------------------------
 
@@ -213,6 +220,10 @@ class Run:
             if "training" in self.options.measure:
                 self._rounds(entry, index, running)
             self.side_by_side(after, running)
+        except BaseException:
+            for r in started:
+                r.worker.kill()  # no time for good manners
+            raise
         finally:
             for r in started:
                 self.stop(r)
@@ -220,7 +231,8 @@ class Run:
     def _launch(self, entry: Entry, workload: Workload, planned: Planned, index: int, *, interleaved: bool) -> Running:
         row = entry.row(planned)
         attempt = 1 + len(self.journal.of("launch", row=row, pass_index=index))
-        caches = "warm" if (self.folder / "caches" / entry.slug(planned)).exists() else "cold"
+        kept = (self.folder / "caches" / entry.slug(planned)).rglob("*")
+        caches = "warm" if any(path.is_file() for path in kept) else "cold"
         self.journal.add("launch", row=row, attempt=attempt, caches=caches, interleaved=interleaved, pass_index=index)
         return self.start(entry, workload, planned, name=f"pass{index + 1}", seed=self.options.seed, attempt=attempt)
 
@@ -259,7 +271,7 @@ class Run:
             row=r.row,
             attempt=r.attempt,
             status=error.status,
-            reason=clean_paths(error.reason),
+            reason=self.clean(error.reason),
             log_tail=self.log_tail(r),
             pass_index=index,
         )
@@ -271,7 +283,7 @@ class Run:
         answer = r.worker.ask("hello", limit=self.limit, **r.job)
         r.conventions = answer.pop("conventions")
         seen = answer.pop("environment")
-        answer["environment"] = {k: clean_paths(seen[k], str(self.folder)) for k in RECORDED if k in seen}
+        answer["environment"] = {k: self.clean(seen[k]) for k in RECORDED if k in seen}
         return answer
 
     def _phases(self, entry: Entry, r: Running, index: int) -> None:
@@ -313,28 +325,32 @@ class Run:
         running[:] = [r for k, r in enumerate(running) if k not in dropped]
 
     def _block(self, r: Running, others: list[Running], index: int, number: int, position: int) -> None:
-        idle_before, own_before = _cpu(others), time.process_time()
-        answer = r.worker.ask(
-            "block",
+        waited = wait_until_idle(others)
+        lead = r.worker.ask(
+            "lead_in",
             limit=self.limit,
-            steps=self.profile.steps(r.step_seconds),
-            lead_in=self.profile.lead_in,
-            lead_in_seconds=GPU_LEAD_IN if r.planned.stack.device == "cuda" else 0.0,
+            steps=self.profile.lead_in,
+            seconds=GPU_LEAD_IN if r.planned.stack.device == "cuda" else 0.0,
         )
+        idle_before, own_before = _cpu(others), time.process_time()
+        answer = r.worker.ask("block", limit=self.limit, steps=self.profile.steps(r.step_seconds))
         idle = max(0.0, _cpu(others) - idle_before)
         busy, own = answer.get("busy_seconds"), answer["cpu_seconds"]
         parent = time.process_time() - own_before
         foreign = None if busy is None else max(0.0, busy - own - idle - parent)
+        # A stack that has become faster since its warm-up still gets blocks of the declared length.
+        r.step_seconds = min(r.step_seconds, answer["seconds"] / answer["steps"])
         block = {
             "round": number,
             "position": position,
             "seconds": answer["seconds"],
             "steps": answer["steps"],
-            "lead_in_steps": answer["lead_in_steps"],
+            "lead_in_steps": lead["steps"],
             "cpu_seconds": own,
             "evidence": {
                 "foreign_cpu_seconds": foreign,
                 "idle_worker_cpu_seconds": idle,
+                "idle_wait_seconds": waited,
                 "steal_seconds": answer.get("steal_seconds"),
                 "pressure_seconds": answer.get("pressure_seconds"),
                 "involuntary_switches": answer.get("involuntary_switches"),
@@ -371,6 +387,19 @@ class Run:
         return any(
             e["certificate"]["status"] in ("ok", "parity_failed") for e in self.journal.of("certificate", row=row)
         )
+
+
+def wait_until_idle(others: list[Running]) -> float:
+    """Wait until the other workers use no CPU, two seconds at most; seconds waited."""
+    start = time.monotonic()
+    used = _cpu(others)
+    while others and time.monotonic() - start < IDLE_CEILING:
+        time.sleep(IDLE_POLL)
+        now_used = _cpu(others)
+        if now_used - used < IDLE_SHARE * IDLE_POLL:
+            break
+        used = now_used
+    return time.monotonic() - start
 
 
 def _cpu(running: list[Running]) -> float:

@@ -133,16 +133,20 @@ class Session:
             "window_seconds": seen,
         }
 
-    def do_block(self, *, steps: int, lead_in: int, lead_in_seconds: float = 0.0) -> dict[str, Any]:
-        """An untimed lead-in, then one timed block with the evidence of what else ran meanwhile."""
-        spent, led = self._steps(lead_in), lead_in
-        while spent < lead_in_seconds:
+    def do_lead_in(self, *, steps: int, seconds: float) -> dict[str, Any]:
+        """Untimed steps just before a block: at least ``steps`` of them and at least ``seconds`` long."""
+        spent, taken = self._steps(steps), steps
+        while spent < seconds:
             spent += self._steps(steps)
-            led += steps
+            taken += steps
+        return {"steps": taken}
+
+    def do_block(self, *, steps: int) -> dict[str, Any]:
+        """One timed block, with the evidence of what else ran meanwhile."""
         before = disturbance.snapshot()
         seconds = self._steps(steps)
         after = disturbance.snapshot()
-        return {"seconds": seconds, "steps": steps, "lead_in_steps": led, **disturbance.difference(before, after)}
+        return {"seconds": seconds, "steps": steps, **disturbance.difference(before, after)}
 
     def do_training_memory(self) -> dict[str, Any]:
         return {"training_peak_resident": memory.peak(), "training_peak_device": self.adapter.peak_memory()}

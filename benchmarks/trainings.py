@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import inputs
 from benchmarks.assemble import assemble
-from benchmarks.environment import clean_paths
 from benchmarks.launch import WorkerError
 from benchmarks.plan import Entry, Planned
 from benchmarks.workload import Recipe, Workload
@@ -62,7 +61,7 @@ def _train(run: Run, entry: Entry, r: Running, recipe: Recipe, seed: int) -> dic
     except WorkerError as error:
         r.worker.kill()
         run.say(f"{label}: {error.status}: {error.reason}")
-        return {"status": error.status, "reason": clean_paths(error.reason), "log_tail": run.log_tail(r)}
+        return {"status": error.status, "reason": run.clean(error.reason), "log_tail": run.log_tail(r)}
     expected = inputs.epoch_digest(run.train_y, seed=seed, epochs=recipe.epochs, batch_size=entry.batch_size)
     if answer["sample_order"] != expected:
         return {"status": "parity_failed", "reason": "the samples were not trained in the declared order", **answer}
@@ -82,6 +81,7 @@ def trained(run: Run, entry: Entry) -> list[Planned]:
     for planned in entry.runnable():
         stack, row = planned.stack, rows[planned.stack.key]
         speed = row.samples_per_second()
-        if speed is not None and row.status in ("ok", "interrupted", "accuracy_failed"):
+        timed = all(launch.status == "ok" for launch in row.launches)
+        if speed is not None and timed and (row.certificate is None or row.certificate.status == "ok"):
             speeds.setdefault((stack.framework, stack.device, stack.interpreter), {})[speed] = planned
     return [found[max(found)] for found in speeds.values()]

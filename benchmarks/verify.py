@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import ValidationError
@@ -38,6 +39,9 @@ def verify_file(path: Path) -> Iterator[str]:
     except OSError as error:
         yield f"cannot be read: {error.strerror}"
         return
+    except UnicodeDecodeError:
+        yield "is not UTF-8 text"
+        return
     except ValidationError as error:
         for item in error.errors():
             where = ".".join(str(part) for part in item["loc"]) or "the file"
@@ -52,7 +56,7 @@ def verify(result: Result) -> Iterator[str]:
         yield "digest does not match the content: the file was changed after it was written"
     hashes = {(d.name, d.variant): d.hash for d in result.declared}
     for d in result.declared:
-        if hash_declaration(d.declaration) != d.hash:
+        if "recipes" not in d.declaration or hash_declaration(d.declaration) != d.hash:
             yield f"{d.name}/{d.variant}: the declaration does not have the hash it claims"
     seen = set()
     for row in result.rows:
@@ -65,6 +69,9 @@ def verify(result: Result) -> Iterator[str]:
         for violation in _row(result, row):
             yield f"{name}: {violation}"
     yield from _comparisons(result)
+    seen_data = {(d.workload, d.variant) for d in result.data}
+    for key in {(r.workload, r.variant) for r in result.rows if r.launches or r.accuracy} - seen_data:
+        yield f"{'/'.join(key)}: its data are not described"
     if result.complete != (result.finished is not None):
         yield "complete and finished contradict each other"
 
@@ -79,6 +86,9 @@ def _row(result: Result, row: Row) -> Iterator[str]:
             yield "unavailable, yet it holds measurements"
         return
     measure = result.options.measure
+    if row.status == "interrupted" and result.complete:
+        yield "interrupted in a run that is complete"
+    yield from _judged(result, row)
     if row.status == "ok":
         yield from _complete(result, row)
     for launch in row.launches:
@@ -95,6 +105,10 @@ def _row(result: Result, row: Row) -> Iterator[str]:
             yield "the certificate is empty"
         if certificate.batch_size != row.batch_size:
             yield f"certified at batch size {certificate.batch_size}, timed at {row.batch_size}"
+        for check in ("gradient", "update"):
+            certified = {t.tensor.rsplit(".", 1)[0] for t in certificate.tensors if t.check == check}
+            if certificate.tensors and certified != _tensors(_declaration(result, row)):
+                yield f"the certificate does not compare the {check} of every layer"
     if certificate:
         for t in certificate.tensors:
             if t.passed != (t.error is not None and t.error <= t.tolerance):
@@ -102,6 +116,33 @@ def _row(result: Result, row: Row) -> Iterator[str]:
         sound = all(t.passed for t in certificate.tensors) and all(p.passed for p in certificate.probes)
         if certificate.status == "ok" and not sound:
             yield "the certificate is ok although a comparison or probe failed"
+
+
+def _declaration(result: Result, row: Row) -> dict[str, Any]:
+    return next((d.declaration for d in result.declared if (d.name, d.variant) == (row.workload, row.variant)), {})
+
+
+def _judged(result: Result, row: Row) -> Iterator[str]:
+    """The accepted range must be the declared recipe's."""
+    accuracy = row.accuracy
+    if accuracy is None:
+        return
+    recipes = {r["name"]: r["accepted"] for r in _declaration(result, row).get("recipes", [])}
+    accepted = recipes.get(accuracy.recipe)
+    if accepted is None:
+        yield f"trained recipe {accuracy.recipe}, which its workload does not declare"
+        return
+    if (accuracy.low, accuracy.high) != (accepted.get("low"), accepted.get("high")):
+        yield "the accepted range is not the declared one"
+    if accuracy.judged and accuracy.low is None:
+        yield "judged without a declared range"
+    if len(accuracy.trainings) != result.options.accuracy_seeds and result.complete:
+        yield f"{len(accuracy.trainings)} trainings, {result.options.accuracy_seeds} were planned"
+
+
+def _tensors(declaration: dict[str, Any]) -> set[str]:
+    """Names of layers with parameters: each must be in the certificate."""
+    return {layer["name"] for layer in declaration.get("layers", []) if "weight" in layer}
 
 
 def _complete(result: Result, row: Row) -> Iterator[str]:

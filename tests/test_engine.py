@@ -43,7 +43,7 @@ def test_a_sound_run_is_complete_and_verifies(sound):
     (row,) = result.rows
     assert row.status == "ok"
     assert [len(launch.blocks) for launch in row.launches] == [3] * 5
-    assert [launch.caches for launch in row.launches] == ["cold"] + ["warm"] * 4
+    assert [launch.caches for launch in row.launches] == ["cold"] * 5  # NumPy compiles and keeps nothing
     assert row.certificate.status == "ok"
     assert row.certificate.worst.error < 1e-4
     (training,) = row.accuracy.trainings
@@ -206,6 +206,8 @@ def test_killing_a_worker_mid_run_costs_only_its_row(tmp_path):
         (["--env", "old=/nowhere/python"], "no Python at"),
         (["--recipe", "book"], "has no recipe 'book'"),
         (["--threads", "100000"], "100000"),
+        (["--batch-size", "500"], "more than half of the 600"),
+        (["--resume", "--passes", "3"], "leave out"),
         (["--require", "numpy:turbo:cpu"], "no workload of this run has that stack"),
     ],
 )
