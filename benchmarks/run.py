@@ -67,7 +67,8 @@ class Run:
         try:
             for entry in self.plan.entries:
                 self._entry(entry)
-            self.journal.add("finished", time=now())
+            if not self.journal.of("finished"):
+                self.journal.add("finished", time=now())
         finally:
             for running in self._alive:
                 running.worker.kill()
