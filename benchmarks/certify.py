@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,23 +17,20 @@ if TYPE_CHECKING:
     from benchmarks.plan import Entry
     from benchmarks.run import Run, Running
 
-_CACHE: dict[tuple[Any, ...], Any] = {}
+_CASES: dict[tuple[str, str], parity.Case] = {}
 _LOCK = threading.Lock()
 
 
 def arbiter(run: Run, workload: Workload, conventions: Conventions) -> parity.Arbiter:
     """The reference for this run, computed once per workload variant and set of conventions."""
-    plain, seed = workload.without_dropout(), run.options.seed
-    case = (str(run.folder), workload.hash)
-    tensors, batches = inputs.initial_tensors(plain, seed), host_batches(run, workload)
-    if case not in _CACHE:
-        _CACHE.clear()  # a run goes through its workloads one by one
+    key = (str(run.folder), workload.hash)
+    if key not in _CASES:
+        _CASES.clear()  # a run goes through its workloads one by one
         run.say(f"{workload.key}: float64 reference and its sensitivity")
-        _CACHE[case] = parity.tolerances(plain, tensors, batches, conventions, seed=seed)
-    if (*case, conventions) not in _CACHE:
-        _CACHE[(*case, conventions)] = parity.arbiter(plain, tensors, batches, conventions, tolerance=_CACHE[case])
-    found: parity.Arbiter = _CACHE[(*case, conventions)]
-    return found
+        plain, seed = workload.without_dropout(), run.options.seed
+        tensors = inputs.initial_tensors(plain, seed)
+        _CASES[key] = parity.Case(plain, tensors, host_batches(run, workload), seed=seed)
+    return _CASES[key].arbiter(conventions)
 
 
 def host_batches(run: Run, workload: Workload) -> parity.Batches:

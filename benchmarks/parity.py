@@ -122,93 +122,88 @@ class Arbiter:
     difference_of_forms: dict[str, float]
 
 
-def arbiter(
-    workload: Workload,
-    tensors: Arrays,
-    batches: Batches,
-    conventions: Conventions,
-    *,
-    tolerance: Tolerance,
-) -> Arbiter:
-    """The reference under ``conventions``, and what the other conventions would have given.
+class Case:
+    """One workload without dropout, its weights and batches; every trace of the reference is computed once."""
 
-    ``workload`` must be without dropout; ``tolerance`` comes from :func:`tolerances`.
-    """
-    exact = trace(workload, tensors, batches, conventions)
-    return Arbiter(
-        workload=workload,
-        conventions=conventions,
-        initial=tensors,
-        trace=exact,
-        tolerance=tolerance,
-        difference_of_forms=_other_forms(workload, tensors, batches, conventions, exact),
-    )
+    def __init__(self, workload: Workload, tensors: Arrays, batches: Batches, *, seed: int) -> None:
+        self.workload, self.tensors, self.batches, self.seed = workload, tensors, batches, seed
+        self._exact: dict[Conventions, Trace] = {}
+        self._tolerance: Tolerance | None = None
 
+    def exact(self, conventions: Conventions) -> Trace:
+        """The reference under ``conventions``; a convention that plays no part here makes no difference."""
+        if not isinstance(self.workload.optimiser, Adam):
+            conventions = dataclasses.replace(conventions, adam_epsilon="after")
+        if all(t.trainable for t in self.workload.tensors):
+            conventions = dataclasses.replace(conventions, running_variance="unbiased")
+        if conventions not in self._exact:
+            self._exact[conventions] = trace(self.workload, self.tensors, self.batches, conventions)
+        return self._exact[conventions]
 
-def tolerances(
-    workload: Workload, tensors: Arrays, batches: Batches, conventions: Conventions, *, seed: int
-) -> Tolerance:
-    """Check -> tensor -> allowed error, from the reference's own sensitivity.
+    def arbiter(self, conventions: Conventions) -> Arbiter:
+        """The reference under ``conventions``, and what the other conventions would have given."""
+        if self._tolerance is None:  # it hardly depends on the conventions: one serves all frameworks
+            self._tolerance = self._tolerances(conventions)
+        return Arbiter(
+            workload=self.workload,
+            conventions=conventions,
+            initial=self.tensors,
+            trace=self.exact(conventions),
+            tolerance=self._tolerance,
+            difference_of_forms=self._other_forms(conventions),
+        )
 
-    It hardly depends on the conventions, so one serves all frameworks.
-    """
-    exact = trace(workload, tensors, batches, conventions)
+    def _tolerances(self, conventions: Conventions) -> Tolerance:
+        """Check -> tensor -> allowed error, from the reference's own sensitivity."""
+        exact = self.exact(conventions)
+        rounding = []
+        for draw in range(DRAWS):
+            rng = generator(self.seed, "ulp", draw)
+            nudged = {name: _nudge(value, rng) for name, value in self.tensors.items()}
+            shaken = [(_nudge(x, rng), y) for x, y in self.batches]
+            rounding.append(_moved(trace(self.workload, nudged, shaken, conventions, rounded=True), exact))
+        kinks = _moved(trace(self.workload, self.tensors, self.batches, conventions, kink=KINK), exact)
+        return {
+            check: {
+                name: min(
+                    CEILING,
+                    max(FLOOR, MULTIPLE * max(r[check][name] for r in rounding)) + KINK_MULTIPLE * kinks[check][name],
+                )
+                for name in arrays
+            }
+            for check, arrays in exact.values.items()
+        }
 
-    def moved(other: Trace) -> Tolerance:
-        size = sizes(exact.values)
-        out: Tolerance = {}
-        for check, arrays in exact.values.items():
-            errors = {name: error(other.values[check][name], x, size[check][name]) for name, x in arrays.items()}
-            out[check] = {name: np.inf if e is None else e for name, e in errors.items()}
+    def _other_forms(self, conventions: Conventions) -> dict[str, float]:
+        """Worst relative change of an update (or running statistic) under the other form of each convention."""
+        out, exact = {}, self.exact(conventions)
+        if isinstance(self.workload.optimiser, Adam):
+            form = dataclasses.replace(
+                conventions, adam_epsilon="before" if conventions.adam_epsilon == "after" else "after"
+            )
+            out[f"adam_epsilon={form.adam_epsilon}"] = max(_moved(self.exact(form), exact)["update"].values())
+        if any(not t.trainable for t in self.workload.tensors):
+            form = dataclasses.replace(
+                conventions, running_variance="biased" if conventions.running_variance == "unbiased" else "unbiased"
+            )
+            moved = _moved(self.exact(form), exact)["running_statistics"]
+            out[f"running_variance={form.running_variance}"] = max(moved.values())
         return out
 
-    rounding = []
-    for draw in range(DRAWS):
-        rng = generator(seed, "ulp", draw)
-        nudged = {name: _nudge(value, rng) for name, value in tensors.items()}
-        shaken = [(_nudge(x, rng), y) for x, y in batches]
-        rounding.append(moved(trace(workload, nudged, shaken, conventions, rounded=True)))
-    kinks = moved(trace(workload, tensors, batches, conventions, kink=KINK))
-    return {
-        check: {
-            name: min(
-                CEILING,
-                max(FLOOR, MULTIPLE * max(r[check][name] for r in rounding)) + KINK_MULTIPLE * kinks[check][name],
-            )
-            for name in arrays
-        }
-        for check, arrays in exact.values.items()
-    }
+
+def _moved(other: Trace, exact: Trace) -> Tolerance:
+    """How far ``other`` is from ``exact``, tensor by tensor; infinite where it is not finite."""
+    size = sizes(exact.values)
+    out: Tolerance = {}
+    for check, arrays in exact.values.items():
+        errors = {name: error(other.values[check][name], x, size[check][name]) for name, x in arrays.items()}
+        out[check] = {name: np.inf if e is None else e for name, e in errors.items()}
+    return out
 
 
 def _nudge(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Each value moved to a float32 about one unit in the last place away."""
     return (value.astype(np.float64) * (1.0 + ULP * rng.choice((-1.0, 1.0), value.shape))).astype(np.float32)
-
-
-def _other_forms(
-    workload: Workload, tensors: Arrays, batches: Batches, conventions: Conventions, exact: Trace
-) -> dict[str, float]:
-    """Worst relative change of an update (or running statistic) under the other form of each convention."""
-    out = {}
-    if isinstance(workload.optimiser, Adam):
-        form = dataclasses.replace(
-            conventions, adam_epsilon="before" if conventions.adam_epsilon == "after" else "after"
-        )
-        out[f"adam_epsilon={form.adam_epsilon}"] = _worst(trace(workload, tensors, batches, form), exact, "update")
-    if any(not t.trainable for t in workload.tensors):
-        form = dataclasses.replace(
-            conventions, running_variance="biased" if conventions.running_variance == "unbiased" else "unbiased"
-        )
-        moved = trace(workload, tensors, batches, form)
-        out[f"running_variance={form.running_variance}"] = _worst(moved, exact, "running_statistics")
-    return out
-
-
-def _worst(moved: Trace, exact: Trace, check: str) -> float:
-    size = sizes(exact.values)[check]
-    errors = [error(moved.values[check][name], value, size[name]) for name, value in exact.values[check].items()]
-    return max(e if e is not None else np.inf for e in errors)
 
 
 def judge(ref: Arbiter, seen: dict[str, Arrays], probes: list[Probe], *, batch_size: int) -> Certificate:
