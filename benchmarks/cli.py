@@ -137,7 +137,9 @@ def verify(paths: tuple[Path, ...]) -> None:
 
 
 @main.command()
-@click.option("--pairs", type=click.IntRange(1), default=5, show_default=True, help="Engine/script pairs of processes.")
+@click.option(
+    "--pairs", type=click.IntRange(1), default=16, show_default=True, help="Engine/script pairs of processes."
+)
 @click.option("--threads", type=click.IntRange(1))
 def overhead(pairs: int, threads: int | None) -> None:
     """What the engine itself costs per step, and its step time beside a stand-alone script's."""

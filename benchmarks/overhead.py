@@ -26,7 +26,7 @@ from benchmarks.workload import DEFAULT_IMPLS, ROOT, Found, load
 
 SHARE = 0.01
 AGREEMENT = 0.02
-STEPS, BLOCKS = 25, 8
+STEPS, BLOCKS = 20, 5
 
 SCRIPT = ROOT / "benchmarks" / "selfcheck" / "standalone.py"
 NOOP = ROOT / "benchmarks" / "selfcheck" / "noop"
@@ -114,9 +114,11 @@ class _Bench:
             seen = [worker.ask("block", limit=300, steps=steps) for _ in range(blocks)]
         return median(float(b["seconds"]) / int(b["steps"]) for b in seen)
 
-    def _script(self) -> float:
-        """The same model and the same number of steps, timed by the stand-alone script."""
-        command = [sys.executable, str(SCRIPT), str(STEPS), str(BLOCKS), ",".join(map(str, self.affinity))]
+    def _script(self, found: Found) -> float:
+        """The same implementation and the same number of steps, timed by the stand-alone script."""
+        w, cpus = found.workload, ",".join(map(str, self.affinity))
+        words = [found.implementation("torch"), self.scratch / w.name, w.batch_size, STEPS, BLOCKS, cpus]
+        command = [sys.executable, str(SCRIPT), *map(str, words)]
         done = subprocess.run(
             command, env=self._environment("torch", "eager"), capture_output=True, text=True, check=True, cwd=ROOT
         )
@@ -125,10 +127,11 @@ class _Bench:
     def against_script(self, pairs: int) -> tuple[float, float]:
         """Geometric mean of engine over script over pairs of fresh processes in alternating order, and its error."""
         found = load(DEFAULT_IMPLS / "mnist_mlp", "default")
+        self._job(found, "torch", "eager")  # writes the arrays that both sides read
         logs = []
         for i in range(pairs):
             engine = self.step(found, "torch", steps=STEPS, blocks=BLOCKS) if i % 2 == 0 else None
-            script = self._script()
+            script = self._script(found)
             engine = engine or self.step(found, "torch", steps=STEPS, blocks=BLOCKS)
             logs.append(math.log(engine / script))
             click.echo(f"  pair {i + 1}: engine {engine * 1e3:.2f} ms, script {script * 1e3:.2f} ms", err=True)

@@ -1,47 +1,50 @@
-"""A script as a sceptic would write it: one PyTorch model, its own loop, its own clock, none of the engine.
+"""A script as a sceptic would write it: one PyTorch implementation, its own loop, its own clock, none of the engine.
 
-``python benchmarks/selfcheck/standalone.py STEPS BLOCKS CPU,...`` prints the median seconds of a step. It repeats the
-MNIST MLP of ``impls/mnist_mlp`` from scratch so that not even the implementation file is shared.
+``python benchmarks/selfcheck/standalone.py IMPLEMENTATION ARRAYS BATCH STEPS BLOCKS CPU,...`` prints the median seconds
+of a step. IMPLEMENTATION is a file such as ``impls/mnist_mlp/mnist_mlp_torch.py``, so that both sides time the same
+code; ARRAYS is a folder with ``train_x.npy`` and ``train_y.npy``.
 """
 
+import importlib.util
 import os
 import statistics
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
-BATCH = 500
+
+def load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-def main(steps: int, blocks: int) -> None:
-    torch.set_flush_denormal(True)
-    net = torch.nn.Sequential(
-        torch.nn.Dropout(0.2),
-        torch.nn.Linear(784, 800),
-        torch.nn.ReLU(),
-        torch.nn.Dropout(0.5),
-        torch.nn.Linear(800, 800),
-        torch.nn.ReLU(),
-        torch.nn.Dropout(0.5),
-        torch.nn.Linear(800, 10),
-    )
-    adam = torch.optim.Adam(net.parameters(), lr=1e-4, fused=True)
-    pool = [(torch.rand(BATCH, 784), torch.randint(10, (BATCH,))) for _ in range(8)]
+def main(implementation: Path, arrays: Path, batch: int, steps: int, blocks: int) -> None:
+    workload = load(implementation.parent / "workload.py").WORKLOADS[0]
+    file = load(implementation)
+    model = file.build(workload)
+    optimizer = file.optimizer(workload, model)
+    x, y = torch.from_numpy(np.load(arrays / "train_x.npy")), torch.from_numpy(np.load(arrays / "train_y.npy"))
+    pool = [(x[i : i + batch].clone(), y[i : i + batch].clone()) for i in range(0, len(x), batch)]
     seen = []
     for _ in range(blocks + 1):
         start = time.perf_counter()
         for i in range(steps):
-            x, y = pool[i % len(pool)]
-            adam.zero_grad()
-            torch.nn.functional.cross_entropy(net(x), y).backward()
-            adam.step()
+            file.train_step(model, optimizer, *pool[i % len(pool)])
         seen.append((time.perf_counter() - start) / steps)
     print(statistics.median(seen[1:]))
 
 
 if __name__ == "__main__":
-    if sys.argv[3]:
-        os.sched_setaffinity(0, map(int, sys.argv[3].split(",")))
+    if sys.argv[6]:
+        os.sched_setaffinity(0, map(int, sys.argv[6].split(",")))
+    torch.set_flush_denormal(True)  # before the thread pool starts, whose threads inherit it
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:6]))
