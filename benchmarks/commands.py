@@ -47,7 +47,9 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
         plan.write(folder)
     _announce(console, plan, folder)
     interrupted = False
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    # Also where the shell had SIGINT ignored, as it does for background jobs: whoever sends it means it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _as_interrupt)
     with _progress(console, estimate(plan)) as say:
         run = Run(plan, folder, say=say, limit=time_limit or LIMIT)
         try:
