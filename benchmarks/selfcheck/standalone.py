@@ -2,7 +2,8 @@
 
 ``python benchmarks/selfcheck/standalone.py IMPLEMENTATION ARRAYS BATCH STEPS BLOCKS CPU,...`` prints the median seconds
 of a step. IMPLEMENTATION is a file such as ``impls/mnist_mlp/mnist_mlp_torch.py``, so that both sides time the same
-code; ARRAYS is a folder with ``train_x.npy`` and ``train_y.npy``.
+code; ARRAYS is a folder with ``train_x.npy``, ``train_y.npy`` and ``weights.npz``: the engine's own batches
+and weights, because other ones change what a step costs.
 """
 
 import importlib.util
@@ -31,8 +32,13 @@ def main(implementation: Path, arrays: Path, batch: int, steps: int, blocks: int
     file = load(implementation)
     model = file.build(workload)
     optimizer = file.optimizer(workload, model)
-    x, y = torch.from_numpy(np.load(arrays / "train_x.npy")), torch.from_numpy(np.load(arrays / "train_y.npy"))
-    pool = [(x[i : i + batch].clone(), y[i : i + batch].clone()) for i in range(0, len(x), batch)]
+    with np.load(arrays / "weights.npz") as weights, torch.no_grad():
+        for name, value in model.named_parameters():
+            value.copy_(torch.from_numpy(weights[name].T))
+    order = np.random.default_rng(0).permutation(np.load(arrays / "train_y.npy").size)
+    x, y = np.load(arrays / "train_x.npy", mmap_mode="r"), np.load(arrays / "train_y.npy", mmap_mode="r")
+    chosen = [order[i : i + batch] for i in range(0, len(order), batch)]
+    pool = [(torch.from_numpy(x[i]), torch.from_numpy(y[i])) for i in chosen]
     seen = []
     for _ in range(blocks + 1):
         start = time.perf_counter()
