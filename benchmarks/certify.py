@@ -33,8 +33,13 @@ def arbiter(run: Run, workload: Workload, conventions: Conventions) -> parity.Ar
     return _CASES[key].arbiter(conventions)
 
 
+def batch_size(run: Run, workload: Workload) -> int:
+    return run.profile.certified(workload.batch_size)
+
+
 def host_batches(run: Run, workload: Workload) -> parity.Batches:
-    return inputs.first_batches(run.inputs, seed=run.options.seed, batch_size=workload.batch_size, count=parity.STEPS)
+    size = batch_size(run, workload)
+    return inputs.first_batches(run.inputs, seed=run.options.seed, batch_size=size, count=parity.STEPS)
 
 
 def certify(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
@@ -56,7 +61,7 @@ def _failed(run: Run, workload: Workload, r: Running, status: str, reason: str) 
         reason=run.clean(reason),
         log_tail=run.log_tail(r),
         steps=parity.STEPS,
-        batch_size=workload.batch_size,
+        batch_size=batch_size(run, workload),
         conventions=r.conventions,
     )
 
@@ -66,9 +71,12 @@ def _certificate(run: Run, entry: Entry, workload: Workload, r: Running) -> Cert
     with _LOCK:
         ref = arbiter(run, workload, conventions)
     short = entry.slug(r.planned)
-    transplant, out = run.scratch / f"transplant-{short}.npz", run.scratch / f"certificate-{short}.npz"
+    transplant, out = str(run.scratch / f"transplant-{short}.npz"), str(run.scratch / f"certificate-{short}.npz")
     np.savez(transplant, **{k: v.astype(np.float32) for k, v in ref.trace.final.items()})  # type: ignore[arg-type]  # NumPy's stub
-    answer = r.worker.ask("certificate", limit=run.limit, steps=parity.STEPS, transplant=str(transplant), out=str(out))
+    size = batch_size(run, workload)
+    answer = r.worker.ask(
+        "certificate", limit=run.limit, steps=parity.STEPS, batch_size=size, transplant=transplant, out=out
+    )
     with np.load(out, allow_pickle=False) as stored:
         found = {name: stored[name] for name in stored.files}
     return judge(run, workload, ref, found, answer["order"])
@@ -89,7 +97,7 @@ def judge(run: Run, workload: Workload, ref: parity.Arbiter, found: dict[str, np
         _feed_probe(found["probe_x"], batches[0][0]),
         _same_loss(found),
     ]
-    return parity.judge(ref, seen, probes, batch_size=workload.batch_size)
+    return parity.judge(ref, seen, probes, batch_size=batch_size(run, workload))
 
 
 def _feed_probe(seen: np.ndarray, sent: np.ndarray) -> Probe:

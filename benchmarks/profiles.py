@@ -15,6 +15,9 @@ class Profile:
     where a step takes longer than 0.2 s). ``inference_passes`` is how many passes
     measure inference. ``side_by_side`` workers are prepared and closed at a time: more than
     one makes phases meaningless and is for smoke runs only; blocks are always timed alone.
+    ``trains_in_pass``: one seed trains in the pass's own process, in the first mode of each framework,
+    instead of the fastest mode in a fresh one. ``certificate_batch`` makes certificates of smaller
+    batches than the timed ones, which None stands for.
     """
 
     passes: int
@@ -33,7 +36,13 @@ class Profile:
     inference_passes: int
     accuracy_seeds: int
     side_by_side: int = 1
+    trains_in_pass: bool = False
+    certificate_batch: int | None = None
     recipes: dict[str, str]  # data source -> recipe name
+
+    def certified(self, batch_size: int) -> int:
+        """Samples per step of a certificate, where ``batch_size`` is timed."""
+        return min(self.certificate_batch or batch_size, batch_size)
 
     def steps(self, step_seconds: float) -> int:
         """Steps of one block, from the step time seen in the warm-up."""
@@ -54,11 +63,13 @@ PROFILES = {
         warm_windows=1,
         single_calls=16,
         single_warm=2,
-        offline_sizes=(64,),
+        offline_sizes=(16,),
         offline_seconds=0.01,
         inference_passes=1,
         accuracy_seeds=1,
-        side_by_side=2,
+        side_by_side=3,
+        trains_in_pass=True,
+        certificate_batch=16,
         recipes={"embedded": "smoke", "real": "short"},
     ),
     "quick": Profile(

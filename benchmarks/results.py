@@ -204,7 +204,7 @@ class Certificate(Strict):
     reason: str = field("empty when ok", default="")
     log_tail: list[str] = field("last lines of the worker's log, when it failed", default_factory=list)
     steps: int = field("optimiser steps compared")
-    batch_size: int = field("samples per step, as timed")
+    batch_size: int = field("samples per step; as timed, but 16 in smoke runs")
     conventions: dict[str, str] = field("conventions of the framework that the reference followed")
     difference_of_forms: dict[str, float] = field(
         "how far the other conventions would have moved the reference, worst tensor", default_factory=dict

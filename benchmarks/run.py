@@ -26,7 +26,7 @@ from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Result, write
 from benchmarks.schedule import launch_order, round_orders
-from benchmarks.trainings import train_all
+from benchmarks.trainings import train_all, train_in_pass
 from benchmarks.workload import Workload
 
 WORKER_BYTES = 1_500_000_000  # what one resident worker may take; decides whether all fit at once
@@ -185,6 +185,8 @@ class Run:
         """Start every stack once, measure in interleaved rounds, end them all."""
         planned = entry.runnable()
         order = launch_order(len(planned), seed=self.options.seed, workload=entry.key, pass_index=index)
+        if self.profile.side_by_side > 1:
+            order = list(range(len(planned)))[::-1]  # nothing to balance; what is listed last compiles longest
         need, have = WORKER_BYTES * len(planned), memory_available()
         interleaved = need <= have
         if not interleaved:
@@ -383,6 +385,7 @@ class Run:
         if "certificate" in self.options.measure and not self._certified(r.row):
             self.say(f"{label}: parity certificate")
             certify(self, entry, workload, r)
+        train_in_pass(self, entry, workload, r)
 
     def _certified(self, row: str) -> bool:
         return any(

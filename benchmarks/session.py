@@ -76,10 +76,8 @@ class Session:
         with np.load(self._job["weights"], allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
 
-    def _host_batches(self, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        return inputs.first_batches(
-            self._inputs, seed=self._job["seed"], batch_size=self.workload.batch_size, count=count
-        )
+    def _host_batches(self, count: int, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        return inputs.first_batches(self._inputs, seed=self._job["seed"], batch_size=size, count=count)
 
     def _place(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[Any, Any]]:
         return [(self.adapter.place(x), self.adapter.place(y)) for x, y in batches]
@@ -92,7 +90,7 @@ class Session:
         start = time.perf_counter()
         self._program = self.adapter.build(self._implementation, self.workload)
         self.program.set_tensors(self._initial())
-        self._batches = cycle(self._place(self._host_batches(POOL)))
+        self._batches = cycle(self._place(self._host_batches(POOL, self.workload.batch_size)))
         self.adapter.synchronize()
         return {"build_seconds": time.perf_counter() - start, "build_peak_resident": memory.peak()}
 
@@ -194,7 +192,7 @@ class Session:
 
     # -- certificate ---------------------------------------------------------------------------
 
-    def do_certificate(self, *, steps: int, transplant: str, out: str) -> dict[str, Any]:
+    def do_certificate(self, *, steps: int, batch_size: int, transplant: str, out: str) -> dict[str, Any]:
         """Everything the certificate compares, written to the npz file ``out`` under ``check/tensor`` keys.
 
         The model is built again without dropout; ``transplant`` holds the tensors whose
@@ -202,7 +200,7 @@ class Session:
         """
         program = self.adapter.build(self._implementation, self.workload.without_dropout())
         initial = self._initial()
-        host = self._host_batches(steps)
+        host = self._host_batches(steps, batch_size)
         batches = self._place(host)
         found: dict[str, np.ndarray] = {}
         program.set_tensors(initial)

@@ -32,7 +32,7 @@ def train_all(run: Run, entry: Entry, workload: Workload) -> None:
     def train(item: tuple[Running, int]) -> None:
         r, seed = item
         try:
-            found = _train(run, entry, r, recipe, seed)
+            found = _train(run, entry, r, recipe, seed, fresh=True)
         finally:
             run.stop(r)
         if not run.stopping:
@@ -41,16 +41,38 @@ def train_all(run: Run, entry: Entry, workload: Workload) -> None:
     run.side_by_side(train, started())
 
 
-def _train(run: Run, entry: Entry, r: Running, recipe: Recipe, seed: int) -> dict[str, Any]:
+def train_in_pass(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
+    """Where the profile says so, train on a worker that has been timed, if its mode is its framework's first."""
+    options, stack = run.options, r.planned.stack
+    same = [p for p in entry.runnable() if _rival(p) == _rival(r.planned)]
+    if not _trains_in_pass(run) or same[0].stack.key != stack.key:
+        return
+    if not run.journal.of("training", row=r.row, seed=options.seed):
+        run.journal.add("training_start", row=r.row, seed=options.seed, attempt=r.attempt)
+        found = _train(run, entry, r, workload.recipe(options.recipe), options.seed, fresh=False)
+        run.journal.add("training", row=r.row, seed=options.seed, attempt=r.attempt, training=found)
+
+
+def _trains_in_pass(run: Run) -> bool:
+    one = run.profile.trains_in_pass and run.options.accuracy_seeds == 1
+    return one and {"training", "accuracy"} <= set(run.options.measure)
+
+
+def _rival(planned: Planned) -> tuple[str, str, str]:
+    return planned.stack.framework, planned.stack.device, planned.stack.interpreter
+
+
+def _train(run: Run, entry: Entry, r: Running, recipe: Recipe, seed: int, *, fresh: bool) -> dict[str, Any]:
     label = f"{entry.key}  {r.planned.stack.label}  training, seed {seed}"
 
     def on_epoch(point: dict[str, Any]) -> None:
         run.say(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {point['metric']:.4f}")
         run.journal.add("curve", row=r.row, seed=seed, attempt=r.attempt, point=point)
 
-    run.say(f"{label}: import")
     try:
-        run.hello(r)
+        if fresh:
+            run.say(f"{label}: import")
+            run.hello(r)
         answer = r.worker.ask(
             "train",
             limit=run.limit * recipe.epochs,
@@ -72,6 +94,8 @@ def trained(run: Run, entry: Entry) -> list[Planned]:
     """The stacks that train: the fastest sound mode of each framework, or all of them when nothing was timed."""
     if "training" not in run.options.measure:
         return entry.runnable()
+    if _trains_in_pass(run):
+        return []
     rows = {
         row.stack.key: row
         for row in assemble(run.plan, run.journal.events).rows

@@ -10,6 +10,7 @@ import click
 from pydantic import ValidationError
 
 from benchmarks.plan import combined_hash
+from benchmarks.profiles import PROFILES
 from benchmarks.results import Launch, Result, Row, digest, read
 from benchmarks.statistics import compare
 from benchmarks.workload import hash_declaration
@@ -103,8 +104,8 @@ def _row(result: Result, row: Row) -> Iterator[str]:
     if certificate and certificate.status == "ok":
         if not certificate.tensors or not certificate.probes:
             yield "the certificate is empty"
-        if certificate.batch_size != row.batch_size:
-            yield f"certified at batch size {certificate.batch_size}, timed at {row.batch_size}"
+        if certificate.batch_size != (size := PROFILES[result.options.profile].certified(row.batch_size)):
+            yield f"certified at batch size {certificate.batch_size} instead of {size}"
         for check in ("gradient", "update"):
             certified = {t.tensor.rsplit(".", 1)[0] for t in certificate.tensors if t.check == check}
             if certificate.tensors and certified != _tensors(_declaration(result, row)):
