@@ -85,6 +85,8 @@ def _row(plan: Plan, entry: Entry, workload: Workload, planned: Planned, events:
         implementation=planned.implementation,
         implementation_hash=planned.implementation_hash,
         batch_size=entry.batch_size,
+        items=workload.items,
+        unit=workload.unit,
         launches=launches,
         certificate=certificate,
         accuracy=accuracy,
@@ -155,7 +157,7 @@ def _accuracy(plan: Plan, entry: Entry, workload: Workload, mine: list[Event]) -
         judged, reason = False, f"the range holds for batch size {workload.batch_size}, not {entry.batch_size}"
     else:
         missed = [
-            f"seed {t.seed}: {t.metric:.4f}"
+            f"seed {t.seed}: {t.metric:.5g}"
             for t in trainings
             if t.metric is not None and not accepted.low <= t.metric <= accepted.high
         ]

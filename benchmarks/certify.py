@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import inputs, parity
+from benchmarks import inputs, parity, tasks
 from benchmarks.frameworks.base import Conventions
 from benchmarks.launch import WorkerError
 from benchmarks.results import Certificate, Probe
+from benchmarks.session import ORDER_BATCHES
 from benchmarks.workload import Workload
 
 if TYPE_CHECKING:
@@ -27,19 +30,20 @@ def arbiter(run: Run, workload: Workload, conventions: Conventions) -> parity.Ar
     if key not in _CASES:
         _CASES.clear()  # a run goes through its workloads one by one
         run.say(f"{workload.key}: float64 reference and its sensitivity")
-        plain, seed = workload.without_dropout(), run.options.seed
+        plain, seed = certified(run, workload), run.options.seed
         tensors = inputs.initial_tensors(plain, seed)
-        _CASES[key] = parity.Case(plain, tensors, host_batches(run, workload), seed=seed)
+        batches = [batch.arrays for batch in host_batches(run, workload)]
+        _CASES[key] = parity.Case(plain, tensors, batches, seed=seed)
     return _CASES[key].arbiter(conventions)
 
 
-def batch_size(run: Run, workload: Workload) -> int:
-    return run.profile.certified(workload.batch_size)
+def certified(run: Run, workload: Workload) -> Workload:
+    return workload.certified(run.profile.certified(workload.batch_size))
 
 
-def host_batches(run: Run, workload: Workload) -> parity.Batches:
-    size = batch_size(run, workload)
-    return inputs.first_batches(run.inputs, seed=run.options.seed, batch_size=size, count=parity.STEPS)
+def host_batches(run: Run, workload: Workload) -> list[inputs.Batch]:
+    made = tasks.task(certified(run, workload), run.inputs, run.options.seed)
+    return tasks.first(made, parity.STEPS)
 
 
 def certify(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
@@ -61,7 +65,7 @@ def _failed(run: Run, workload: Workload, r: Running, status: str, reason: str) 
         reason=run.clean(reason),
         log_tail=run.log_tail(r),
         steps=parity.STEPS,
-        batch_size=batch_size(run, workload),
+        batch_size=run.profile.certified(workload.batch_size),
         conventions=r.conventions,
     )
 
@@ -73,7 +77,7 @@ def _certificate(run: Run, entry: Entry, workload: Workload, r: Running) -> Cert
     short = entry.slug(r.planned)
     transplant, out = str(run.scratch / f"transplant-{short}.npz"), str(run.scratch / f"certificate-{short}.npz")
     np.savez(transplant, **{k: v.astype(np.float32) for k, v in ref.trace.final.items()})  # type: ignore[arg-type]  # NumPy's stub
-    size = batch_size(run, workload)
+    size = run.profile.certified(workload.batch_size)
     answer = r.worker.ask(
         "certificate", limit=run.limit, steps=parity.STEPS, batch_size=size, transplant=transplant, out=out
     )
@@ -89,19 +93,29 @@ def judge(run: Run, workload: Workload, ref: parity.Arbiter, found: dict[str, np
             check, tensor = name.split("/", 1)
             seen.setdefault(check, {})[tensor] = value
     seen |= parity.changes(ref.workload, ref.initial, seen.pop("final"))
-    batches = host_batches(run, workload)
-    expected = inputs.epoch_digest(run.train_y, seed=run.options.seed, epochs=1, batch_size=workload.batch_size)
+    fed = seen.pop("fed")
+    batch = host_batches(run, workload)[0]
     probes = [
         *parity.dropout_probes(workload, seen.pop("dropout1", {}), seen.pop("dropout2", {})),
-        parity.order_probe(order, expected),
-        _feed_probe(found["probe_x"], batches[0][0]),
+        parity.order_probe(order, order_digest(run, workload)),
+        _feed_probe([fed[name] for name in sorted(fed)], batch.arrays),
         _same_loss(found),
     ]
-    return parity.judge(ref, seen, probes, batch_size=batch_size(run, workload))
+    if "generated" in found:
+        probes.append(parity.generation_probe(ref, batch.arrays[0][:1], found["generated"]))
+    return parity.judge(ref, seen, probes, batch_size=run.profile.certified(workload.batch_size))
 
 
-def _feed_probe(seen: np.ndarray, sent: np.ndarray) -> Probe:
-    same = seen.shape == sent.shape and bool(np.array_equal(seen, sent))
+def order_digest(run: Run, workload: Workload) -> str:
+    digest = inputs.OrderDigest()
+    made = tasks.task(workload, run.inputs, run.options.seed)
+    for batch in islice(made.epoch(0), ORDER_BATCHES):
+        digest.add(batch.ids, batch.arrays)
+    return digest.hexdigest()
+
+
+def _feed_probe(seen: Sequence[np.ndarray], sent: Sequence[np.ndarray]) -> Probe:
+    same = all(a.shape == b.shape and bool(np.array_equal(a, b)) for a, b in zip(seen, sent, strict=True))
     detail = "the first batch read back from the device equals the one sent" if same else "the batch changed on the way"
     return Probe(name="feed", passed=same, detail=detail)
 

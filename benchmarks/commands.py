@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import click
@@ -175,15 +176,19 @@ def _progress(console: Console, expected: float) -> Iterator[Any]:
 
 
 def print_summary(console: Console, result: Result) -> None:
-    """One table: throughput, ratio to the fastest, accuracy, certificate, status."""
+    """One table per workload: throughput, ratio to the fastest, metric, certificate, status."""
     groups: dict[tuple[str, str], list[Row]] = {}
+    metrics = {(d.name, d.variant): str(d.declaration.get("metric", "accuracy")) for d in result.declared}
+    bounds = {(d.workload, d.variant): d.optimum for d in result.data}
     for row in result.rows:
         groups.setdefault((row.workload, row.variant), []).append(row)
     for (workload, variant), rows in groups.items():
         speeds = {row.stack.key: row.samples_per_second() for row in rows}
         best = max((s for s in speeds.values() if s), default=None)
-        table = Table(title=workload if variant == "default" else f"{workload}/{variant}", title_justify="left")
-        for column in ("stack", "samples/s", "of fastest", "accuracy", "certificate", "status"):
+        metric, bound = metrics.get((workload, variant), "accuracy"), bounds.get((workload, variant))
+        title = workload if variant == "default" else f"{workload}/{variant}"
+        table = Table(title=f"{title}{_bound(metric, bound)}", title_justify="left")
+        for column in ("stack", f"{rows[0].unit}/s", "of fastest", _words(metric), "certificate", "status"):
             table.add_column(column, justify="left" if column in ("stack", "status") else "right")
         for row in sorted(rows, key=lambda r: -(speeds[r.stack.key] or 0.0)):
             speed = speeds[row.stack.key]
@@ -191,16 +196,32 @@ def print_summary(console: Console, result: Result) -> None:
                 row.stack.label,
                 f"{speed:,.0f}" if speed else "–",
                 f"{speed / best:.0%}" if speed and best else "–",
-                _accuracy(row),
+                _metric(row, metric, bound),
                 _certificate(row),
                 row.status,
             )
         console.print(table)
 
 
-def _accuracy(row: Row) -> str:
+def _words(metric: str) -> str:
+    return metric if metric == "accuracy" else f"{metric.replace('_', ' ')}, lower is better"
+
+
+def _bound(metric: str, bound: float | None) -> str:
+    """What no model can beat, for the metrics that nobody knows by heart."""
+    return "" if metric == "accuracy" or bound is None else f" (floor {_figure(metric, bound)})"
+
+
+def _figure(metric: str, value: float) -> str:
+    if metric == "accuracy":
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
+
+
+def _metric(row: Row, metric: str, bound: float | None) -> str:
     metrics = [t.metric for t in row.accuracy.trainings if t.metric is not None] if row.accuracy else []
-    return " ".join(f"{m:.4f}" for m in metrics) or "–"
+    over = f" ({mean(metrics) / bound:.2f} × floor)" if metric == "perplexity" and bound and metrics else ""
+    return (" ".join(_figure(metric, m) for m in metrics) or "–") + over
 
 
 def _certificate(row: Row) -> str:

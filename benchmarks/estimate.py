@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
+from benchmarks.layers import Embedding
 from benchmarks.plan import Plan
 from benchmarks.profiles import PROFILES
 from benchmarks.workload import Workload
@@ -33,7 +35,8 @@ def estimate(plan: Plan) -> float:
             total += stacks * (2 + 10 * step)
         if "accuracy" in measure:
             recipe = workload.recipe(plan.options.recipe)
-            steps = recipe.epochs * (recipe.train_examples or workload.dataset.train_examples) / entry.batch_size
+            workload = dataclasses.replace(workload, batch_size=entry.batch_size)
+            steps = recipe.epochs * workload.steps(recipe.train_examples or workload.dataset.train_examples)
             frameworks = len({p.stack.framework for p in entry.runnable()})
             trained = frameworks if "training" in measure else stacks
             total += trained * plan.options.accuracy_seeds * (START_SECONDS + steps * step)
@@ -43,8 +46,8 @@ def estimate(plan: Plan) -> float:
 def multiply_accumulates(workload: Workload) -> float:
     """Of one sample's forward pass, weights only."""
     total = 0.0
-    for placed in workload.placed:
-        for t in placed.tensors:
-            if t.name.endswith(".weight") and len(t.shape) > 1:
-                total += math.prod(t.shape) * math.prod(placed.output_shape[:-1])
+    for placed in workload.leaves:
+        if not isinstance(placed.layer, Embedding):
+            weights = sum(math.prod(t.shape) for t in placed.tensors if t.trainable and len(t.shape) > 1)
+            total += weights * math.prod(placed.output_shape[:-1])
     return total

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.workload import Workload
 
-ARRAYS = ("train_x", "train_y", "test_x", "test_y")
+
+class Batch(NamedTuple):
+    """What was drawn, and the arrays a training step takes, in its order."""
+
+    ids: np.ndarray
+    arrays: tuple[np.ndarray, ...]
 
 
 def generator(seed: int, *words: str | int) -> np.random.Generator:
@@ -42,26 +48,18 @@ def batch_ids(seed: int, epoch: int, examples: int, batch_size: int) -> Iterator
 
 
 class OrderDigest:
-    """SHA-256 over sample ids and the labels read back from the device, batch by batch."""
+    """SHA-256 over sample ids and whole-number arrays (labels, words) read back from the device, batch by batch."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
-    def add(self, ids: np.ndarray, labels: np.ndarray) -> None:
-        self._hash.update(np.ascontiguousarray(ids, "<i8").tobytes())
-        self._hash.update(np.ascontiguousarray(labels, "<i8").tobytes())
+    def add(self, ids: np.ndarray, arrays: Sequence[np.ndarray]) -> None:
+        for array in (ids, *arrays):
+            if array.dtype.kind in "iu":
+                self._hash.update(np.ascontiguousarray(array, "<i8").tobytes())
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
-
-
-def epoch_digest(labels: np.ndarray, *, seed: int, epochs: int, batch_size: int) -> str:
-    """The digest a faithful training of ``epochs`` epochs must report."""
-    digest = OrderDigest()
-    for epoch in range(epochs):
-        for ids in batch_ids(seed, epoch, len(labels), batch_size):
-            digest.add(ids, labels[ids])
-    return digest.hexdigest()
 
 
 def save_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -75,11 +73,3 @@ def load_array(folder: Path, name: str) -> np.ndarray:
     """The array, memory-mapped and read-only."""
     array: np.ndarray = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     return array
-
-
-def first_batches(folder: Path, *, seed: int, batch_size: int, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The first ``count`` batches of the first epoch as host arrays; wraps around small data sets."""
-    x, y = load_array(folder, "train_x"), load_array(folder, "train_y")
-    order = epoch_order(seed, 0, len(x))
-    ids = np.resize(order, count * batch_size).reshape(count, batch_size)
-    return [(np.ascontiguousarray(x[i]), np.ascontiguousarray(y[i])) for i in ids]

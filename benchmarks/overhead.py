@@ -96,7 +96,7 @@ class _Bench:
         folder = self.scratch / w.name
         if not folder.exists():
             loaded = data.load(w.dataset, source="embedded", seed=0, train_examples=8 * w.batch_size, test_examples=64)
-            inputs.save_arrays(folder, {name: getattr(loaded, name) for name in inputs.ARRAYS})
+            inputs.save_arrays(folder, loaded.arrays)
             np.savez(folder / "weights.npz", **inputs.initial_tensors(w, 0))  # type: ignore[arg-type]
         return {
             "framework": framework,

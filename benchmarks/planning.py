@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -60,9 +61,9 @@ def make_plan(
         if declared.data != data:
             raise Problem(f"recipe {chosen_recipe} of {f.workload.key} is for {declared.data} data, not {data}")
         examples = declared.train_examples or f.workload.dataset.train_examples
-        if batch_size is not None and 2 * batch_size > examples:
+        if batch_size is not None and dataclasses.replace(f.workload, batch_size=batch_size).steps(examples) < 2:
             raise Problem(
-                f"--batch-size {batch_size} is more than half of the {examples} training examples of recipe "
+                f"--batch-size {batch_size} does not go twice into the {examples} training examples of recipe "
                 f"{chosen_recipe} of {f.workload.key}; batches must rotate"
             )
     count, affinity = cpu_budget(threads)

@@ -1,179 +1,27 @@
-"""The declared mathematics in float64 NumPy: the arbiter of every parity certificate.
-
-Written from the declaration alone, layer by layer, forward and backward; it
-shares no code with any framework's implementation.
-"""
+"""The declared mathematics in float64 NumPy: the arbiter of every parity certificate."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
-from benchmarks import layers as L
 from benchmarks.frameworks.base import Conventions
-from benchmarks.workload import SGD, Adam, Optimiser, Workload
-
-Arrays = dict[str, np.ndarray]
-
-
-@dataclass
-class Context:
-    """One pass through one layer: its tensors by short name, and what backward needs."""
-
-    tensors: Arrays
-    training: bool
-    conventions: Conventions
-    kink: float = 0.0
-    saved: dict[str, Any] = field(default_factory=dict)
-    gradients: Arrays = field(default_factory=dict)
+from benchmarks.layers import Placed
+from benchmarks.reference_layers import Arrays, Context, Tree, sigmoid, back, leaves, run
+from benchmarks.workload import NCE, SGD, Adagrad, Adam, Optimiser, Workload
 
 
-@singledispatch
-def forward(layer: Any, x: np.ndarray, c: Context) -> np.ndarray:
-    raise TypeError(f"the reference knows no layer {type(layer).__name__}")
-
-
-@singledispatch
-def backward(layer: Any, g: np.ndarray, c: Context) -> np.ndarray:
-    raise TypeError(f"the reference knows no layer {type(layer).__name__}")
-
-
-@forward.register
-def _(layer: L.Dense, x: np.ndarray, c: Context) -> np.ndarray:
-    c.saved["x"] = x
-    return np.asarray(x @ c.tensors["weight"] + c.tensors["bias"])
-
-
-@backward.register
-def _(layer: L.Dense, g: np.ndarray, c: Context) -> np.ndarray:
-    c.gradients = {"weight": c.saved["x"].T @ g, "bias": g.sum(0)}
-    return g @ c.tensors["weight"].T
-
-
-def _patches(x: np.ndarray, k: int) -> np.ndarray:
-    """(N, H, W, C) -> (N * H * W, k * k * C), zero padded to the same size."""
-    pad = k // 2
-    x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(1, 2))  # (N, H, W, C, k, k)
-    n, h, w, c = windows.shape[:4]
-    return windows.transpose(0, 1, 2, 4, 5, 3).reshape(n * h * w, k * k * c)
-
-
-@forward.register
-def _(layer: L.Conv2D, x: np.ndarray, c: Context) -> np.ndarray:
-    weight = c.tensors["weight"]
-    c.saved["patches"] = _patches(x, layer.kernel)
-    out = c.saved["patches"] @ weight.reshape(-1, layer.filters)
-    return np.asarray(out.reshape(*x.shape[:3], layer.filters) + c.tensors["bias"])
-
-
-@backward.register
-def _(layer: L.Conv2D, g: np.ndarray, c: Context) -> np.ndarray:
-    weight = c.tensors["weight"]
-    flat = g.reshape(-1, layer.filters)
-    c.gradients = {"weight": (c.saved["patches"].T @ flat).reshape(weight.shape), "bias": flat.sum(0)}
-    turned = weight[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1, weight.shape[2])
-    return np.asarray((_patches(g, layer.kernel) @ turned).reshape(*g.shape[:3], weight.shape[2]))
-
-
-@forward.register
-def _(layer: L.BatchNorm, x: np.ndarray, c: Context) -> np.ndarray:
-    axes = tuple(range(x.ndim - 1))
-    if c.training:
-        mean, variance = x.mean(axes), x.var(axes)
-        n = x.size // x.shape[-1]
-        seen = variance * n / (n - 1) if c.conventions.running_variance == "unbiased" else variance
-        m = layer.momentum
-        c.tensors["running_mean"] = (1 - m) * c.tensors["running_mean"] + m * mean
-        c.tensors["running_variance"] = (1 - m) * c.tensors["running_variance"] + m * seen
-    else:
-        mean, variance = c.tensors["running_mean"], c.tensors["running_variance"]
-    scale = 1.0 / np.sqrt(variance + layer.epsilon)
-    c.saved["normal"], c.saved["scale"], c.saved["axes"] = (x - mean) * scale, scale, axes
-    return np.asarray(c.saved["normal"] * c.tensors["weight"] + c.tensors["bias"])
-
-
-@backward.register
-def _(layer: L.BatchNorm, g: np.ndarray, c: Context) -> np.ndarray:
-    normal, axes = c.saved["normal"], c.saved["axes"]
-    c.gradients = {"weight": (g * normal).sum(axes), "bias": g.sum(axes)}
-    g = g * c.tensors["weight"]
-    return np.asarray((g - g.mean(axes) - normal * (g * normal).mean(axes)) * c.saved["scale"])
-
-
-def _scale(x: np.ndarray, c: Context) -> float:
-    """Root mean square, where it is needed."""
-    return float(np.sqrt(np.mean(np.square(x)))) if c.kink else 0.0
-
-
-@forward.register
-def _(layer: L.ReLU, x: np.ndarray, c: Context) -> np.ndarray:
-    c.saved["on"] = (x > 0) ^ (np.abs(x) < c.kink * _scale(x, c))
-    return np.where(c.saved["on"], x, 0.0)
-
-
-@backward.register
-def _(layer: L.ReLU, g: np.ndarray, c: Context) -> np.ndarray:
-    return np.where(c.saved["on"], g, 0.0)
-
-
-@forward.register
-def _(layer: L.MaxPool2D, x: np.ndarray, c: Context) -> np.ndarray:
-    n, h, w, ch = x.shape
-    s = layer.size
-    cells = x.reshape(n, h // s, s, w // s, s, ch).transpose(0, 1, 3, 2, 4, 5).reshape(n, h // s, w // s, s * s, ch)
-    c.saved["winner"], c.saved["shape"] = cells.argmax(3), x.shape
-    if c.kink:
-        order = np.argsort(cells, axis=3)[:, :, :, -2:]
-        second, first = np.moveaxis(np.take_along_axis(cells, order, 3), 3, 0)
-        near = first - second < c.kink * _scale(x, c)
-        c.saved["winner"] = np.where(near & (first > 0), order[:, :, :, 0], c.saved["winner"])
-    return np.asarray(cells.max(3))
-
-
-@backward.register
-def _(layer: L.MaxPool2D, g: np.ndarray, c: Context) -> np.ndarray:
-    n, h, w, ch = c.saved["shape"]
-    s = layer.size
-    cells = np.zeros((n, h // s, w // s, s * s, ch))
-    np.put_along_axis(cells, c.saved["winner"][:, :, :, None], g[:, :, :, None], 3)
-    return cells.reshape(n, h // s, w // s, s, s, ch).transpose(0, 1, 3, 2, 4, 5).reshape(n, h, w, ch)
-
-
-@forward.register
-def _(layer: L.Flatten, x: np.ndarray, c: Context) -> np.ndarray:
-    c.saved["shape"] = x.shape
-    return x.reshape(len(x), -1)
-
-
-@backward.register
-def _(layer: L.Flatten, g: np.ndarray, c: Context) -> np.ndarray:
-    return g.reshape(c.saved["shape"])
-
-
-@forward.register
-def _(layer: L.Dropout, x: np.ndarray, c: Context) -> np.ndarray:
-    if layer.rate and c.training:
-        raise ValueError("the reference trains without dropout; use Workload.without_dropout()")
-    return x
-
-
-@backward.register
-def _(layer: L.Dropout, g: np.ndarray, c: Context) -> np.ndarray:
-    return g
-
-
-def softmax_cross_entropy(logits: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-    """Mean loss over the batch and its gradient by the logits."""
-    shifted = logits - logits.max(1, keepdims=True)
+def softmax_cross_entropy(logits: np.ndarray, y: np.ndarray, *, summed: bool = False) -> tuple[float, np.ndarray]:
+    """Mean loss over the batch and its gradient by the logits. ``summed``: a sequence counts with the sum over time."""
+    flat, labels = logits.reshape(-1, logits.shape[-1]), y.ravel()
+    shifted = flat - flat.max(1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    rows = np.arange(len(y))
+    rows = np.arange(len(labels))
     g = np.exp(log_p)
-    g[rows, y] -= 1.0
-    return float(-log_p[rows, y].mean()), g / len(y)
+    g[rows, labels] -= 1.0
+    count = len(y) if summed else labels.size
+    return float(-log_p[rows, labels].sum()) / count, (g / count).reshape(logits.shape)
 
 
 class Reference:
@@ -199,42 +47,72 @@ class Reference:
         self._trainable = {t.name for t in workload.tensors if t.trainable}
         self._optimiser = _OPTIMISERS[type(workload.optimiser)](workload.optimiser, conventions, rounded)
 
-    def forward(self, x: np.ndarray, *, training: bool) -> tuple[np.ndarray, list[Context]]:
-        """Logits (N, classes); in training mode the running statistics move."""
-        contexts, out = [], np.asarray(x, np.float64)
-        for placed in self.workload.placed:
-            named = {t.name.rsplit(".", 1)[1]: t.name for t in placed.tensors}
-            mine = {short: self.tensors[full] for short, full in named.items()}
-            c = Context(mine, training, self.conventions, self.kink)
-            out = forward(placed.layer, out, c)
-            for short, full in named.items():
-                self.tensors[full] = c.tensors[short]
-            contexts.append(c)
-        return out, contexts
+    def _context(self, placed: Placed, training: bool) -> Context:
+        mine = {t.name.rsplit(".", 1)[1]: self.tensors[t.name] for t in placed.tensors}
+        return Context(mine, training, self.conventions, self.kink)
 
-    def gradients(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, Arrays]:
-        """Training-mode logits, mean loss, and gradients by tensor name."""
-        logits, contexts = self.forward(x, training=True)
-        value, g = softmax_cross_entropy(logits, y)
+    def forward(self, x: np.ndarray, *, training: bool) -> tuple[np.ndarray, list[Tree]]:
+        """What the layers make of ``x``; in training mode running statistics and states move."""
+        x = np.asarray(x, np.float64)
+        out, trees = run(self.workload.placed, x, lambda placed: self._context(placed, training))
+        for tree in leaves(trees):
+            for t in tree.placed.tensors:
+                self.tensors[t.name] = tree.context.tensors[t.name.rsplit(".", 1)[1]]
+        return out, trees
+
+    def gradients(self, *batch: np.ndarray) -> tuple[np.ndarray, float, Arrays]:
+        """Training-mode logits, loss, and gradients by tensor name."""
+        hidden, trees = self.forward(batch[0], training=True)
+        found: Arrays = {}
+        if isinstance(self.workload.loss, NCE):
+            logits, value, g, found = self._nce(self.workload.loss, hidden, *batch[1:])
+        else:
+            logits = hidden
+            value, g = softmax_cross_entropy(logits, batch[1], summed=self.workload.loss.endswith("over_time"))
+        back(trees, g, lowest=True)
         out: Arrays = {}
-        placed = self.workload.placed
-        first = next(i for i, p in enumerate(placed) if p.tensors)
-        for i in range(len(placed) - 1, first - 1, -1):
-            c = contexts[i]
-            if i == first and isinstance(placed[i].layer, L.Conv2D):
-                flat = g.reshape(-1, g.shape[-1])  # nothing below needs the input's gradient
-                weight = c.tensors["weight"]
-                c.gradients = {"weight": (c.saved["patches"].T @ flat).reshape(weight.shape), "bias": flat.sum(0)}
-            else:
-                g = backward(placed[i].layer, g, c)
-            for t in placed[i].tensors:
+        for tree in leaves(trees):
+            for t in tree.placed.tensors:
                 if t.trainable:
-                    out[t.name] = c.gradients[t.name.rsplit(".", 1)[1]]
-        return logits, value, out
+                    out[t.name] = tree.context.gradients[t.name.rsplit(".", 1)[1]]
+        return logits, value, out | found
 
-    def step(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, Arrays]:
+    def _nce(
+        self,
+        loss: NCE,
+        hidden: np.ndarray,
+        context: np.ndarray,
+        negatives: np.ndarray,
+        log_true: np.ndarray,
+        log_negatives: np.ndarray,
+    ) -> tuple[np.ndarray, float, np.ndarray, Arrays]:
+        weight, bias = self.tensors[f"{loss.name}.weight"], self.tensors[f"{loss.name}.bias"]
+        true = (hidden * weight[context]).sum(1) + bias[context] - log_true
+        noise = hidden @ weight[negatives].T + bias[negatives] - log_negatives
+        n = len(hidden)
+        value = float(np.logaddexp(0, -true).sum() + np.logaddexp(0, noise).sum()) / n
+        g_true, g_noise = -sigmoid(-true) / n, sigmoid(noise) / n
+        g_weight, g_bias = np.zeros_like(weight), np.zeros_like(bias)
+        np.add.at(g_weight, context, g_true[:, None] * hidden)
+        np.add.at(g_weight, negatives, g_noise.T @ hidden)
+        np.add.at(g_bias, context, g_true)
+        np.add.at(g_bias, negatives, g_noise.sum(0))
+        g = g_true[:, None] * weight[context] + g_noise @ weight[negatives]
+        logits = np.concatenate([true[:, None], noise], 1)
+        return logits, value, g, {f"{loss.name}.weight": g_weight, f"{loss.name}.bias": g_bias}
+
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
+        """Evaluation-mode logits; with NCE the cosine similarity of each word of ``x`` with every word (N, V)."""
+        out, _ = self.forward(x, training=False)
+        if isinstance(self.workload.loss, NCE):
+            rows = self.tensors[self.workload.leaves[0].tensors[0].name]
+            unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+            out = (out / np.linalg.norm(out, axis=1, keepdims=True)) @ unit.T
+        return out
+
+    def step(self, *batch: np.ndarray) -> tuple[np.ndarray, float, Arrays]:
         """One optimiser step; returns what :meth:`gradients` does."""
-        logits, value, gradients = self.gradients(x, y)
+        logits, value, gradients = self.gradients(*batch)
         self._optimiser.apply(self.tensors, gradients)
         if self.rounded:
             self.tensors = {name: value.astype(np.float32).astype(np.float64) for name, value in self.tensors.items()}
@@ -244,11 +122,27 @@ class Reference:
 class _Sgd:
     def __init__(self, declared: Optimiser, conventions: Conventions, rounded: bool) -> None:
         assert isinstance(declared, SGD)
-        self.rate = declared.learning_rate
+        self.rate, self.clip = declared.learning_rate, declared.clip_norm
+
+    def apply(self, tensors: Arrays, gradients: Arrays) -> None:
+        scale = 1.0
+        if self.clip is not None:
+            norm = np.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values()))
+            scale = min(1.0, self.clip / norm)
+        for name, g in gradients.items():
+            tensors[name] = tensors[name] - self.rate * scale * g
+
+
+class _Adagrad:
+    def __init__(self, declared: Optimiser, conventions: Conventions, rounded: bool) -> None:
+        assert isinstance(declared, Adagrad)
+        self.d = declared
+        self.sums: Arrays = {}
 
     def apply(self, tensors: Arrays, gradients: Arrays) -> None:
         for name, g in gradients.items():
-            tensors[name] = tensors[name] - self.rate * g
+            total = self.sums[name] = self.sums.get(name, self.d.initial_accumulator) + g * g
+            tensors[name] = tensors[name] - self.d.learning_rate * g / np.sqrt(total)
 
 
 class _Adam:
@@ -277,4 +171,4 @@ class _Adam:
             tensors[name] = tensors[name] - d.learning_rate * change
 
 
-_OPTIMISERS: dict[type, Any] = {SGD: _Sgd, Adam: _Adam}
+_OPTIMISERS: dict[type, Any] = {SGD: _Sgd, Adam: _Adam, Adagrad: _Adagrad}

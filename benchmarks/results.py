@@ -127,7 +127,8 @@ class SingleInference(Strict):
     """Batch 1, host memory in to host memory out, synchronised per call."""
 
     calls: int = field("timed calls")
-    seconds: list[float] = field("latency of every call, in order")
+    seconds: list[float] = field("latency of every call, in order; of text: one word in, the next one out")
+    first_seconds: list[float] = field("text: latency from a prompt to its first word", default_factory=list)
 
 
 class OfflineInference(Strict):
@@ -136,10 +137,11 @@ class OfflineInference(Strict):
     batch_size: int = field("samples per call")
     calls: int = field("timed calls")
     seconds: float = field("wall seconds of all calls together", gt=0)
+    items: int = field("what throughput counts, per sample: words of a sequence, otherwise 1", default=1)
 
     @property
     def samples_per_second(self) -> float:
-        return self.batch_size * self.calls / self.seconds
+        return self.batch_size * self.items * self.calls / self.seconds
 
 
 class Inference(Strict):
@@ -179,7 +181,7 @@ class TensorError(Strict):
     """One compared tensor of the certificate."""
 
     check: Literal[
-        "forward", "loss", "gradient", "update", "running_statistics", "evaluation", "transplanted_evaluation"
+        "forward", "loss", "gradient", "update", "running_statistics", "state", "evaluation", "transplanted_evaluation"
     ] = field("what was compared")
     tensor: str = field("name in the declaration, or logits, or which loss")
     error: float | None = field("‖x − x*‖ / ‖x*‖ against float64; None when not finite")
@@ -234,6 +236,7 @@ class Training(Strict):
     log_tail: list[str] = field("last lines of the worker's log, when not ok", default_factory=list)
     curve: list[CurvePoint] = field("one point per epoch", default_factory=list)
     metric: float | None = field("metric after the last epoch", default=None)
+    also: dict[str, float] = field("other scores after the last epoch, by name", default_factory=dict)
     sample_order: str = field("SHA-256 over the sample ids in the order they were trained on", default="")
     peak_resident: int | None = field("peak resident bytes of the process, alone on the machine", default=None)
     peak_device: int | None = field("peak device bytes by the framework's own counter", default=None)
@@ -261,6 +264,8 @@ class Row(Strict):
     implementation: dict[str, str] = field("file name -> SHA-256: implementation, adapter, data generator")
     implementation_hash: str = field("SHA-256 over the entry above")
     batch_size: int = field("samples per training step")
+    items: int = field("what throughput counts, per sample: words of a sequence, otherwise 1", default=1)
+    unit: str = field("what throughput counts: images, tokens or pairs", default="samples")
     launches: list[Launch] = field("one per pass", default_factory=list)
     certificate: Certificate | None = field("None where the run did not measure it", default=None)
     accuracy: Accuracy | None = field(
@@ -282,7 +287,7 @@ class Row(Strict):
         from statistics import geometric_mean
 
         steps = list(self.pass_step_seconds().values())
-        return self.batch_size / geometric_mean(steps) if steps else None
+        return self.batch_size * self.items / geometric_mean(steps) if steps else None
 
 
 class Data(Strict):
@@ -396,8 +401,18 @@ class Result(Strict):
         raise KeyError((workload, variant, stack_key))
 
 
+# Fields that came after schema 1 was first published, and what they were before: older digests stay valid.
+LATER: dict[str, Any] = {"items": 1, "unit": "samples", "also": {}, "first_seconds": []}
+
+
+def _as_first_published(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {k: _as_first_published(v) for k, v in plain.items() if k not in LATER or v != LATER[k]}
+    return [_as_first_published(v) for v in plain] if isinstance(plain, list) else plain
+
+
 def digest(result: Result) -> str:
-    plain = result.model_dump(mode="json", by_alias=True, exclude={"digest"})
+    plain = _as_first_published(result.model_dump(mode="json", by_alias=True, exclude={"digest"}))
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import data, gpu, inputs
+from benchmarks import data, gpu, inputs, tasks
 from benchmarks.assemble import assemble
 from benchmarks.certify import certify
 from benchmarks.disturbance import is_disturbed, process_cpu_seconds
@@ -103,9 +103,8 @@ class Run:
             train_examples=recipe.train_examples,
             test_examples=recipe.test_examples,
         )
-        arrays = {name: getattr(loaded, name) for name in inputs.ARRAYS}
-        inputs.save_arrays(self.inputs, arrays)
-        self.train_y = loaded.train_y
+        shutil.rmtree(self.inputs, ignore_errors=True)  # another workload's arrays have other names
+        inputs.save_arrays(self.inputs, tasks.prepare(workload, recipe, loaded.arrays))
         self._weights(workload, self.options.seed)
         if not self.journal.of("data", key=entry.key):
             facts = {
@@ -113,8 +112,8 @@ class Run:
                 "variant": entry.variant,
                 "source": self.options.data,
                 "description": loaded.description,
-                "train_examples": len(loaded.train_y),
-                "test_examples": len(loaded.test_y),
+                "train_examples": loaded.train_examples,
+                "test_examples": loaded.test_examples,
                 "digest": loaded.digest,
                 "optimum": loaded.optimum,
             }

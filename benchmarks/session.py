@@ -13,12 +13,29 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import disturbance, inputs, memory
+from benchmarks import disturbance, inputs, memory, tasks
 from benchmarks.frameworks.base import Program
+from benchmarks.tasks.text import GENERATED, PROMPT, TextTask
 from benchmarks.workload import Workload, load, load_module
 
 POOL = 8  # distinct batches that rotate in timed blocks
-EVALUATION_BATCH = 500
+ORDER_BATCHES = 512  # batches of an epoch whose order the certificate checks
+
+
+class Hands:
+    """A program as tasks see it (:class:`benchmarks.tasks.Hands`)."""
+
+    def __init__(self, adapter: Any, program: Program) -> None:
+        self.place, self.to_numpy, self.predict = adapter.place, adapter.to_numpy, program.predict
+        self.tensors = program.get_tensors
+        self._program = program
+
+    def forward(self, *arrays: np.ndarray) -> np.ndarray:
+        """Logits in training mode; running statistics and states stay as they were."""
+        kept = self._program.get_tensors()
+        out = self._program.forward(*(self.place(a) for a in arrays))
+        self._program.set_tensors(kept)
+        return out
 
 
 class Session:
@@ -45,7 +62,7 @@ class Session:
         )
         self._import_seconds = time.perf_counter() - start
         self._program: Program | None = None
-        self._batches: Iterator[tuple[Any, Any]] = iter(())
+        self._batches: Iterator[tuple[Any, ...]] = iter(())
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return bool(self.adapter.is_out_of_memory(error))
@@ -72,15 +89,17 @@ class Session:
             "precision_error": float(np.linalg.norm(product - exact) / np.linalg.norm(exact)),
         }
 
-    def _initial(self) -> dict[str, np.ndarray]:
+    def _initial(self, workload: Workload) -> dict[str, np.ndarray]:
+        """The shared weights; states at 0 in the shapes ``workload`` gives them."""
         with np.load(self._job["weights"], allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+            weights = {name: stored[name] for name in stored.files}
+        return weights | states(workload)
 
-    def _host_batches(self, count: int, size: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        return inputs.first_batches(self._inputs, seed=self._job["seed"], batch_size=size, count=count)
+    def _task(self, workload: Workload) -> tasks.Task:
+        return tasks.task(workload, self._inputs, self._job["seed"])
 
-    def _place(self, batches: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[Any, Any]]:
-        return [(self.adapter.place(x), self.adapter.place(y)) for x, y in batches]
+    def _place(self, arrays: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
+        return tuple(self.adapter.place(array) for array in arrays)
 
     # -- phases --------------------------------------------------------------------------------
 
@@ -89,8 +108,9 @@ class Session:
         memory.reset_peak()
         start = time.perf_counter()
         self._program = self.adapter.build(self._implementation, self.workload)
-        self.program.set_tensors(self._initial())
-        self._batches = cycle(self._place(self._host_batches(POOL, self.workload.batch_size)))
+        self.program.set_tensors(self._initial(self.workload))
+        host = tasks.first(self._task(self.workload), POOL)
+        self._batches = cycle([self._place(batch.arrays) for batch in host])
         self.adapter.synchronize()
         return {"build_seconds": time.perf_counter() - start, "build_peak_resident": memory.peak()}
 
@@ -104,8 +124,8 @@ class Session:
         step, batches, synchronize = self.program.train_step, self._batches, self.adapter.synchronize
         synchronize()
         start = time.perf_counter_ns()
-        for x, y in islice(batches, count):
-            step(x, y)
+        for batch in islice(batches, count):
+            step(*batch)
         synchronize()
         return (time.perf_counter_ns() - start) / 1e9
 
@@ -157,38 +177,32 @@ class Session:
         """Single: batch 1, host to host, synchronised per call. Offline: throughput per batch size."""
         memory.reset_peak()
         self.adapter.reset_peak_memory()
-        x = np.ascontiguousarray(inputs.load_array(self._inputs, "test_x")[:1024])
-        place, predict, to_numpy = self.adapter.place, self.program.predict, self.adapter.to_numpy
-        single = []
-        for i in range(-warm_calls, calls):
-            row = x[i % len(x)][None]
-            start = time.perf_counter_ns()
-            to_numpy(predict(place(row)))
-            if i >= 0:
-                single.append((time.perf_counter_ns() - start) / 1e9)
-        offline = [self._offline(x, size, min_seconds) for size in batch_sizes]
+        task, hands = self._task(self.workload), Hands(self.adapter, self.program)
+        task.single(hands, warm_calls)
+        single = task.single(hands, calls)
+        offline = [self._offline(task, size, min_seconds) for size in batch_sizes]
         return {
-            "single": {"calls": calls, "seconds": single},
+            "single": {"calls": calls, **single},
             "offline": offline,
             "inference_peak_resident": memory.peak(),
             "inference_peak_device": self.adapter.peak_memory(),
         }
 
-    def _offline(self, x: np.ndarray, size: int, min_seconds: float) -> dict[str, Any]:
+    def _offline(self, task: tasks.Task, size: int, min_seconds: float) -> dict[str, Any]:
         predict, synchronize = self.program.predict, self.adapter.synchronize
-        pool = [self.adapter.place(np.resize(np.roll(x, k, axis=0), (size, *x.shape[1:]))) for k in range(4)]
+        pool = [self._place(arrays) for arrays in task.offline(size)]
         for batch in pool[:3]:
-            predict(batch)
+            predict(*batch)
         synchronize()
         start = time.perf_counter_ns()
         calls, spent = 0, 0.0
         while spent < min_seconds or calls < 3:
             for batch in pool:
-                predict(batch)
+                predict(*batch)
             synchronize()
             calls += len(pool)
             spent = (time.perf_counter_ns() - start) / 1e9
-        return {"batch_size": size, "calls": calls, "seconds": spent}
+        return {"batch_size": size, "calls": calls, "seconds": spent, "items": self.workload.items}
 
     # -- certificate ---------------------------------------------------------------------------
 
@@ -198,26 +212,33 @@ class Session:
         The model is built again without dropout; ``transplant`` holds the tensors whose
         evaluation is compared apart from this stack's own training.
         """
-        program = self.adapter.build(self._implementation, self.workload.without_dropout())
-        initial = self._initial()
-        host = self._host_batches(steps, batch_size)
-        batches = self._place(host)
+        workload = self.workload.certified(batch_size)
+        program = self.adapter.build(self._implementation, workload)
+        task, initial = self._task(workload), self._initial(workload)
+        host = tasks.first(task, steps)
+        batches = [self._place(batch.arrays) for batch in host]
+        evaluated = self._place(task.predict_inputs(host[0]))
         found: dict[str, np.ndarray] = {}
         program.set_tensors(initial)
-        found["forward/logits"] = program.forward(batches[0][0])
+        found["forward/logits"] = program.forward(*self._place(task.forward_inputs(host[0])))
         program.set_tensors(initial)
         loss, gradients = program.gradients(*batches[0])
         found |= {f"gradient/{name}": value for name, value in gradients.items()}
         found["gradient_loss"] = np.array(loss)
         program.set_tensors(initial)
-        for i, (x, y) in enumerate(batches):
-            found[f"loss/loss {i + 1}"] = self.adapter.to_numpy(program.train_step(x, y))
+        for i, batch in enumerate(batches):
+            found[f"loss/loss {i + 1}"] = self.adapter.to_numpy(program.train_step(*batch))
         found |= {f"final/{name}": value for name, value in program.get_tensors().items()}
-        found["evaluation/logits"] = self.adapter.to_numpy(program.predict(batches[0][0]))
+        found["evaluation/logits"] = self.adapter.to_numpy(leading(program.predict(*evaluated)))
         with np.load(transplant, allow_pickle=False) as stored:
             program.set_tensors({name: stored[name] for name in stored.files})
-        found["transplanted_evaluation/logits"] = self.adapter.to_numpy(program.predict(batches[0][0]))
-        found["probe_x"] = _host_images(self.adapter.to_numpy(batches[0][0]), host[0][0].shape)
+        found["transplanted_evaluation/logits"] = self.adapter.to_numpy(leading(program.predict(*evaluated)))
+        if isinstance(task, TextTask):
+            prompt, rng = host[0].arrays[0][:1, :PROMPT], np.random.default_rng(0)
+            hands = Hands(self.adapter, program)
+            found["generated"] = task.generate(hands, prompt, count=GENERATED, k=1, rng=rng)
+        for i, handle in enumerate(batches[0]):
+            found[f"fed/{i}"] = _host_layout(self.adapter.to_numpy(handle), host[0].arrays[i].shape)
         shape = (self.workload.batch_size, 800)
         for call in ("dropout1", "dropout2"):
             for name, value in self.program.dropout_on_ones(shape).items():
@@ -227,15 +248,9 @@ class Session:
 
     def _order_digest(self) -> str:
         digest = inputs.OrderDigest()
-        for ids, _, y in self._feed(0):
-            digest.add(ids, self.adapter.to_numpy(y))
+        for batch in islice(self._task(self.workload).epoch(0), ORDER_BATCHES):
+            digest.add(batch.ids, [self.adapter.to_numpy(handle) for handle in self._place(batch.arrays)])
         return digest.hexdigest()
-
-    def _feed(self, epoch: int) -> Iterator[tuple[np.ndarray, Any, Any]]:
-        """Sample ids and placed batches of one epoch, from the shared NumPy feed."""
-        x, y = inputs.load_array(self._inputs, "train_x"), inputs.load_array(self._inputs, "train_y")
-        for ids in inputs.batch_ids(self._job["seed"], epoch, len(x), self.workload.batch_size):
-            yield ids, self.adapter.place(x[ids]), self.adapter.place(y[ids])
 
     # -- accuracy ------------------------------------------------------------------------------
 
@@ -247,49 +262,63 @@ class Session:
             workload = dataclasses.replace(workload, optimiser=optimiser)
         memory.reset_peak()
         self.adapter.reset_peak_memory()
-        program = self.adapter.build(self._implementation, workload)
-        program.set_tensors(self._initial())
+        program, task = self.adapter.build(self._implementation, workload), self._task(workload)
+        program.set_tensors(self._initial(workload))
         digest = inputs.OrderDigest()
-        seconds, metric = 0.0, None
+        seconds, rate = 0.0, workload.learning_rate(0)
+        scores: dict[str, float] = {}
         for epoch in range(epochs):
             start = time.perf_counter()
+            if workload.learning_rate(epoch) != rate:
+                rate = workload.learning_rate(epoch)
+                program = self._change_rate(program, workload, rate)
+            program.set_tensors(states(workload))
             losses, seen = [], []
-            for ids, x, y in self._feed(epoch):
-                losses.append(program.train_step(x, y))
-                seen.append((ids, y))
+            for batch in task.epoch(epoch):
+                placed = self._place(batch.arrays)
+                losses.append(program.train_step(*placed))
+                seen.append((batch.ids, [h for h, a in zip(placed, batch.arrays, strict=True) if a.dtype.kind == "i"]))
             self.adapter.synchronize()
             seconds += time.perf_counter() - start
-            for ids, y in seen:
-                digest.add(ids, self.adapter.to_numpy(y))
+            for ids, handles in seen:
+                digest.add(ids, [self.adapter.to_numpy(handle) for handle in handles])
             loss = float(np.mean([self.adapter.to_numpy(v) for v in losses]))
-            metric = self._evaluate(program)
+            scores = task.evaluate(Hands(self.adapter, program))
             point = {"epoch": epoch + 1, "seconds": seconds, "loss": loss if np.isfinite(loss) else None}
-            self._event(point | {"metric": metric})
+            self._event(point | {"metric": scores[workload.metric]})
         return {
-            "metric": metric,
+            "metric": scores.pop(workload.metric),
+            "also": scores,
             "sample_order": digest.hexdigest(),
             "peak_resident": memory.peak(),
             "peak_device": self.adapter.peak_memory(),
         }
 
-    def _evaluate(self, program: Program) -> float:
-        """Accuracy over the whole test set, evaluation mode; the last batch is padded and the padding dropped."""
-        x, y = inputs.load_array(self._inputs, "test_x"), inputs.load_array(self._inputs, "test_y")
-        size = min(EVALUATION_BATCH, len(x))
-        right = 0
-        for start in range(0, len(x), size):
-            rows = np.arange(start, start + size) % len(x)
-            logits = self.adapter.to_numpy(program.predict(self.adapter.place(x[rows])))
-            count = min(size, len(x) - start)
-            right += int((logits.argmax(1)[:count] == y[rows][:count]).sum())
-        return right / len(x)
+    def _change_rate(self, program: Program, workload: Workload, rate: float) -> Program:
+        if workload.decay and workload.decay.fresh:
+            optimiser = dataclasses.replace(workload.optimiser, learning_rate=rate)
+            kept = program.get_tensors()
+            program = self.adapter.build(self._implementation, dataclasses.replace(workload, optimiser=optimiser))
+            program.set_tensors(kept)
+        else:
+            program.set_learning_rate(rate)
+        return program
+
+
+def states(workload: Workload) -> dict[str, np.ndarray]:
+    return {t.name: np.zeros(t.shape, np.float32) for t in workload.tensors if t.state}
+
+
+def leading(output: Any) -> Any:
+    """The logits of a model that returns its state as well."""
+    return output[0] if isinstance(output, (tuple, list)) else output
 
 
 def _affinity() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def _host_images(placed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _host_layout(placed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A batch read back from the device in the host's layout, whether the framework keeps NHWC or NCHW."""
     if placed.shape != shape and placed.ndim == 4:
         placed = placed.transpose(0, 2, 3, 1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import inputs
+from benchmarks import tasks
 from benchmarks.assemble import assemble
 from benchmarks.launch import WorkerError
 from benchmarks.plan import Entry, Planned
-from benchmarks.workload import Recipe, Workload
+from benchmarks.workload import Workload
 
 if TYPE_CHECKING:
     from benchmarks.run import Run, Running
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 def train_all(run: Run, entry: Entry, workload: Workload) -> None:
     """Every training that the journal does not hold yet."""
-    recipe = workload.recipe(run.options.recipe)
 
     def started() -> Iterator[tuple[Running, int]]:
         for planned in trained(run, entry):
@@ -32,7 +31,7 @@ def train_all(run: Run, entry: Entry, workload: Workload) -> None:
     def train(item: tuple[Running, int]) -> None:
         r, seed = item
         try:
-            found = _train(run, entry, r, recipe, seed, fresh=True)
+            found = _train(run, entry, workload, r, seed, fresh=True)
         finally:
             run.stop(r)
         if not run.stopping:
@@ -49,7 +48,7 @@ def train_in_pass(run: Run, entry: Entry, workload: Workload, r: Running) -> Non
         return
     if not run.journal.of("training", row=r.row, seed=options.seed):
         run.journal.add("training_start", row=r.row, seed=options.seed, attempt=r.attempt)
-        found = _train(run, entry, r, workload.recipe(options.recipe), options.seed, fresh=False)
+        found = _train(run, entry, workload, r, options.seed, fresh=False)
         run.journal.add("training", row=r.row, seed=options.seed, attempt=r.attempt, training=found)
 
 
@@ -62,11 +61,12 @@ def _rival(planned: Planned) -> tuple[str, str, str]:
     return planned.stack.framework, planned.stack.device, planned.stack.interpreter
 
 
-def _train(run: Run, entry: Entry, r: Running, recipe: Recipe, seed: int, *, fresh: bool) -> dict[str, Any]:
+def _train(run: Run, entry: Entry, workload: Workload, r: Running, seed: int, *, fresh: bool) -> dict[str, Any]:
+    recipe = workload.recipe(run.options.recipe)
     label = f"{entry.key}  {r.planned.stack.label}  training, seed {seed}"
 
     def on_epoch(point: dict[str, Any]) -> None:
-        run.say(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {point['metric']:.4f}")
+        run.say(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {point['metric']:.5g}")
         run.journal.add("curve", row=r.row, seed=seed, attempt=r.attempt, point=point)
 
     try:
@@ -84,7 +84,7 @@ def _train(run: Run, entry: Entry, r: Running, recipe: Recipe, seed: int, *, fre
         r.worker.kill()
         run.say(f"{label}: {error.status}: {error.reason}")
         return {"status": error.status, "reason": run.clean(error.reason), "log_tail": run.log_tail(r)}
-    expected = inputs.epoch_digest(run.train_y, seed=seed, epochs=recipe.epochs, batch_size=entry.batch_size)
+    expected = tasks.epoch_digest(tasks.task(workload, run.inputs, seed), recipe.epochs)
     if answer["sample_order"] != expected:
         return {"status": "parity_failed", "reason": "the samples were not trained in the declared order", **answer}
     return {"status": "ok", **answer}

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from benchmarks.layers import Layer, Placed, Shape, Tensor, place
+from benchmarks.layers import Dropout, Initialiser, Layer, Placed, Residual, Shape, Tensor, optional, place
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_IMPLS = ROOT / "impls"
@@ -57,10 +57,50 @@ class Images:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Text:
+    """A stream of word ids, read in parallel by the rows of a batch, ``steps`` words at a time.
+
+    A model sees int64 (N, steps) and predicts the same words moved on by one.
+    """
+
+    name: str
+    vocabulary: int
+    steps: int
+    train_examples: int
+
+    @property
+    def shape(self) -> Shape:
+        return (self.steps,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Skip-gram pairs from a stream of word ids, with negatives and log expected counts from one sampler.
+
+    Each centre word gives ``2 * window`` pairs; each batch shares ``negatives`` words drawn log-uniformly
+    without replacement. ``train_examples`` counts words of the stream.
+    """
+
+    name: str
+    vocabulary: int
+    window: int
+    negatives: int
+    train_examples: int
+
+    @property
+    def shape(self) -> Shape:
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class SGD:
-    """w -= learning_rate * g."""
+    """w -= learning_rate * g. With ``clip_norm`` all gradients are first scaled together to that norm at most.
+
+    The norm is over row-summed gradients: a word that occurs twice counts with the sum of its rows.
+    """
 
     learning_rate: float
+    clip_norm: float | None = optional()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +113,50 @@ class Adam:
     epsilon: float = 1e-8
 
 
-Optimiser: TypeAlias = "SGD | Adam"
+@dataclass(frozen=True, kw_only=True)
+class Adagrad:
+    """a += g * g; w -= learning_rate * g / sqrt(a), where g is the sum over all occurrences of a row."""
+
+    learning_rate: float
+    initial_accumulator: float = 0.1
+
+
+Optimiser: TypeAlias = "SGD | Adam | Adagrad"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decay:
+    """Epoch i (from 0) trains at learning_rate * factor ** (max(0, i - start) // every).
+
+    ``fresh`` makes a new optimiser, its moments at their initial values, at every change.
+    """
+
+    factor: float
+    every: int = 1
+    start: int = 0
+    fresh: bool = False
+
+    def exponent(self, epoch: int) -> int:
+        return max(0, epoch - self.start) // self.every
+
+
+@dataclass(frozen=True, kw_only=True)
+class NCE:
+    """Noise-contrastive estimation: logistic regression of the true class against shared negatives.
+
+    logit = h . weight[class] + bias[class] - log expected count of the class; the loss is the mean over the
+    batch of softplus(-true logit) + sum over the negatives of softplus(logit). ``weight`` is (classes, inputs).
+    """
+
+    name: str
+    weight: Initialiser
+    bias: Initialiser
+
+    def tensors(self, classes: int, inputs: int) -> tuple[Tensor, ...]:
+        return (
+            Tensor(name=f"{self.name}.weight", shape=(classes, inputs), initialiser=self.weight),
+            Tensor(name=f"{self.name}.bias", shape=(classes,), initialiser=self.bias),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +190,7 @@ class Recipe:
     train_examples: int | None = None
     test_examples: int | None = None
     learning_rate: float | None = None
+    augmentation: Literal["resize40_flip_crop32"] | None = optional()
     accepted: Accepted | Unmeasured
 
 
@@ -123,20 +207,25 @@ class Workload:
     """One model of one book, with everything needed to rebuild, feed, train and judge it.
 
     ``parameter_count`` counts trainable parameters and must equal what ``layers`` give.
-    ``quick`` says whether the variant is timed in the quick profile.
+    ``quick`` says whether the variant is timed in the quick profile. ``also_batch_statistics`` scores the test
+    set a second time as books did that never left training mode. ``certificate_optimiser``, the declared one with
+    other numbers, is for models whose first steps amplify rounding beyond what can be compared.
     """
 
     name: str
     variant: str = "default"
     title: str
     source: Source
-    dataset: Images
+    dataset: Images | Text | Pairs
     layers: tuple[Layer, ...]
     parameter_count: int
     optimiser: Optimiser
     batch_size: int
-    loss: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
-    metric: Literal["accuracy"] = "accuracy"
+    loss: Literal["softmax_cross_entropy", "softmax_cross_entropy_summed_over_time"] | NCE = "softmax_cross_entropy"
+    metric: Literal["accuracy", "perplexity", "nce_loss"] = "accuracy"
+    decay: Decay | None = optional()  # noqa: RUF009
+    also_batch_statistics: bool | None = optional()
+    certificate_optimiser: Optimiser | None = optional()
     recipes: tuple[Recipe, ...]
     book_figure: BookFigure | None = None
     quick: bool = True
@@ -150,8 +239,12 @@ class Workload:
         counted = sum(math.prod(t.shape) for t in self.tensors if t.trainable)
         if counted != self.parameter_count:
             raise DeclarationError(f"{self.key}: declares {self.parameter_count} parameters, its layers have {counted}")
-        if self.placed[-1].output_shape != (self.dataset.classes,):
+        if isinstance(self.dataset, Images) and self.placed[-1].output_shape != (self.dataset.classes,):
             raise DeclarationError(f"{self.key}: the last layer must give {self.dataset.classes} logits")
+        if isinstance(self.dataset, Text) and self.placed[-1].output_shape[-1] != self.dataset.vocabulary:
+            raise DeclarationError(f"{self.key}: the last layer must give {self.dataset.vocabulary} logits")
+        if self.certificate_optimiser and type(self.certificate_optimiser) is not type(self.optimiser):
+            raise DeclarationError(f"{self.key}: the certificate's optimiser must be of the declared kind")
         names = [r.name for r in self.recipes]
         if len(set(names)) != len(names):
             raise DeclarationError(f"{self.key}: two recipes share a name")
@@ -163,12 +256,47 @@ class Workload:
 
     @property
     def placed(self) -> tuple[Placed, ...]:
-        return place(self.layers, self.dataset.shape)
+        return place(self.layers, self.dataset.shape, self.batch_size)
+
+    @property
+    def leaves(self) -> tuple[Placed, ...]:
+        """Every layer that is not made of others, in declaration order."""
+        return tuple(leaf for placed in self.placed for leaf in placed.leaves())
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """Every array of the model in declaration order, running statistics included."""
-        return tuple(t for p in self.placed for t in p.tensors)
+        """Every array of the model in declaration order, running statistics and states included."""
+        own = tuple(t for p in self.leaves for t in p.tensors)
+        if isinstance(self.loss, NCE) and isinstance(self.dataset, Pairs):
+            own += self.loss.tensors(self.dataset.vocabulary, self.placed[-1].output_shape[-1])
+        return own
+
+    @property
+    def dropouts(self) -> tuple[Dropout, ...]:
+        return tuple(p.layer for p in self.leaves if isinstance(p.layer, Dropout))
+
+    @property
+    def items(self) -> int:
+        """What throughput counts, per sample of a batch: words of a sequence; otherwise the sample itself."""
+        return self.dataset.steps if isinstance(self.dataset, Text) else 1
+
+    @property
+    def unit(self) -> str:
+        return {Images: "images", Text: "tokens", Pairs: "pairs"}[type(self.dataset)]
+
+    def steps(self, examples: int) -> int:
+        """Full batches of an epoch over ``examples`` images or words."""
+        if isinstance(self.dataset, Text):
+            return max(0, examples // self.batch_size - 1) // self.dataset.steps
+        if isinstance(self.dataset, Pairs):  # a centre has ``window`` words on either side
+            around = 2 * self.dataset.window
+            return max(0, examples - around) * around // self.batch_size
+        return examples // self.batch_size
+
+    def learning_rate(self, epoch: int) -> float:
+        """Of epoch ``epoch`` (from 0)."""
+        shrunk = self.decay.factor ** self.decay.exponent(epoch) if self.decay else 1.0
+        return self.optimiser.learning_rate * shrunk
 
     def recipe(self, name: str) -> Recipe:
         for recipe in self.recipes:
@@ -179,12 +307,12 @@ class Workload:
 
     def without_dropout(self) -> Workload:
         """The same workload with every dropout rate 0, for the parity certificate."""
-        from benchmarks.layers import Dropout
+        return dataclasses.replace(self, layers=_without_dropout(self.layers))
 
-        layers = tuple(
-            dataclasses.replace(layer, rate=0.0) if isinstance(layer, Dropout) else layer for layer in self.layers
-        )
-        return dataclasses.replace(self, layers=layers)
+    def certified(self, batch_size: int) -> Workload:
+        """As it is certified: no dropout, ``batch_size``, and the certificate's optimiser."""
+        optimiser = self.certificate_optimiser or self.optimiser
+        return dataclasses.replace(self.without_dropout(), batch_size=batch_size, optimiser=optimiser)
 
     def declaration(self) -> dict[str, Any]:
         """The declaration as plain JSON types; each object carries its ``type``."""
@@ -197,6 +325,16 @@ class Workload:
         return hash_declaration(self.declaration())
 
 
+def _without_dropout(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    def still(layer: Layer) -> Layer:
+        if isinstance(layer, Residual):
+            body, shortcut = _without_dropout(layer.body), _without_dropout(layer.shortcut)
+            return dataclasses.replace(layer, body=body, shortcut=shortcut)
+        return dataclasses.replace(layer, rate=0.0) if isinstance(layer, Dropout) else layer
+
+    return tuple(still(layer) for layer in layers)
+
+
 def hash_declaration(declaration: dict[str, Any]) -> str:
     """SHA-256 over what is done. Accepted ranges are left out: they judge the work, they do not change it."""
     recipes = [{k: v for k, v in recipe.items() if k != "accepted"} for recipe in declaration["recipes"]]
@@ -206,7 +344,11 @@ def hash_declaration(declaration: dict[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {
+            f.name: _plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not (f.metadata.get("optional") and getattr(value, f.name) is None)
+        }
         return {"type": type(value).__name__, **fields}
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]

@@ -18,6 +18,7 @@ CHECKS = {
     "gradient": "Gradient",
     "update": "Update",
     "running_statistics": "Running statistics",
+    "state": "State",
     "evaluation": "Evaluation",
     "transplanted_evaluation": "Transplanted evaluation",
 }
@@ -57,7 +58,7 @@ def checks(work: Work) -> Table:
         passed = Cell("passed" if certified(row) else result.text, tone=result.tone, mark=result.mark)
         cells = [_worst([t for t in row.certificate.tensors if t.check == check]) for check in names]
         table.rows.append([Cell(label(row.stack)), passed, *cells])
-    table.lines = grouped(r for r in without if r.status != "ok")
+    table.lines = grouped((r for r in without if r.status != "ok"), work.measure.name)
     bare = tuple(label(r.stack) for r in without if r.status == "ok")
     if bare:
         table.lines.append(Line(bare, "missing", "This run did not measure it: timing without valid certificate."))

@@ -16,11 +16,12 @@ import seaborn as sns
 from markupsafe import Markup
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from benchmarks.results import Row
 from reports import numbers as n
 from reports import svg
+from reports.measure import Measure
 from reports.svg import FAINT, INK, MUTED, RULE, SHEET, WIDTH
 from reports.verdict import Ranking
 from reports.work import Work, label, measured
@@ -28,6 +29,7 @@ from reports.work import Work, label, measured
 Axes: TypeAlias = Any  # matplotlib's own types ask for more casts than they find mistakes
 Frame: TypeAlias = Any  # pandas brings no types
 PHASES = (("import_seconds", "import", 3), ("build_seconds", "build", 1), ("first_step_seconds", "first step", 0))
+FAR = 4  # ratio of largest to smallest from which on an axis of ratios is logarithmic
 CROWD = 8  # epochs from which on a curve goes without marks, but for its last point
 
 
@@ -46,10 +48,10 @@ def _stack(row: Row) -> dict[str, Any]:
 
 
 def pass_frame(rows: Iterable[Row]) -> Frame:
-    """One line per pass: training samples per second."""
+    """One line per pass: what was trained on per second."""
     return pd.DataFrame(
         [
-            {**_stack(row), "pass": index, "rate": row.batch_size / seconds}
+            {**_stack(row), "pass": index, "rate": row.batch_size * row.items / seconds}
             for row in rows
             for index, seconds in row.pass_step_seconds().items()
         ]
@@ -142,7 +144,7 @@ def throughput(work: Work, found: Ranking, key: str) -> Chart | None:
         name = svg.short(label(row.stack)) + ("" if row in found.ranked else ", not ranked")
         axes.text(0, y - 0.27, name, va="bottom", ha="left", color=INK if row in found.ranked else MUTED)
     axes.set(xlim=(0, frame["rate"].max() * 1.04), ylim=(len(rows) - 0.6, -0.9))
-    _across(axes, "training samples per second", 5)
+    _across(axes, f"training {work.unit} per second", 5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     title = "Training throughput"
     caption = "Bar: geometric mean over passes. Marks: every pass."
@@ -164,6 +166,7 @@ def _absent(found: Ranking) -> str:
 
 def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     """Metric after every epoch, one line per seed, with the figures to hold it against."""
+    measure = work.measure
     rows = [r for r in work.rows if r.accuracy and any(t.curve for t in r.accuracy.trainings)]
     if not rows:
         return None
@@ -173,10 +176,10 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     references: list[tuple[float, Any]] = []
     if work.optimum is not None:
         references.append((work.optimum, "-"))
-        handles.append(Line2D([], [], color=INK, linewidth=1, label=f"optimum {n.metric(work.optimum)}"))
+        handles.append(Line2D([], [], color=INK, linewidth=1, label=f"{measure.bound} {measure.text(work.optimum)}"))
     if work.book_figure is not None:
         references.append((work.book_figure, (0, (5, 3))))
-        book = f"book {n.metric(work.book_figure)}" + ("" if work.real else ", real data")
+        book = f"book {measure.text(work.book_figure)}" + ("" if work.real else ", real data")
         handles.append(Line2D([], [], color=INK, linewidth=1, linestyle=(0, (5, 3)), label=book))
     legend = 17 * ((len(handles) + 1) // 2) + 8
     fig = svg.figure(252.0 + legend)
@@ -199,10 +202,10 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     for row in rows:
         if row.accuracy and row.accuracy.judged and row.accuracy.low is not None:
             axes.axhspan(row.accuracy.low, row.accuracy.high, color=FAINT, linewidth=0, zorder=0)
-    axes.set(xlabel="epochs", ylabel=str(work.get("metric") or "metric"), xlim=(0, frame["epoch"].max()))
+    axes.set(xlabel="epochs", ylabel=f"{measure.name}{measure.direction}", xlim=(0, frame["epoch"].max()))
     axes.grid(axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    _up(axes, measure, [*frame["metric"], *(value for value, _ in references)])
     fig.legend(
         handles=handles,
         loc="lower left",
@@ -213,11 +216,23 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
         labelspacing=0.35,
         borderpad=0,
     )
-    title = "Accuracy during training"
+    title = f"{measure.title} during training"
     caption = "One line per seed, on the whole test set in evaluation mode."
     if any(r.accuracy and r.accuracy.judged for r in rows):
         caption += " Band: accepted range at the end."
     return Chart(title, caption, svg.inline(fig, key, f"{title} of {work.title}, by epoch"))
+
+
+def _up(axes: Axes, measure: Measure, values: list[float]) -> None:
+    """The metric's own axis: logarithmic where distances are ratios and the values lie far apart."""
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    if measure.proportion:
+        return
+    if measure.ratio and max(values) > FAR * min(values) > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
 
 
 def _markers(frame: Frame) -> dict[str, str]:

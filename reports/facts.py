@@ -37,14 +37,15 @@ def model(work: Work) -> Pairs:
     """The few facts that a reader needs beside the figures."""
     batches = sorted({row.batch_size for row in work.rows})
     declared = work.get("batch_size")
-    batch = n.words(f"{b:,}" for b in batches)
+    batch = work.batches
     if batches and isinstance(declared, int) and batches != [declared]:
         batch += f" (declared: {declared:,})"
     pairs = [("Batch", batch), ("Parameters", _count(work.get("parameter_count"))), ("Optimiser", _optimiser(work))]
     recipes = dict.fromkeys(row.accuracy.recipe for row in work.rows if row.accuracy)
     pairs.append(("Recipe", "; ".join(_recipe(work, name) for name in recipes)))
     if work.data is not None:
-        sizes = f"{work.data.train_examples:,} training and {work.data.test_examples:,} test examples"
+        noun = {"tokens": "words", "pairs": "words"}.get(work.unit, "examples")
+        sizes = f"{work.data.train_examples:,} training and {work.data.test_examples:,} test {noun}"
         pairs.append(("Data", f"{work.data.source}, {sizes}"))
     return [(name, value) for name, value in pairs if value]
 
@@ -65,6 +66,8 @@ def _recipe(work: Work, name: str) -> str:
     parts = [n.plural(found["epochs"], "epoch")] if isinstance(found.get("epochs"), int) else []
     if found.get("learning_rate") is not None:
         parts.append(f"learning rate {found['learning_rate']}")
+    if found.get("augmentation"):
+        parts.append(f"augmentation {str(found['augmentation']).replace('_', ' ')}")
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
@@ -140,8 +143,10 @@ def _conditions(launch: Launch) -> Iterable[tuple[str, str, str]]:
 
 
 def data(works: Sequence[Work]) -> Table:
-    titles = ("Workload", "Source", "Description", "Training", "Test", "Optimum", "SHA-256")
-    table = Table([Column(title, number=title in ("Training", "Test", "Optimum")) for title in titles])
+    bounds = dict.fromkeys(work.measure.bound for work in works if work.data is not None)
+    bound = " or ".join(sorted(bounds, reverse=True)).capitalize() or "Optimum"
+    titles = ("Workload", "Source", "Description", "Training", "Test", bound, "SHA-256")
+    table = Table([Column(title, number=title in ("Training", "Test", bound)) for title in titles])
     for work in works:
         d = work.data
         if d is not None:
@@ -151,9 +156,10 @@ def data(works: Sequence[Work]) -> Table:
                 d.description,
                 n.count(d.train_examples),
                 n.count(d.test_examples),
-                n.metric(d.optimum),
             ]
-            table.rows.append([*(Cell(text) for text in cells), Cell(d.digest, tone="hash")])
+            kind = "" if work.measure.proportion or d.optimum is None else work.measure.name
+            best = Cell(work.measure.text(d.optimum), kind)
+            table.rows.append([*(Cell(text) for text in cells), best, Cell(d.digest, tone="hash")])
     return table
 
 

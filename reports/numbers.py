@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: three significant digits, thousands separators, a unit."""
+"""Numbers as a reader wants them: few significant digits, thousands separators, a unit."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ def printable(text: str) -> str:
     return CONTROLS.sub("", ESCAPES.sub("", text))
 
 
-def number(value: float | None) -> str:
-    """Three significant digits; scientific below a thousandth."""
+def number(value: float | None, digits: int = 3) -> str:
+    """``digits`` significant digits; scientific below a thousandth."""
     if value is None:
         return NOTHING
-    rounded = float(f"{value:.3g}")
+    rounded = float(f"{value:.{digits}g}")
     if rounded == 0.0:
         return "0"
     if abs(rounded) < 1e-3:
-        mantissa, exponent = f"{rounded:.2e}".split("e")
+        mantissa, exponent = f"{rounded:.{digits - 1}e}".split("e")
         return f"{mantissa}e{int(exponent)}"
-    decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
-    return f"{rounded:,.{decimals}f}"
+    return f"{rounded:,.{_decimals(rounded, digits)}f}"
+
+
+def _decimals(value: float, digits: int) -> int:
+    return max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else digits - 1
 
 
 def count(value: int | None) -> str:
@@ -42,6 +45,19 @@ def metric(value: float | None) -> str:
 def signed(value: float) -> str:
     """A difference of two metrics, with its sign."""
     return "0.0000" if abs(value) < 5e-5 else f"{value:+.4f}".replace("-", "−")
+
+
+def difference(value: float, aim: float) -> str:
+    """Signed, with as many decimals as ``value`` has at four significant digits."""
+    text = f"{value - aim:+.{_decimals(value, 4)}f}"
+    return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
+
+
+def score(value: float) -> str:
+    """Of unknown kind: whole numbers are counts, shares and correlations have four decimals."""
+    if abs(value) >= 2:
+        return f"{value:,.0f}" if value == int(value) else number(value, 4)
+    return f"{value:.4f}".replace("-", "−")
 
 
 def bounds(low: float | None, high: float | None) -> str:

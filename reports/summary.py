@@ -8,12 +8,24 @@ from benchmarks.results import Result, Row
 from reports import numbers
 from reports.table import words
 from reports.verdict import ENOUGH_PASSES, Ranking, against_book, as_the_book, judgement, rank, seed_range
-from reports.work import FRAMEWORKS, MODES, Work, certified, final_metric, framework_name, gather, label, mixed, worst
+from reports.work import (
+    FRAMEWORKS,
+    MODES,
+    Work,
+    certified,
+    final_metric,
+    framework_name,
+    gather,
+    label,
+    mixed,
+    step_seconds,
+    worst,
+)
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
 BOOKS = "### The books' own figures"
-SPEED = ("Samples/s", "Step, ms", "× fastest")
+SPEED = ("Step, ms", "× fastest")  # beside throughput
 LEFT, RIGHT = ":---", "---:"
 
 
@@ -46,24 +58,25 @@ def markdown(results: Sequence[Result]) -> str:
 def _table(work: Work, several: bool, apart: bool) -> str:
     found = rank(work)
     trained = any(row.accuracy for row in work.rows) or "accuracy" in work.result.options.measure
-    titles = ["Stack", *(SPEED if work.timed else ())]
+    measure = work.measure
+    titles = ["Stack", *((f"{work.unit.capitalize()}/s", *SPEED) if work.timed else ())]
     align = [LEFT, *([RIGHT] * 3 if work.timed else [])]
     if trained:
         book = "book" if work.real else "book (real data)"
-        titles, align = [*titles, "Accuracy", f"Optimum / {book}"], [*align, LEFT, LEFT]
+        titles += [measure.title + measure.direction, f"{measure.bound.capitalize()} / {book}"]
+        align += [LEFT, LEFT]
     titles, align = [*titles, "Certificate: worst error of tolerance" if work.proven else "Status"], [*align, LEFT]
     lines = [_line(titles), _line(align)]
     rows = (*found.ranked, *found.timed, *found.untimed)
     for row in rows:
         cells = [label(row.stack), *(_speed(found, row) if work.timed else [])]
-        cells += [_accuracy(row), _references(work)] if trained else []
+        cells += [_metric(work, row), _references(work)] if trained else []
         lines.append(_line([*cells, _certificate(work, found, row)]))
     return "\n".join([_heading(work, rows, several, apart), "", *lines])
 
 
 def _heading(work: Work, rows: Sequence[Row], several: bool, apart: bool) -> str:
-    batches = numbers.words(f"{b:,}" for b in sorted({row.batch_size for row in rows}))
-    facts = [f"batch {batches}"] if batches else []
+    facts = [f"batch {work.batches}"] if rows else []
     facts += [f"declaration {work.hash[:8]}"] if apart else []
     facts += [f"run {work.result.id}"] if several else []
     return f"**{_plain(work.title)}** ({', '.join([f'<code>{_plain(work.key)}</code>', *map(_plain, facts)])})"
@@ -72,9 +85,9 @@ def _heading(work: Work, rows: Sequence[Row], several: bool, apart: bool) -> str
 def _speed(found: Ranking, row: Row) -> list[str]:
     if row in found.untimed:
         return [numbers.NOTHING] * 3
-    rate = row.samples_per_second()
-    assert rate is not None
-    return [numbers.number(rate), numbers.number(row.batch_size / rate * 1e3), _ratio(found, row)]
+    rate, seconds = row.samples_per_second(), step_seconds(row)
+    assert rate is not None and seconds is not None
+    return [numbers.number(rate), numbers.number(seconds * 1e3), _ratio(found, row)]
 
 
 def _ratio(found: Ranking, row: Row) -> str:
@@ -88,22 +101,25 @@ def _ratio(found: Ranking, row: Row) -> str:
     return numbers.ratio(versus.ratio) + (f" ({inside})" if inside else "")
 
 
-def _accuracy(row: Row) -> str:
-    judged = judgement(row)
-    return numbers.NOTHING if judged == "not trained" else f"{numbers.metric(final_metric(row))}, {judged}"
+def _metric(work: Work, row: Row) -> str:
+    judged, value = judgement(row), final_metric(row)
+    if judged == "not trained":
+        return numbers.NOTHING
+    over = work.measure.over(value, work.optimum)
+    return f"{work.measure.text(value)}{f' ({over})' if over else ''}, {judged}"
 
 
 def _references(work: Work) -> str:
     """The book's figure is for real data, the optimum for generated data."""
-    return " / ".join([numbers.metric(work.optimum), numbers.metric(work.book_figure)])
+    return " / ".join([work.measure.text(work.optimum), work.measure.text(work.book_figure)])
 
 
 def _certificate(work: Work, found: Ranking, row: Row) -> str:
     certificate = row.certificate
     if (work.timed and row in found.untimed) or (certificate is None and not work.proven):
-        return _outcome(row)
+        return _outcome(work, row)
     if certificate is None:
-        return "none: timing without valid certificate" if work.timed else _outcome(row)
+        return "none: timing without valid certificate" if work.timed else _outcome(work, row)
     if not certified(row):
         return f"{words(certificate.status)}: {certificate.reason or 'timing without valid certificate'}"
     most = worst(certificate.tensors)
@@ -112,8 +128,9 @@ def _certificate(work: Work, found: Ranking, row: Row) -> str:
     return f"passed, {numbers.number(most.error)} of {numbers.number(most.tolerance)}"
 
 
-def _outcome(row: Row) -> str:
-    return f"{words(row.status)}: {row.reason}" if row.reason else words(row.status)
+def _outcome(work: Work, row: Row) -> str:
+    status = words(row.status, work.measure.name)
+    return f"{status}: {row.reason}" if row.reason else status
 
 
 def _about(result: Result, *, timed: bool) -> str:
@@ -149,7 +166,8 @@ def _books(works: Sequence[Work]) -> str:
     titles = ["Workload", "Book", *map(framework_name, frameworks), "Book within ± 2 SE of the seeds"]
     lines = [_line(titles), _line([LEFT, RIGHT, *[LEFT] * (len(frameworks) + 1)])]
     for work in works:
-        cells = [work.title, numbers.metric(work.book_figure)]
+        kind = "" if work.measure.proportion else f"{work.measure.name} "
+        cells = [work.title, kind + work.measure.text(work.book_figure)]
         cells += [_measured(work, framework) for framework in frameworks]
         lines.append(_line([*cells, _within(work)]))
     return "\n".join(lines)
@@ -163,19 +181,29 @@ def _measured(work: Work, framework: str) -> str:
             continue
         where = [MODES.get(row.stack.mode, row.stack.mode)]
         where += [word for word in (row.stack.device, row.stack.interpreter) if word not in ("cpu", "default")]
-        text = f"{seed_range(row)}, {' '.join(where)}"
-        found.append(text if row.status == "ok" else f"{text}, {words(row.status)}")
+        text = f"{seed_range(work, row)}, {' '.join(where)}"
+        found.append(text if row.status == "ok" else f"{text}, {words(row.status, work.measure.name)}")
     if not found:
-        found = [_outcome(r) for r in work.rows if r.stack.framework == framework and r.status != "ok"]
+        found = [_outcome(work, r) for r in work.rows if r.stack.framework == framework and r.status != "ok"]
     return "; ".join(dict.fromkeys(found)) or numbers.NOTHING
 
 
 def _within(work: Work) -> str:
+    if not work.measure.proportion:
+        return _standing(work)
     held = [(row, book.within) for row in work.rows if (book := against_book(work, row)) is not None]
     if not held or any(within is None for _, within in held):
         return numbers.NOTHING
     inside = [label(row.stack) for row, within in held if within]
     return "all" if len(inside) == len(held) else numbers.words(inside) or "none"
+
+
+def _standing(work: Work) -> str:
+    """Where there is no standard error: how the seeds alone stand to the book's figure."""
+    held = [(label(row.stack), book.word) for row in work.rows if (book := against_book(work, row)) is not None]
+    groups = {word: [name for name, w in held if w == word] for _, word in held if word}
+    parts = [f"{word}: {'all' if len(n) == len(held) else numbers.words(n)}" for word, n in groups.items()]
+    return f"no SE; seeds {'; '.join(parts)}" if parts else numbers.NOTHING
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -77,15 +77,15 @@ class Table:
 NONE = Cell(n.NOTHING, tone="quiet")
 
 
-def grouped(rows: Iterable[Row]) -> list[Line]:
-    """Stacks without figures: those of one status and reason share a line."""
+def grouped(rows: Iterable[Row], metric: str) -> list[Line]:
+    """Stacks without figures: those of one status and reason share a line. ``metric`` is its name in a sentence."""
     lines: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        lines.setdefault((words(row.status), row.reason), []).append(label(row.stack))
+        lines.setdefault((words(row.status, metric), row.reason), []).append(label(row.stack))
     return [Line(tuple(names), word, reason) for (word, reason), names in lines.items()]
 
 
-def words(status: str) -> str:
-    return {"parity_failed": "certificate failed", "accuracy_failed": "accuracy missed"}.get(
+def words(status: str, metric: str = "accuracy") -> str:
+    return {"parity_failed": "certificate failed", "accuracy_failed": f"{metric} missed"}.get(
         status, status.replace("_", " ")
     )

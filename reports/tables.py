@@ -9,7 +9,7 @@ from benchmarks.results import Evidence, Launch, Row
 from reports import numbers as n
 from reports.svg import variable
 from reports.table import NONE, Cell, Column, Reference, Table, Tone, grouped, words
-from reports.verdict import Ranking, against_book, as_the_book, judgement
+from reports.verdict import Ranking, judgement
 from reports.work import (
     Work,
     blocks,
@@ -31,17 +31,20 @@ IDLE = 1  # bit of NVML's throttle reasons that means: nothing to do
 
 def summary(work: Work, found: Ranking) -> Table:
     """Everything a reader compares, one row per stack, two lines per cell."""
+    measure = work.measure
+    offline = "best inference throughput over batch sizes; below, that batch size"
+    told = "lower is better" if measure.lower else "judgement"
     table = Table(
         [
             Column("Stack", "status", number=False),
-            Column("Training", "samples/s; step", "training throughput; below, wall time per step"),
+            Column("Training", f"{work.unit}/s; step", "training throughput; below, wall time per step"),
             Column(
                 "Ratio", "interval", "step time over that of the ranked stack measured fastest; below, 95 % interval"
             ),
-            Column("Accuracy", "judgement", "after the last epoch, mean over seeds"),
+            Column(measure.title, told, "after the last epoch, mean over seeds"),
             Column("CPU per step", "CPUs busy", "CPU seconds of all threads; below, over wall seconds"),
-            Column("Single", "p50; p90, p99", "inference at batch 1, latency from host memory to host memory"),
-            Column("Offline", "samples/s; batch", "best inference throughput over batch sizes; below, that batch size"),
+            _single_column(work),
+            Column("Offline", f"{work.asked}/s; batch", offline),
             Column(
                 "Memory", "training; inference", "peak resident set, or where a device is used, device memory below"
             ),
@@ -51,27 +54,28 @@ def summary(work: Work, found: Ranking) -> Table:
     for row in (*found.ranked, *found.timed):
         table.rows.append(
             [
-                _stack(table, row),
+                stack_cell(table, work, row),
                 _training(row),
                 _ratio(found, row),
-                _accuracy(table, row),
+                metric_cell(table, work, row),
                 _cpu(row),
-                _single(row),
+                _single(work, row),
                 _offline(row),
                 _memory(row),
                 certificate_cell(table, row),
             ]
         )
-    table.lines = grouped(found.untimed)
+    table.lines = grouped(found.untimed, measure.name)
     table.foot = _references(work)
     return table
 
 
-def _stack(table: Table, row: Row) -> Cell:
+def stack_cell(table: Table, work: Work, row: Row) -> Cell:
     name = label(row.stack)
     if row.status == "ok":
         return Cell(name, "ok", swatch=_swatch(row))
-    return Cell(name, words(row.status), tone="bad", mark=table.mark(row.reason), swatch=_swatch(row))
+    status = words(row.status, work.measure.name)
+    return Cell(name, status, tone="bad", mark=table.mark(row.reason), swatch=_swatch(row))
 
 
 def _swatch(row: Row) -> str:
@@ -79,10 +83,9 @@ def _swatch(row: Row) -> str:
 
 
 def _training(row: Row) -> Cell:
-    seconds = step_seconds(row)
-    if seconds is None:
+    seconds, rate = step_seconds(row), row.samples_per_second()
+    if seconds is None or rate is None:
         return NONE
-    rate = row.batch_size / seconds
     return Cell(n.number(rate), n.milliseconds(seconds), sort=rate)
 
 
@@ -102,15 +105,16 @@ def _ratio(found: Ranking, row: Row) -> Cell:
     return Cell(n.ratio(versus.ratio), below, sort=versus.ratio)
 
 
-def _accuracy(table: Table, row: Row) -> Cell:
+def metric_cell(table: Table, work: Work, row: Row) -> Cell:
     judged = judgement(row)
     if row.accuracy is None or judged == "not trained":
-        return Cell(n.NOTHING, "not trained", tone="quiet")
+        return Cell(n.NOTHING, "not\u00a0trained", tone="quiet")
     tones: dict[str, Tone] = {"in range": "good", "missed": "bad", "unfinished": "warn"}
     value = final_metric(row)
-    return Cell(
-        n.metric(value), judged, sort=value, tone=tones.get(judged, "quiet"), mark=table.mark(row.accuracy.reason)
-    )
+    parts = filter(None, [work.measure.over(value, work.optimum), judged])
+    told = ", ".join(part.replace(" ", "\u00a0") for part in parts)  # may only be parted at the comma
+    mark = table.mark(row.accuracy.reason)
+    return Cell(work.measure.text(value), told, sort=value, tone=tones.get(judged, "quiet"), mark=mark)
 
 
 def _cpu(row: Row) -> Cell:
@@ -120,11 +124,32 @@ def _cpu(row: Row) -> Cell:
     return Cell(n.duration(busy), f"{n.number(busy / wall)} CPUs", sort=busy)
 
 
-def _single(row: Row) -> Cell:
+def generates(work: Work) -> bool:
+    """Whether inference went word by word, the first one apart."""
+    return any(latencies(row, "first_seconds") for row in work.rows)
+
+
+def _single_column(work: Work) -> Column:
+    where = "latency from host memory to host memory"
+    if not generates(work):
+        return Column("Single", "p50; p90, p99", f"inference at batch 1, {where}")
+    word = work.asked.removesuffix("s")
+    hint = f"one text: from a prompt to the first {word} after it, then per further {word}, {where}"
+    return Column(f"First, further {word}", "p50; p99", hint)
+
+
+def _single(work: Work, row: Row) -> Cell:
     found = latencies(row)
     if found is None:
         return NONE
-    return Cell(n.duration(found[0]), f"{n.duration(found[1])}, {n.duration(found[2])}", sort=found[0])
+    if not generates(work):
+        return Cell(n.duration(found[0]), f"{n.duration(found[1])}, {n.duration(found[2])}", sort=found[0])
+    p50, p99 = (
+        ", ".join(n.duration(quantiles[i]) if quantiles else n.NOTHING for quantiles in (first, found))
+        for first in [latencies(row, "first_seconds")]
+        for i in (0, 2)
+    )
+    return Cell(p50, p99, sort=found[0])
 
 
 def _offline(row: Row) -> Cell:
@@ -155,89 +180,21 @@ def certificate_cell(table: Table, row: Row) -> Cell:
 
 
 def _references(work: Work) -> list[Reference]:
-    """Optimum, book figure and accepted range, under the accuracies that they belong to."""
+    """Optimum, book figure and accepted range, under the figures that they belong to."""
     found: list[Reference] = []
+    measure = work.measure
     if work.optimum is not None:
-        found.append(Reference("Optimum", "exact posterior on this test set", n.metric(work.optimum), 3))
+        found.append(Reference(measure.bound.capitalize(), measure.whose, measure.text(work.optimum), 3))
     if work.book_figure is not None:
         what = f"{work.get('book_figure', 'what')}, real data"
-        found.append(Reference("Book", what, n.metric(work.book_figure), 3))
+        found.append(Reference("Book", what, measure.text(work.book_figure), 3))
     for row in work.rows:
         accuracy = row.accuracy
         if accuracy and accuracy.judged and accuracy.low is not None:
-            allowed = n.bounds(accuracy.low, accuracy.high)
+            allowed = measure.bounds(accuracy.low, accuracy.high)
             entry = Reference("Accepted range", f"recipe {accuracy.recipe}", allowed, 3)
             found += [entry] if entry not in found else []
     return found
-
-
-def accuracies(work: Work) -> Table | None:
-    """Every seed of every trained stack beside the book's figure, or beside the optimum where the book does not apply.
-
-    None where nothing was trained, or where training was timed and the summary has it all.
-    """
-    trained = [r for r in work.rows if r.accuracy is not None and r.accuracy.trainings]
-    like_the_book = work.book_figure is not None and any(as_the_book(work, r) for r in trained)
-    if not trained or (work.timed and not like_the_book):
-        return None
-    aim, name = (work.book_figure, "book") if like_the_book else (work.optimum, "optimum")
-    below = f"− {name}" if aim is not None else ""
-    seeds = sorted({t.seed for r in trained if r.accuracy for t in r.accuracy.trainings})
-    table = Table(
-        [
-            Column("Stack", "status", number=False),
-            *(Column(f"Seed {seed}", below, "whole test set, after the last epoch") for seed in seeds),
-            Column("Mean", below),
-        ]
-    )
-    if like_the_book:
-        hint = "two binomial standard errors of a proportion of the test examples, on either side"
-        table.columns += [
-            Column("Seeds", "± 2 standard errors", hint),
-            Column("Book", "within?", "whether the book's figure lies in that wider range"),
-        ]
-    else:
-        table.columns += [Column("Accepted range", "judgement")]
-    for row in trained:
-        assert row.accuracy is not None
-        cells = [_stack(table, row)]
-        found = {t.seed: t for t in row.accuracy.trainings}
-        for seed in seeds:
-            training = found.get(seed)
-            if training is None:
-                cells.append(NONE)
-            elif training.metric is None:
-                cells.append(Cell(n.NOTHING, words(training.status), tone="bad", mark=table.mark(training.reason)))
-            else:
-                cells.append(_distance(training.metric, aim))
-        cells.append(_distance(final_metric(row), aim))
-        table.rows.append(cells + (_beside_book(work, row) if like_the_book else [_judged(table, row)]))
-    table.lines = grouped(r for r in work.rows if r not in trained and r.status != "ok")
-    return table
-
-
-def _distance(value: float | None, aim: float | None) -> Cell:
-    if value is None:
-        return NONE
-    return Cell(n.metric(value), "" if aim is None else n.signed(value - aim), sort=value)
-
-
-def _beside_book(work: Work, row: Row) -> list[Cell]:
-    book = against_book(work, row)
-    if book is None:
-        return [NONE, Cell(n.metric(work.book_figure), "not comparable", tone="quiet")]
-    seeds = n.metric(book.low) if book.low == book.high else f"{n.metric(book.low)}–{n.metric(book.high)}"
-    wider = f"{n.metric(book.lower)}–{n.metric(book.upper)}" if book.within is not None else "test examples unknown"
-    word = {True: "within", False: "outside", None: "not comparable"}[book.within]
-    tones: dict[bool | None, Tone] = {True: "good", False: "bad", None: "quiet"}
-    return [Cell(seeds, wider, sort=book.low), Cell(n.metric(book.figure), word, tone=tones[book.within])]
-
-
-def _judged(table: Table, row: Row) -> Cell:
-    assert row.accuracy is not None
-    cell = _accuracy(table, row)
-    text = n.bounds(row.accuracy.low, row.accuracy.high) if row.accuracy.judged else n.NOTHING
-    return Cell(text, cell.sub, tone=cell.tone, mark=cell.mark)
 
 
 def phases(work: Work, found: Ranking) -> Table:
@@ -260,7 +217,7 @@ def phases(work: Work, found: Ranking) -> Table:
         launches = [la for la in row.launches if _begun(la)]
         cells = [_phase(launches, name) for name in ("import_seconds", "build_seconds", "first_step_seconds")]
         table.rows.append([Cell(label(row.stack)), *cells, *_warm_up(launches), _payback(work, row)])
-    table.lines = grouped(r for r in work.rows if r not in started)
+    table.lines = grouped((r for r in work.rows if r not in started), work.measure.name)
     return table
 
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from benchmarks.results import Row
 from reports import numbers
+from reports.measure import Measure
 from reports.work import Work, certified, final_metric, label, step_seconds
 
 ENOUGH_PASSES = 5
@@ -115,7 +116,7 @@ def sentence(work: Work, ranking: Ranking | None = None) -> Sentence:
 
 
 def _rate(row: Row) -> str:
-    return f"{numbers.number(row.samples_per_second())} samples/s"
+    return f"{numbers.number(row.samples_per_second())} {row.unit}/s"
 
 
 def _times(versus: Versus, other: str) -> str:
@@ -210,10 +211,12 @@ def judgement(row: Row) -> Judgement:
 class AgainstBook:
     """One stack's seeds, trained as the book trained, beside the book's figure.
 
-    ``low`` and ``high`` are the range over seeds; ``lower`` and ``upper`` widen it by two binomial standard errors,
-    for the figures are proportions of ``examples`` test examples. ``within`` is None where nothing can be said.
+    ``low`` and ``high`` are the range over seeds; ``lower`` and ``upper`` widen it by two binomial standard errors
+    where the figures are proportions of ``examples`` test examples. ``within``, of that wider range, is None where
+    nothing can be said.
     """
 
+    measure: Measure
     figure: float
     metrics: dict[int, float]
     examples: int | None
@@ -240,8 +243,17 @@ class AgainstBook:
             return None
         return self.lower <= self.figure <= self.upper
 
+    @property
+    def word(self) -> Literal["within", "outside", "better", "worse", ""]:
+        """How the seeds stand to the book's figure; better and worse only where there is no standard error."""
+        if self.measure.proportion or self.measure.lower is None:
+            return "" if self.within is None else "within" if self.within else "outside"
+        if self.low <= self.figure <= self.high:
+            return "within"
+        return "better" if (self.high < self.figure) == self.measure.lower else "worse"
+
     def _error(self, share: float) -> float | None:
-        if not self.examples or not 0 <= share <= 1:
+        if not self.measure.proportion or not self.examples or not 0 <= share <= 1:
             return None
         return math.sqrt(share * (1 - share) / self.examples)
 
@@ -257,15 +269,17 @@ def against_book(work: Work, row: Row) -> AgainstBook | None:
     if work.book_figure is None or row.accuracy is None or not as_the_book(work, row):
         return None
     metrics = {t.seed: t.metric for t in row.accuracy.trainings if t.metric is not None}
-    return AgainstBook(work.book_figure, metrics, work.data.test_examples if work.data else None) if metrics else None
+    examples = work.data.test_examples if work.data else None
+    return AgainstBook(work.measure, work.book_figure, metrics, examples) if metrics else None
 
 
-def seed_range(row: Row) -> str:
+def seed_range(work: Work, row: Row) -> str:
     """Range over seeds and their number: ``0.9795 to 0.9812 over 3 seeds``."""
     found = [t.metric for t in row.accuracy.trainings if t.metric is not None] if row.accuracy else []
+    text = work.measure.text
     if len(found) < 2:
-        return f"{numbers.metric(found[0])} with one seed" if found else "no figure"
-    return f"{numbers.metric(min(found))} to {numbers.metric(max(found))} over {len(found)} seeds"
+        return f"{text(found[0])} with one seed" if found else "no figure"
+    return f"{text(min(found))} to {text(max(found))} over {len(found)} seeds"
 
 
 def _untimed(work: Work) -> Sentence:
@@ -273,15 +287,16 @@ def _untimed(work: Work) -> Sentence:
     asides = ["Training was not timed in this run."]
     failed = [r for r in work.rows if r.status != "ok"]
     if failed:
-        asides.append(f"Not all went well: {numbers.words([f'{label(r.stack)} ({_word(r)})' for r in failed])}.")
+        asides.append(f"Not all went well: {numbers.words([f'{label(r.stack)} ({_word(work, r)})' for r in failed])}.")
     held = [(r, b) for r in work.rows if (b := against_book(work, r)) is not None]
     if held:
         headline, text = _held(work, held)
         return Sentence("untimed", headline, text, tuple(asides))
     trained = [r for r in work.rows if r.accuracy is not None and r.accuracy.trainings]
     if trained:
-        figures = [f"{label(r.stack)} {seed_range(r)} ({judgement(r)})" for r in trained]
-        return Sentence("untimed", "Accuracy alone was measured", f": {numbers.words(figures)}.", tuple(asides))
+        figures = [f"{label(r.stack)} {seed_range(work, r)} ({judgement(r)})" for r in trained]
+        headline = f"{work.measure.title} alone was measured"
+        return Sentence("untimed", headline, f": {numbers.words(figures)}.", tuple(asides))
     proven = [r for r in work.rows if r.certificate is not None]
     if proven:
         good = sum(certified(r) for r in proven)
@@ -290,41 +305,63 @@ def _untimed(work: Work) -> Sentence:
     return Sentence("untimed", "Nothing was measured", "; the reasons are below.", tuple(asides))
 
 
-def _word(row: Row) -> str:
-    return row.status.replace("_", " ")
+def _word(work: Work, row: Row) -> str:
+    return row.status.replace("accuracy", work.measure.name).replace("_", " ")
 
 
 def _held(work: Work, held: list[tuple[Row, AgainstBook]]) -> tuple[str, str]:
-    book = f"The book's {numbers.metric(work.book_figure)}"
+    printed = work.measure.text(work.book_figure)
+    book = f"The book's {printed}" if work.measure.proportion else f"The book's {work.measure.name} of {printed}"
+    figures = numbers.words([f"{label(r.stack)} {seed_range(work, r)}" for r, _ in held])
+    if not work.measure.proportion:
+        return f"{book} {_standing(held)}", f": {figures}. Held against the range over seeds alone."
     inside = [label(r.stack) for r, b in held if b.within]
     outside = [label(r.stack) for r, b in held if b.within is False]
     if inside and outside:
         headline = f"{book} is met by {numbers.words(inside)}, not by {numbers.words(outside)}"
     elif inside:
-        every = {1: inside[0], 2: "both stacks"}.get(len(inside), f"all {len(inside)} stacks")
-        headline = f"{book} is met by {every}"
+        headline = f"{book} is met by {_every(inside)}"
     elif outside:
         headline = f"{book} is not met"
     else:
         headline = f"{book} stands beside these figures"
-    figures = numbers.words([f"{label(r.stack)} {seed_range(r)}" for r, _ in held])
     examples = held[0][1].examples
     scale = f" Met: within the range over seeds ± 2 standard errors of {examples:,} test examples." if examples else ""
     return headline, f": {figures}.{scale}"
 
 
-def accuracy_line(work: Work) -> str:
-    """Accuracy per trained stack, then the figures to hold it against. Empty where the sentence is about accuracy."""
+def _standing(held: list[tuple[Row, AgainstBook]]) -> str:
+    """Of seeds without standard errors to the book's figure."""
+    says = {"better": "is bettered by", "within": "lies among the seeds of", "worse": "is not reached by"}
+    groups = {says[w]: [label(r.stack) for r, b in held if b.word == w] for w in says}
+    parts = [(verb, names) for verb, names in groups.items() if names]
+    if not parts:
+        return "stands beside these figures"
+    if len(parts) == 1:
+        return f"{parts[0][0]} {_every(parts[0][1])}"
+    return numbers.words([f"{verb} {numbers.words(names)}" for verb, names in parts])
+
+
+def _every(names: list[str]) -> str:
+    return {1: names[0], 2: "both stacks"}.get(len(names), f"all {len(names)} stacks")
+
+
+def metric_line(work: Work) -> str:
+    """The metric per trained stack, then the figures to hold it against. Empty where the sentence is about it."""
     if not work.timed:
         return ""
+    measure = work.measure
     parts = [
-        f"{label(r.stack)} {numbers.metric(final_metric(r))} ({judgement(r)})"
+        f"{label(r.stack)} {measure.text(value)} ({', '.join(filter(None, [over, judgement(r)]))})"
         for r in work.rows
         if r.accuracy is not None and r.accuracy.trainings
+        for value in [final_metric(r)]
+        for over in [measure.over(value, work.optimum)]
     ]
-    text = f"Accuracy: {', '.join(parts)}." if parts else "Accuracy was not measured."
+    text = f"{measure.title}{measure.direction}: {', '.join(parts)}." if parts else ""
+    text = text or f"{measure.title} was not measured."
     if work.optimum is not None:
-        text += f" Optimum on this test set {numbers.metric(work.optimum)}."
+        text += f" {measure.bound.capitalize()} on this test set {measure.text(work.optimum)}."
     if work.book_figure is not None:
-        text += f" Book {numbers.metric(work.book_figure)} ({work.get('book_figure', 'what')})."
+        text += f" Book {measure.text(work.book_figure)} ({work.get('book_figure', 'what')})."
     return text

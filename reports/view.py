@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Row, digest
-from reports import charts, facts, tables
+from reports import charts, facts, scores, tables
 from reports import numbers as n
 from reports.certificates import CertificateView, certificate, checks
 from reports.charts import Chart
 from reports.table import Table, words
-from reports.verdict import Sentence, accuracy_line, rank, sentence
+from reports.verdict import Sentence, metric_line, rank, sentence
 from reports.work import Work, gather, label, mixed
 
 
@@ -38,9 +38,13 @@ class Panel:
     about: str
     facts: list[tuple[str, str]]
     sentence: Sentence
-    accuracy: str
+    metric: str
+    line: str
     summary: Table | None
     accuracies: Table | None
+    also: Table | None
+    binomial: bool
+    generates: str
     charts: list[Chart]
     rounds: Chart | None
     phases: Table | None
@@ -115,6 +119,7 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
     found = rank(work)
     drawings = (charts.throughput, charts.accuracy, charts.starts)
     shown = [charts.drawn(draw, work, found, f"{anchor}c{i}") for i, draw in enumerate(drawings)]
+    seeds = scores.accuracies(work)
     warning = ""
     if work.key in apart:
         warning = f"Declaration {work.hash[:12] or 'missing'}: not comparable with the other declaration of {work.key}."
@@ -128,9 +133,13 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         about=facts.about(work),
         facts=facts.model(work),
         sentence=sentence(work, found),
-        accuracy=accuracy_line(work),
+        metric=work.measure.title,
+        line=metric_line(work),
         summary=tables.summary(work, found) if work.timed else None,
-        accuracies=tables.accuracies(work),
+        accuracies=seeds,
+        also=scores.also(work),
+        binomial=seeds is not None and work.measure.proportion,
+        generates=work.asked.removesuffix("s") if tables.generates(work) else "",
         charts=[c for c in shown if c is not None],
         rounds=charts.drawn(charts.rounds, work, found, f"{anchor}r"),
         phases=tables.phases(work, found) if work.timed or any(r.launches for r in work.rows) else None,
@@ -199,9 +208,10 @@ def _events(row: Row) -> Iterator[Event]:
 
 def _failures(work: Work) -> list[Failure]:
     """Stacks to which the same happened stand together."""
+    metric = work.measure.name
     found: dict[Event, list[str]] = {}
     for row in work.rows:
         for event in _events(row):
             names = found.setdefault(event, [])
             names += [label(row.stack)] if label(row.stack) not in names else []
-    return [Failure(tuple(names), where, words(s), reason, log) for (where, s, reason, log), names in found.items()]
+    return [Failure(tuple(who), where, words(s, metric), reason, log) for (where, s, reason, log), who in found.items()]

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from benchmarks.results import Block, Comparison, Data, Declared, Launch, Result, Row, Stack, TensorError
+from reports import numbers
+from reports.measure import Measure, measure
 
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "tensorlayerx": "TensorLayerX"}
 MODES = {"xla": "XLA", "trainonestep": "TrainOneStep", "torch-trainonestep": "TrainOneStep (PyTorch)"}
@@ -25,6 +27,9 @@ def label(stack: Stack) -> str:
     extra = [word for word in (stack.device, stack.interpreter) if word not in ("cpu", "default")]
     name = f"{framework_name(stack.framework)} {MODES.get(stack.mode, stack.mode)}"
     return f"{name} ({', '.join(extra)})" if extra else name
+
+
+ASKED = {"pairs": "words"}  # skip-gram trains on pairs of words and is asked about one
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,27 @@ class Work:
     @property
     def title(self) -> str:
         return str(self.get("title") or self.key)
+
+    @property
+    def measure(self) -> Measure:
+        return measure(self.get("metric"))
+
+    @property
+    def unit(self) -> str:
+        """What training throughput counts."""
+        found = {row.unit for row in self.rows}
+        return found.pop() if len(found) == 1 else "samples"
+
+    @property
+    def asked(self) -> str:
+        """What inference throughput counts."""
+        return ASKED.get(self.unit, self.unit)
+
+    @property
+    def batches(self) -> str:
+        """Batch sizes as they were run: ``128``, or of sequences ``20 × 35 tokens``."""
+        sizes = sorted({(row.batch_size, row.items) for row in self.rows})
+        return numbers.words(f"{b:,}" if items == 1 else f"{b:,} × {items:,} {self.unit}" for b, items in sizes)
 
     @property
     def book_figure(self) -> float | None:
@@ -147,9 +173,10 @@ def cpu_step_seconds(row: Row) -> float | None:
     return median(median(b.cpu_seconds / b.steps for b in la.blocks) for la in launches) if launches else None
 
 
-def latencies(row: Row) -> tuple[float, float, float] | None:
+def latencies(row: Row, name: Literal["seconds", "first_seconds"] = "seconds") -> tuple[float, float, float] | None:
     """p50, p90 and p99 of single inference over the calls of all passes."""
-    seconds = [s for la in row.launches if la.status == "ok" and la.inference for s in la.inference.single.seconds]
+    single = [la.inference.single for la in row.launches if la.status == "ok" and la.inference]
+    seconds = [s for found in single for s in getattr(found, name)]
     if not seconds:
         return None
     p50, p90, p99 = (float(q) for q in np.quantile(seconds, [0.5, 0.9, 0.99]))

@@ -8,6 +8,8 @@
 * ``mnist_mlp_ablation/batchnorm``: TensorLayerX missed the accepted range.
 
 Pass 0 is cold, the others warm; one block of ``mnist_mlp`` is disturbed.
+
+``make_words()`` gives a run of text (perplexity) and of skip-gram pairs (NCE loss).
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import results as r
+from benchmarks import workload as w
+from benchmarks.layers import LSTM, Constant, Dense, Embedding
 from benchmarks.statistics import compare_all
 from benchmarks.workload import Workload, discover, hash_declaration
 
@@ -54,8 +58,9 @@ def block(round_: int, position: int, step: float, *, disturbed: bool = False) -
 
 
 def launch(
-    kind: r.Stack, pass_: int, step: float, rng: random.Random, *, rounds: int = 6, disturbed: int | None = None
-) -> r.Launch:
+    kind: r.Stack, pass_: int, step: float, rng: random.Random, *, rounds: int = 6, disturbed: int | None = None,
+    items: int = 1,
+) -> r.Launch:  # fmt: skip
     """A good launch: its own persistent level, a little noise per block, and one disturbed block if asked for."""
     level = step * (1 + rng.gauss(0, 0.012))
     slow = [1.38 if i == disturbed else 1.0 for i in range(rounds)]
@@ -74,9 +79,10 @@ def launch(
     )  # fmt: skip
     single = [0.0004 * (1 + rng.random() ** 8) * (1 if heavy else 2.2) for _ in range(64)]
     offline = [
-        r.OfflineInference(batch_size=size, calls=20, seconds=20 * step * (0.08 + size / 1500))
+        r.OfflineInference(batch_size=size, calls=20, seconds=20 * step * (0.08 + size / 1500), items=items)
         for size in (64, 256, 1024)
     ]
+    first = [0.0031 * (1 + rng.random() / 9) for _ in range(8)] if items > 1 else []
     return r.Launch(
         pass_index=pass_, attempt=1, status="ok", caches="cold" if cold else "warm", interleaved=True,
         versions={kind.framework: "2.13.0" if kind.framework == "torch" else "2.21.0"},
@@ -88,12 +94,15 @@ def launch(
             imported_resident=210 << 20, build_peak_resident=310 << 20, training_peak_resident=(520 + 40 * pass_) << 20,
             inference_peak_resident=450 << 20,
         ),
-        inference=r.Inference(single=r.SingleInference(calls=64, seconds=single), offline=offline),
+        inference=r.Inference(
+            single=r.SingleInference(calls=64, seconds=single, first_seconds=first), offline=offline
+        ),
     )  # fmt: skip
 
 
 def certificate(work: Workload, kind: r.Stack, rng: random.Random, *, fails: str = "") -> r.Certificate:
     checks = ["forward", "loss", "gradient", "update", "evaluation"]
+    checks += ["state"] if any(t.state for t in work.tensors) else []
     tensors = []
     for check in checks:
         names = [t.name for t in work.tensors if t.trainable] if check in ("gradient", "update") else ["logits"]
@@ -115,17 +124,17 @@ def certificate(work: Workload, kind: r.Stack, rng: random.Random, *, fails: str
 
 
 def accuracy(final: float, rng: random.Random, *, seeds: int = 2, low: float | None = None, high: float | None = None,
-             reason: str = "") -> r.Accuracy:  # fmt: skip
+             reason: str = "", above: float = -0.5, also: dict[str, float] | None = None) -> r.Accuracy:  # fmt: skip
     trainings = []
     for seed in range(seeds):
         points, end = [], final + rng.gauss(0, 0.002)
         for epoch in range(1, 5):
-            value = end if epoch == 4 else end - 0.5 * math.exp(-1.1 * epoch)
+            value = end if epoch == 4 else end + above * math.exp(-1.1 * epoch)
             points.append(r.CurvePoint(epoch=epoch, seconds=2.1 * epoch, loss=1.4 / epoch, metric=round(value, 4)))
         trainings.append(
             r.Training(
                 seed=seed, status="ok", curve=points, metric=points[-1].metric, sample_order=f"{seed:064x}",
-                peak_resident=600 << 20,
+                peak_resident=600 << 20, also=also or {},
             )
         )  # fmt: skip
     judged = low is not None
@@ -241,6 +250,63 @@ def make(
         notes=[evil or "Memory was short: one pass ran its workers in turns."], declared=declared, data=data, rows=rows,
         comparisons=compare_all(rows),
     )  # fmt: skip
+    return result.model_copy(update={"digest": r.digest(result)})
+
+
+ZERO = Constant(value=0.0)
+EMBEDDING = Embedding(name="embedding", rows=50, columns=8, weight=ZERO)
+RECURRENT = LSTM(name="lstm", units=8, weight=ZERO, bias=ZERO)
+NOVEL = Workload(
+    name="novel", title="LSTM on a novel", source=w.Source(book="An example book", section="6.2"),
+    dataset=w.Text(name="novel", vocabulary=50, steps=35, train_examples=90_000),
+    layers=(EMBEDDING, RECURRENT, Dense(name="fc", units=50, weight=ZERO, bias=ZERO)),
+    parameter_count=1394, optimiser=w.SGD(learning_rate=1.0, clip_norm=5.0), batch_size=20, metric="perplexity",
+    loss="softmax_cross_entropy_summed_over_time", book_figure=w.BookFigure(value=118.2, what="after 13 epochs"),
+    recipes=(w.Recipe(name="quick", data="embedded", epochs=4, accepted=w.Accepted(low=20, high=26, protocol="none")),),
+)  # fmt: skip
+UNSURE = w.Unmeasured(reason="not measured yet")
+NEIGHBOURS = Workload(
+    name="neighbours", title="Skip-gram of neighbours", source=w.Source(book="An example book", section="7.1"),
+    dataset=w.Pairs(name="novel", vocabulary=50, window=1, negatives=8, train_examples=90_000), layers=(EMBEDDING,),
+    parameter_count=850, optimiser=w.SGD(learning_rate=1.0), batch_size=128, metric="nce_loss",
+    loss=w.NCE(name="nce", weight=ZERO, bias=ZERO),
+    recipes=(w.Recipe(name="quick", data="embedded", epochs=4, augmentation="resize40_flip_crop32", accepted=UNSURE),),
+)  # fmt: skip
+ALSO = {"spearman_wordsim353": -0.0412, "pairs_wordsim353": 353.0, "analogies": 0.0}
+
+
+def words_row(work: Workload, kind: r.Stack, passes: int, rng: random.Random) -> r.Row:
+    text = work is NOVEL
+    step = {"eager": 9e-3, "compile": 7e-3, "graph": 8e-3}[kind.mode] * (1.0 if kind.framework == "torch" else 1.3)
+    change: dict[str, Any] = {"status": "ok"}
+    if kind.mode == "eager" and text:
+        missed = kind.framework == "tensorflow"
+        why = "outside 20 to 26: seed 0: 31.07" if missed else ""
+        change["accuracy"] = accuracy(31.07 if missed else 23.9, rng, low=20, high=26, reason=why, above=700.0)
+        if missed:
+            change.update(status="accuracy_failed", reason=why)
+    elif kind.mode == "eager":
+        change["accuracy"] = accuracy(2.9134, rng, reason="no measured range: not measured yet", above=4.0, also=ALSO)
+    return r.Row(
+        workload=work.name, variant=work.variant, stack=kind, batch_size=work.batch_size, items=work.items,
+        unit=work.unit, implementation={}, implementation_hash=f"{kind.framework:_<64}", **change,
+        launches=[launch(kind, p, step, rng, items=work.items) for p in range(passes)],
+        certificate=certificate(work, kind, rng),
+    )  # fmt: skip
+
+
+def make_words(run_id: str = "20260105-060708", *, passes: int = 2) -> r.Result:
+    """A run of text and of skip-gram pairs; TensorFlow missed the accepted range of perplexities."""
+    base, rng = make(run_id, interrupted=False), random.Random(run_id)
+    declared, data, rows = [], [], []
+    for work, bound in ((NOVEL, 19.87), (NEIGHBOURS, 2.7512)):
+        rows += [words_row(work, stack(framework, mode), passes, rng) for framework, mode in STACKS[:4]]
+        declared += [r.Declared(name=work.name, variant="default", hash=work.hash, declaration=work.declaration())]
+        seen = {"workload": work.name, "variant": "default", "optimum": bound}
+        data.append(base.data[0].model_copy(update={**seen, "description": "a planted novel"}))
+    options = base.options.model_copy(update={"workloads": ["novel", "neighbours"], "passes": passes})
+    changes = {"options": options, "declared": declared, "data": data, "rows": rows, "notes": []}
+    result = base.model_copy(update={**changes, "comparisons": compare_all(rows)})
     return result.model_copy(update={"digest": r.digest(result)})
 
 

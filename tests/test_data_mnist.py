@@ -285,7 +285,7 @@ def test_data_verify_names_what_is_missing_and_what_is_wrong(tmp_path: Path) -> 
     first, *others = mnist.FILES
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / first.name).write_bytes(b"no")
-    done = command("verify", data=tmp_path)
+    done = command("verify", "mnist", data=tmp_path)
     assert done.returncode == 1
     for file in mnist.FILES:
         assert f"mnist/{file.name}" in done.stdout
@@ -348,25 +348,25 @@ def test_official_files_verify(official: Path) -> None:
 def test_official_mnist(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOKBENCH_DATA", str(official))
     flat = data.load(FLAT, source="real", seed=0, train_examples=None, test_examples=None)
-    assert (flat.train_x.shape, flat.test_x.shape) == ((60_000, 784), (10_000, 784))
-    assert (flat.train_y.dtype, flat.train_x.dtype) == (np.int64, np.float32)
-    assert np.bincount(flat.train_y).tolist() == LABELS_OF_TRAINING
-    assert np.bincount(flat.test_y).tolist() == LABELS_OF_TEST
-    assert (flat.train_x.min(), flat.train_x.max()) == (0.0, 1.0)
+    assert (flat.arrays["train_x"].shape, flat.arrays["test_x"].shape) == ((60_000, 784), (10_000, 784))
+    assert (flat.arrays["train_y"].dtype, flat.arrays["train_x"].dtype) == (np.int64, np.float32)
+    assert np.bincount(flat.arrays["train_y"]).tolist() == LABELS_OF_TRAINING
+    assert np.bincount(flat.arrays["test_y"]).tolist() == LABELS_OF_TEST
+    assert (flat.arrays["train_x"].min(), flat.arrays["train_x"].max()) == (0.0, 1.0)
     assert flat.optimum is None
 
 
 def test_official_mnist_as_declared(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOKBENCH_DATA", str(official))
     signed = data.load(SIGNED, source="real", seed=0, train_examples=500, test_examples=200)
-    assert (signed.train_x.shape, signed.test_x.shape) == ((500, 28, 28, 1), (200, 28, 28, 1))
-    assert (signed.train_x.min(), signed.train_x.max()) == (-1.0, 1.0)
+    assert (signed.arrays["train_x"].shape, signed.arrays["test_x"].shape) == ((500, 28, 28, 1), (200, 28, 28, 1))
+    assert (signed.arrays["train_x"].min(), signed.arrays["train_x"].max()) == (-1.0, 1.0)
     by_256 = Images(name="mnist", shape=(784,), train_examples=500, divisor=256.0)
     quarter = data.load(by_256, source="real", seed=0, train_examples=None, test_examples=200)
-    assert quarter.train_x.max() == 255 / 256
-    whole = (signed.train_x.reshape(500, 784) + 1) / 2 * 255
-    np.testing.assert_allclose(quarter.train_x * 256, whole, atol=1e-4)
-    assert signed.train_y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert quarter.arrays["train_x"].max() == 255 / 256
+    whole = (signed.arrays["train_x"].reshape(500, 784) + 1) / 2 * 255
+    np.testing.assert_allclose(quarter.arrays["train_x"] * 256, whole, atol=1e-4)
+    assert signed.arrays["train_y"][:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     again = data.load(SIGNED, source="real", seed=1, train_examples=500, test_examples=200)
     assert again.digest == signed.digest  # real data have no seed
 

@@ -201,40 +201,47 @@ def load(images: Images, seed: int = 0, train: int | None = None, test: int | No
 
 def test_load_gives_the_samples_in_the_declared_form() -> None:
     flat, signed = load(FLAT), load(SIGNED)
-    assert (flat.train_x.shape, flat.test_x.shape) == ((300, 784), (200, 784))
-    assert (signed.train_x.shape, signed.test_x.shape) == ((300, 28, 28, 1), (200, 28, 28, 1))
-    for found, split in ((flat.train_x, "train"), (flat.test_x, "test")):
+    assert (flat.arrays["train_x"].shape, flat.arrays["test_x"].shape) == ((300, 784), (200, 784))
+    assert (signed.arrays["train_x"].shape, signed.arrays["test_x"].shape) == ((300, 28, 28, 1), (200, 28, 28, 1))
+    for found, split in ((flat.arrays["train_x"], "train"), (flat.arrays["test_x"], "test")):
         np.testing.assert_array_equal(found, strokes.sample(len(found), seed=0, split=split)[0])
-    for there, here in ((flat.train_x, signed.train_x), (flat.test_x, signed.test_x)):
+    for there, here in (
+        (flat.arrays["train_x"], signed.arrays["train_x"]),
+        (flat.arrays["test_x"], signed.arrays["test_x"]),
+    ):
         assert here.dtype == there.dtype == np.float32
         assert here.flags.c_contiguous
         np.testing.assert_allclose(here.reshape(there.shape), (there - 0.5) / 0.25, rtol=1e-6, atol=1e-6)
-    np.testing.assert_array_equal(flat.train_y, signed.train_y)
-    assert flat.test_y.dtype == np.int64
+    np.testing.assert_array_equal(flat.arrays["train_y"], signed.arrays["train_y"])
+    assert flat.arrays["test_y"].dtype == np.int64
 
 
 def test_optimum_belongs_to_the_test_set_and_not_to_its_form() -> None:
     flat, signed = load(FLAT), load(SIGNED)
-    assert flat.optimum == signed.optimum == strokes.optimum(flat.test_x, flat.test_y)
+    assert flat.optimum == signed.optimum == strokes.optimum(flat.arrays["test_x"], flat.arrays["test_y"])
     assert "version 1, seed 0" in flat.description
 
 
 def test_counts_that_are_asked_override_the_declared() -> None:
     small = load(FLAT, train=20, test=10)
-    assert (len(small.train_x), len(small.test_x)) == (20, 10)
-    np.testing.assert_array_equal(small.train_x, load(FLAT).train_x[:20])
+    assert (len(small.arrays["train_x"]), len(small.arrays["test_x"])) == (20, 10)
+    np.testing.assert_array_equal(small.arrays["train_x"], load(FLAT).arrays["train_x"][:20])
 
 
 def test_digest_changes_with_any_array() -> None:
     small = load(FLAT, train=20, test=10)
     digests = {small.digest}
     assert load(FLAT, train=20, test=10).digest == small.digest
-    for name in ("train_x", "train_y", "test_x", "test_y"):
-        changed = getattr(small, name).copy()
+
+    def other(**arrays: np.ndarray) -> str:
+        return dataclasses.replace(small, arrays=small.arrays | arrays).digest
+
+    for name, array in small.arrays.items():
+        changed = array.copy()
         changed.reshape(-1)[-1] += 1
-        digests.add(dataclasses.replace(small, **{name: changed}).digest)
-    digests.add(dataclasses.replace(small, train_x=small.train_x.reshape(20, 28, 28, 1)).digest)
-    digests.add(dataclasses.replace(small, train_y=small.train_y.astype(np.int32)).digest)
+        digests.add(other(**{name: changed}))
+    digests.add(other(train_x=small.arrays["train_x"].reshape(20, 28, 28, 1)))
+    digests.add(other(train_y=small.arrays["train_y"].astype(np.int32)))
     digests.add(load(FLAT, seed=1, train=20, test=10).digest)
     assert len(digests) == 8
 

@@ -206,7 +206,7 @@ def test_killing_a_worker_mid_run_costs_only_its_row(tmp_path):
         (["--env", "old=/nowhere/python"], "no Python at"),
         (["--recipe", "book"], "has no recipe 'book'"),
         (["--threads", "100000"], "100000"),
-        (["--batch-size", "500"], "more than half of the 600"),
+        (["--batch-size", "500"], "does not go twice into the 600"),
         (["--resume", "--passes", "3"], "leave out"),
         (["--require", "numpy:turbo:cpu"], "no workload of this run has that stack"),
     ],

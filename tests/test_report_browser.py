@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from result_factory import make, make_book
+from result_factory import make, make_book, make_words
 
 from reports.render import html
 
@@ -51,7 +51,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
     evil = "<script>document.title = 'broken in'</script> " + "unbroken" * 40
-    path.write_text(html([make(), make("20260203-111213", evil=evil), make_book()]), encoding="utf-8")
+    path.write_text(html([make(), make_words(), make("20260203-111213", evil=evil), make_book()]), encoding="utf-8")
     return path.as_uri()
 
 

@@ -1,5 +1,6 @@
 """Ratios over passes, orders of rounds, batch order, journal."""
 
+import dataclasses
 import json
 import math
 from itertools import pairwise
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from small import RESNET
 
-from benchmarks.inputs import batch_ids, epoch_digest, epoch_order, first_batches, save_arrays
+from benchmarks import tasks
+from benchmarks.inputs import OrderDigest, batch_ids, epoch_order, save_arrays
 from benchmarks.journal import Journal
 from benchmarks.profiles import PROFILES
 from benchmarks.schedule import launch_order, round_orders, williams
@@ -98,22 +101,39 @@ def test_an_epoch_is_a_permutation_in_full_batches(examples, batch, seed, epoch)
     assert sorted(epoch_order(seed, epoch, examples)) == list(range(examples))
 
 
-def test_epoch_digest_sees_order_and_labels():
+def images_task(folder, y, *, seed=0, batch_size=10):
+    save_arrays(folder, {"train_x": np.arange(2.0 * len(y)).reshape(-1, 2), "train_y": y})
+    return tasks.task(dataclasses.replace(RESNET, batch_size=batch_size), folder, seed)
+
+
+def test_epoch_digest_sees_order_and_labels(tmp_path):
     y = np.arange(100) % 10
-    base = epoch_digest(y, seed=0, epochs=2, batch_size=10)
-    assert base == epoch_digest(y.copy(), seed=0, epochs=2, batch_size=10)
-    assert base != epoch_digest(y, seed=1, epochs=2, batch_size=10)
-    assert base != epoch_digest(y[::-1], seed=0, epochs=2, batch_size=10)
-    assert base != epoch_digest(y, seed=0, epochs=2, batch_size=20)
+
+    def digest(labels=y, epochs=2, **words):
+        return tasks.epoch_digest(images_task(tmp_path, labels, **words), epochs)
+
+    base = digest()
+    assert base == digest(y.copy())
+    others = [digest(seed=1), digest(y[::-1]), digest(batch_size=20), digest(epochs=1), digest(np.roll(y, 1))]
+    assert len({base, *others}) == 6
+
+
+def test_the_digest_is_over_ids_and_whole_numbers(tmp_path):
+    digest = OrderDigest()
+    for batch in images_task(tmp_path, np.arange(20)).epoch(0):
+        x, y = batch.arrays
+        digest.add(batch.ids.astype(np.int32), (x + 1, y.astype(np.uint8)))  # as a device may keep them
+    assert digest.hexdigest() == tasks.epoch_digest(images_task(tmp_path, np.arange(20)), 1)
 
 
 def test_first_batches_wrap_around_small_sets(tmp_path):
-    save_arrays(tmp_path, {"train_x": np.arange(12.0).reshape(6, 2), "train_y": np.arange(6)})
-    batches = first_batches(tmp_path, seed=0, batch_size=4, count=5)
+    batches = tasks.first(images_task(tmp_path, np.arange(6), batch_size=4), 5)
     assert len(batches) == 5
-    assert all(x.shape == (4, 2) for x, _ in batches)
-    for x, y in batches:
+    for batch in batches:
+        x, y = batch.arrays
+        assert x.shape == (4, 2)
         assert np.array_equal(x[:, 0], 2.0 * y)
+    assert len({tuple(batch.ids) for batch in batches}) > 1
 
 
 def test_blocks_are_long_enough():

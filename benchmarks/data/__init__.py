@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from benchmarks.errors import Problem
-from benchmarks.workload import DataSource, Images
+from benchmarks.workload import DataSource, Images, Pairs, Text
 
 
 class DataError(Problem):
@@ -22,40 +22,46 @@ class DataError(Problem):
 class Dataset:
     """What a workload trains and is tested on.
 
-    ``train_x``, ``test_x``: float32 (N, *shape); ``train_y``, ``test_y``: int64 (N,). ``optimum`` is the
-    accuracy of the exact posterior on this very test set, None where it is unknown.
+    ``arrays`` by name; which ones, says the declared kind of data. Images: ``train_x``, ``test_x`` float32
+    (N, *shape), ``train_y``, ``test_y`` int64 (N,). Text and pairs: ``train``, ``test`` int64 word ids, and
+    ``words``, the vocabulary. ``optimum`` is the metric that perfect knowledge of the source reaches on this
+    very test set, None where it is unknown.
     """
 
-    train_x: np.ndarray
-    train_y: np.ndarray
-    test_x: np.ndarray
-    test_y: np.ndarray
+    arrays: dict[str, np.ndarray]
+    train_examples: int
+    test_examples: int
     description: str
     optimum: float | None
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over type, shape and bytes of the four arrays."""
+        """SHA-256 over type, shape and bytes of all arrays."""
         digest = hashlib.sha256()
-        for array in (self.train_x, self.train_y, self.test_x, self.test_y):
+        for array in self.arrays.values():
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
 def load(
-    images: Images, *, source: DataSource, seed: int, train_examples: int | None, test_examples: int | None
+    declared: Images | Text | Pairs,
+    *,
+    source: DataSource,
+    seed: int,
+    train_examples: int | None,
+    test_examples: int | None,
 ) -> Dataset:
-    """The data set ``images`` names, embedded (generated) or real (from the data folder)."""
-    module = f"benchmarks.data.{images.name}"
-    known = images.name.isidentifier() and importlib.util.find_spec(module) is not None
+    """The data set ``declared`` names, embedded (generated) or real (from the data folder)."""
+    module = f"benchmarks.data.{declared.name}"
+    known = declared.name.isidentifier() and importlib.util.find_spec(module) is not None
     found = importlib.import_module(module) if known else None
     if found is None or not hasattr(found, "embedded"):
-        raise DataError(f"there is no data set {images.name!r}: add benchmarks/data/{images.name}.py")
+        raise DataError(f"there is no data set {declared.name!r}: add benchmarks/data/{declared.name}.py")
     if source == "embedded":
-        result: Dataset = found.embedded(images, seed=seed, train_examples=train_examples, test_examples=test_examples)
+        result: Dataset = found.embedded(declared, seed=seed, train_examples=train_examples, test_examples=test_examples)
     else:
-        result = found.real(images, train_examples=train_examples, test_examples=test_examples)
+        result = found.real(declared, train_examples=train_examples, test_examples=test_examples)
     return result
 
 

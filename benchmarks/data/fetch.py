@@ -6,7 +6,9 @@ import hashlib
 import importlib
 import os
 import shutil
+import tarfile
 import tempfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +19,18 @@ from benchmarks.data import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """One official file: its name under ``<data folder>/<set>/``, size in bytes, hash and where it can be had."""
+    """One official file: its name under ``<data folder>/<set>/``, size in bytes, hash and where it can be had.
+
+    ``folder`` stands for the name of the set where the official one is another. A file with an ``archive`` has no
+    urls: it is the member ``folder/name`` of that tar file.
+    """
 
     name: str
     size: int
     sha256: str
     urls: tuple[str, ...]
+    folder: str | None = None
+    archive: File | None = None
 
 
 def data_folder() -> Path:
@@ -61,15 +69,27 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _folder(name: str, file: File) -> str:
+    return file.folder or name
+
+
+def _path(name: str, file: File) -> Path:
+    return data_folder() / _folder(name, file) / file.name
+
+
+def _right(path: Path, file: File) -> bool:
+    return path.is_file() and path.stat().st_size == file.size and _sha256(path) == file.sha256
+
+
 def problems(name: str, files: Sequence[File]) -> list[str]:
     """What is wrong with a set in the data folder, a sentence each; empty when all is there and right."""
     out = []
     for file in files:
-        path = data_folder() / name / file.name
+        path, shown = _path(name, file), f"{_folder(name, file)}/{file.name}"
         if not path.is_file():
-            out.append(f"{name}/{file.name} is missing")
-        elif path.stat().st_size != file.size or _sha256(path) != file.sha256:
-            out.append(f"{name}/{file.name} is not the official file (size or SHA-256 differs)")
+            out.append(f"{shown} is missing")
+        elif not _right(path, file):
+            out.append(f"{shown} is not the official file (size or SHA-256 differs)")
     return out
 
 
@@ -84,7 +104,7 @@ def checked(name: str, files: Sequence[File]) -> list[Path]:
             f"real data set {name}: {wrong[0]}; run `python -m benchmarks data fetch {name}` "
             "or set BOOKBENCH_DATA to the folder that holds it"
         )
-    return [data_folder() / name / file.name for file in files]
+    return [_path(name, file) for file in files]
 
 
 def fetch(name: str, files: Sequence[File] | None = None) -> list[Path]:
@@ -93,15 +113,53 @@ def fetch(name: str, files: Sequence[File] | None = None) -> list[Path]:
     A file gets its name only after its hash was checked, so a broken download is never trusted later.
     """
     files = files or files_of(name)
-    folder = data_folder() / name
-    folder.mkdir(parents=True, exist_ok=True)
+    wanted: dict[File, dict[str, tuple[File, Path]]] = {}  # by archive, then by name of the member
     out = []
     for file in files:
-        path = folder / file.name
-        if not (path.is_file() and _sha256(path) == file.sha256):
-            _download(file, path)
+        path = _path(name, file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not _right(path, file):
+            if file.archive is None:
+                _download(file, path)
+            else:
+                wanted.setdefault(file.archive, {})[f"{_folder(name, file)}/{file.name}"] = (file, path)
         out.append(path)
+    for archive, members in wanted.items():
+        _bring(archive, members)
     return out
+
+
+def _bring(archive: File, wanted: dict[str, tuple[File, Path]]) -> None:
+    """Members from the archive in the data folder, if the right one lies there, else from one downloaded for now."""
+    kept = data_folder() / archive.name
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=data_folder()) as part:
+        if not _right(kept, archive):
+            kept = Path(part) / archive.name
+            _download(archive, kept)
+        _unpack(kept, wanted, Path(part) / "member")
+
+
+def _unpack(archive: Path, wanted: dict[str, tuple[File, Path]], part: Path) -> None:
+    """Write the wanted regular members, and nothing else, each first to ``part`` and to its path once it is right."""
+    missing = dict(wanted)
+    try:
+        with tarfile.open(archive, "r:*") as tar:
+            for member in tar:
+                if member.name not in missing or not member.isreg():
+                    continue
+                file, path = missing[member.name]
+                source = tar.extractfile(member)
+                if source is None or member.size != file.size:
+                    continue
+                with source, part.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+                if _right(part, file):
+                    os.replace(part, path)
+                    del missing[member.name]
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise DataError(f"{archive.name} cannot be unpacked: {' '.join(str(error).split())[:160]}") from None
+    if missing:
+        raise DataError(f"{archive.name} does not hold the official {', '.join(missing)}")
 
 
 def _download(file: File, path: Path) -> None:

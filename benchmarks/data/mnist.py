@@ -40,10 +40,14 @@ def embedded(images: Images, *, seed: int, train_examples: int | None, test_exam
     train_x, train_y = strokes.sample(train, seed=seed, split="train")
     test_x, test_y = strokes.sample(test, seed=seed, split="test")
     return Dataset(
-        train_x=shaped(train_x, images),
-        train_y=train_y,
-        test_x=shaped(test_x, images),
-        test_y=test_y,
+        arrays={
+            "train_x": shaped(train_x, images),
+            "train_y": train_y,
+            "test_x": shaped(test_x, images),
+            "test_y": test_y,
+        },
+        train_examples=train,
+        test_examples=test,
         description=f"generated strokes, version {strokes.VERSION}, seed {seed}",
         optimum=strokes.optimum(test_x, test_y),
     )
@@ -60,10 +64,14 @@ def real(images: Images, *, train_examples: int | None, test_examples: int | Non
         )
     scale = np.float32(1.0 / images.divisor)
     return Dataset(
-        train_x=shaped(train_x[:train].reshape(train, -1).astype(np.float32) * scale, images),
-        train_y=train_y[:train].astype(np.int64),
-        test_x=shaped(test_x[:test].reshape(test, -1).astype(np.float32) * scale, images),
-        test_y=test_y[:test].astype(np.int64),
+        arrays={
+            "train_x": shaped(train_x[:train].reshape(train, -1).astype(np.float32) * scale, images),
+            "train_y": train_y[:train].astype(np.int64),
+            "test_x": shaped(test_x[:test].reshape(test, -1).astype(np.float32) * scale, images),
+            "test_y": test_y[:test].astype(np.int64),
+        },
+        train_examples=train,
+        test_examples=test,
         description=f"MNIST, the first {train} training images",
         optimum=None,
     )

@@ -8,11 +8,17 @@ An implementation file (``NAME_FRAMEWORK.py``) offers, in this order::
 
     build(workload) -> model               layers are attributes named as in the declaration
     optimizer(workload, model) -> optimizer
-    loss(model, x, y) -> scalar            training mode, mean over the batch
-    train_step(model, optimizer, x, y) -> loss
-    predict(model, x) -> logits            evaluation mode
+    loss(model, *batch) -> scalar          training mode, as declared
+    train_step(model, optimizer, *batch) -> loss
+    predict(model, *inputs) -> logits      evaluation mode
 
-with ``x`` float32 (N, *shape) as the framework lays images out, ``y`` int64 (N,).
+A batch of images is ``x`` float32 (N, *shape) as the framework lays images out and ``y`` int64 (N,); its
+input is ``x``. A batch of text is ``x``, ``y`` int64 (N, T); the model takes and returns its state:
+``model(x, h, c) -> logits, h, c``, and so does ``predict``. ``loss`` carries the state of training in
+``model.lstm_h``, ``model.lstm_c`` (N, units), for a layer named lstm. A batch of pairs is ``centre``, ``context``
+(N,), ``negatives`` (S,) and the log expected counts ``log_true`` (N,), ``log_negatives`` (S,); ``model`` of
+them gives logits (N, 1 + S), and ``predict(model, words)`` the cosine similarity with every word (N, V). The
+loss's own tensors are ``model.nce_weight``, ``model.nce_bias``, for a loss named nce.
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from benchmarks.workload import Workload
+from benchmarks.workload import NCE, Workload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +68,18 @@ def check_shape(name: str, declared: tuple[int, ...], found: tuple[int, ...]) ->
         raise ImplementationError(f"{name!r} is declared as {tuple(declared)}, the model has {tuple(found)}")
 
 
+def beside_layers(workload: Workload) -> list[tuple[str, str]]:
+    """Owner and part of the tensors no layer object holds: states, and what belongs to the loss.
+
+    The model has them as attributes ``owner_part``.
+    """
+    names = [t.name for t in workload.tensors if t.state]
+    if isinstance(workload.loss, NCE):
+        names += [f"{workload.loss.name}.weight", f"{workload.loss.name}.bias"]
+    pairs = [name.rsplit(".", 1) for name in names]
+    return [(owner, part) for owner, part in pairs]
+
+
 class Program(Protocol):
     """A built model with its optimiser in one mode, on one device.
 
@@ -70,23 +88,26 @@ class Program(Protocol):
     ``benchmarks.layers``, keyed by tensor name.
     """
 
-    def train_step(self, x: Any, y: Any) -> Any:
+    def train_step(self, *batch: Any) -> Any:
         """One optimiser step on a placed batch; returns a handle of the loss. This is what is timed."""
 
-    def predict(self, x: Any) -> Any:
-        """Logits of a placed batch in evaluation mode, as a handle."""
+    def predict(self, *inputs: Any) -> Any:
+        """Logits of placed inputs in evaluation mode, as a handle; of text, logits and the new state."""
 
-    def forward(self, x: Any) -> np.ndarray:
-        """Logits of a placed batch in *training* mode, without a step; running statistics may move."""
+    def forward(self, *inputs: Any) -> np.ndarray:
+        """Logits of placed inputs in *training* mode, without a step; running statistics may move."""
 
-    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
+    def set_learning_rate(self, rate: float) -> None:
+        """From the next step on."""
+
+    def gradients(self, *batch: Any) -> tuple[float, dict[str, np.ndarray]]:
         """Loss and canonical gradients in training mode, compiled as the mode compiles; no step is taken."""
 
     def get_tensors(self) -> dict[str, np.ndarray]:
         """Copies of all declared tensors, running statistics included, in canonical layout."""
 
     def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        """Load all declared tensors in place (compiled functions stay valid)."""
+        """Load the given tensors in place (compiled functions stay valid)."""
 
     def dropout_on_ones(self, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
         """Each declared dropout layer applied in training mode to ones of ``shape``, in one call of this mode's kind.

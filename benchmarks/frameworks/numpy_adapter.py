@@ -23,25 +23,28 @@ class Program:
         self.model = implementation.build(workload)
         self.optimizer = implementation.optimizer(workload, self.model)
 
-    def train_step(self, x: Any, y: Any) -> Any:
-        return self.implementation.train_step(self.model, self.optimizer, x, y)
+    def train_step(self, *batch: Any) -> Any:
+        return self.implementation.train_step(self.model, self.optimizer, *batch)
 
-    def predict(self, x: Any) -> Any:
-        return self.implementation.predict(self.model, x)
+    def predict(self, *inputs: Any) -> Any:
+        return self.implementation.predict(self.model, *inputs)
 
-    def forward(self, x: Any) -> np.ndarray:
-        return np.asarray(self.implementation.forward(self.model, x))
+    def forward(self, *inputs: Any) -> np.ndarray:
+        return np.asarray(self.implementation.forward(self.model, *inputs))
 
-    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
-        loss, arrays = self.implementation.gradients(self.model, x, y)
+    def set_learning_rate(self, rate: float) -> None:
+        self.implementation.set_learning_rate(self.optimizer, rate)
+
+    def gradients(self, *batch: Any) -> tuple[float, dict[str, np.ndarray]]:
+        loss, arrays = self.implementation.gradients(self.model, *batch)
         return float(loss), arrays
 
     def get_tensors(self) -> dict[str, np.ndarray]:
         return {name: array.copy() for name, array in self.model.tensors.items()}
 
     def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        for name, array in self.model.tensors.items():
-            array[...] = tensors[name]
+        for name, value in tensors.items():
+            self.model.tensors[name][...] = value
 
     def dropout_on_ones(self, shape: Shape) -> dict[str, np.ndarray]:
         draw = getattr(self.model, "dropout_on_ones", None)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.frameworks.base import Conventions, check_shape, find_layer
-from benchmarks.layers import BatchNorm, Conv2D, Dense, Dropout, Shape
+from benchmarks.frameworks.base import Conventions, beside_layers, check_shape, find_layer
+from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Shape
 from benchmarks.workload import Workload
 
 MODES = {
@@ -28,17 +29,33 @@ LAYERS: Attributes = {
         keras.layers.BatchNormalization,
         {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_variance": "moving_variance"},
     ),
+    Embedding: (keras.layers.Embedding, {"weight": "embeddings"}),
+    LSTM: (
+        keras.layers.LSTM,
+        {"input_weight": "cell.kernel", "recurrent_weight": "cell.recurrent_kernel", "bias": "cell.bias"},
+    ),
 }
 
 
-def find_variables(model: Any, workload: Workload, layers: Attributes) -> dict[str, Any]:
+def cell(layer: Any, attribute: str) -> Any:
+    return attrgetter(attribute)(layer)
+
+
+def find_variables(
+    model: Any, workload: Workload, layers: Attributes, of_lstm: Callable[[Any, str], Any] = cell
+) -> dict[str, Any]:
     """Declared tensor name -> variable, for every tensor of ``workload``."""
     out: dict[str, Any] = {}
-    for layer in workload.layers:
-        if isinstance(layer, (Dense, Conv2D, BatchNorm)):
+    for placed in workload.leaves:
+        layer: Any = placed.layer
+        if placed.tensors:
             kind, attributes = layers[type(layer)]
             found = find_layer(model, layer.name, kind)
-            out |= {f"{layer.name}.{part}": getattr(found, attribute) for part, attribute in attributes.items()}
+            own = [t.name.rsplit(".", 1)[1] for t in placed.tensors if not t.state]
+            get = of_lstm if isinstance(layer, LSTM) else getattr
+            out |= {f"{layer.name}.{part}": get(found, attributes[part]) for part in own}
+    for owner, part in beside_layers(workload):
+        out[f"{owner}.{part}"] = find_layer(model, f"{owner}_{part}", object)
     for declared in workload.tensors:
         check_shape(declared.name, declared.shape, tuple(out[declared.name].shape))
     return out
@@ -52,44 +69,38 @@ class Program:
         self.trained = [t.name for t in workload.tensors if t.trainable]
         self.optimizer = optimizer = implementation.optimizer(workload, model)
         targets = [self.variables[name] for name in self.trained]
-        self.dropouts = {
-            layer.name: find_layer(model, layer.name, keras.layers.Dropout)
-            for layer in workload.layers
-            if isinstance(layer, Dropout)
-        }
+        self.dropouts = {layer.name: find_layer(model, layer.name, keras.layers.Dropout) for layer in workload.dropouts}
         dropouts = list(self.dropouts.values())
 
-        def gradients(x: Any, y: Any) -> tuple[Any, list[Any]]:
+        def gradients(*batch: Any) -> tuple[Any, list[Any]]:
             with tf.GradientTape() as tape:
-                loss = implementation.loss(model, x, y)
-            return loss, tape.gradient(loss, targets)
+                loss = implementation.loss(model, *batch)
+            return loss, [tf.convert_to_tensor(g) for g in tape.gradient(loss, targets)]  # rows summed where sparse
 
         wrap = adapter.wrap
-        self.step = wrap(lambda x, y: implementation.train_step(model, optimizer, x, y))
-        self.evaluate = wrap(lambda x: implementation.predict(model, x))
+        self.train_step = wrap(lambda *batch: implementation.train_step(model, optimizer, *batch))
+        self.predict = wrap(lambda *inputs: implementation.predict(model, *inputs))
         self.differentiate = wrap(gradients)
-        self.run = wrap(lambda x: model(x, training=True))
+        self.run = wrap(lambda *inputs: model(*inputs, training=True))
         self.drop = wrap(lambda ones: [layer(ones, training=True) for layer in dropouts])
 
-    def train_step(self, x: Any, y: Any) -> Any:
-        return self.step(x, y)
+    def forward(self, *inputs: Any) -> np.ndarray:
+        out = self.run(*inputs)
+        return self.adapter.to_numpy(out[0] if isinstance(out, (tuple, list)) else out)
 
-    def predict(self, x: Any) -> Any:
-        return self.evaluate(x)
+    def set_learning_rate(self, rate: float) -> None:
+        self.optimizer.learning_rate.assign(rate)
 
-    def forward(self, x: Any) -> np.ndarray:
-        return self.adapter.to_numpy(self.run(x))
-
-    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
-        loss, values = self.differentiate(x, y)
+    def gradients(self, *batch: Any) -> tuple[float, dict[str, np.ndarray]]:
+        loss, values = self.differentiate(*batch)
         return float(loss), {n: self.adapter.to_numpy(v) for n, v in zip(self.trained, values, strict=True)}
 
     def get_tensors(self) -> dict[str, np.ndarray]:
         return {name: np.array(variable.numpy()) for name, variable in self.variables.items()}
 
     def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        for name, variable in self.variables.items():
-            variable.assign(tensors[name])
+        for name, value in tensors.items():
+            self.variables[name].assign(value)
 
     def dropout_on_ones(self, shape: Shape) -> dict[str, np.ndarray]:
         if not self.dropouts:

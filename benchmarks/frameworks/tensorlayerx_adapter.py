@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import tensorlayerx as tlx
 
-from benchmarks.frameworks.base import Conventions, find_layer
-from benchmarks.layers import BatchNorm, Conv2D, Dense, Dropout, Placed, Shape
+from benchmarks.frameworks.base import Conventions, ImplementationError, find_layer
+from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Placed, Shape
 from benchmarks.workload import Workload
 
 MODES = {
@@ -34,8 +34,33 @@ LAYERS: dict[type, tuple[type, dict[str, str]]] = {
     Dense: (tlx.nn.Linear, {"weight": "weights", "bias": "biases"}),
     Conv2D: (tlx.nn.Conv2d, {"weight": "filters", "bias": "biases"}),
     BatchNorm: (tlx.nn.BatchNorm, NORM),
+    Embedding: (tlx.nn.Embedding, {"weight": "embeddings"}),
+    LSTM: (tlx.nn.LSTM, {"input_weight": "weight_ih", "recurrent_weight": "weight_hh", "bias": "bias_ih"}),
 }
 LOSSES = {"softmax_cross_entropy": tlx.losses.softmax_cross_entropy_with_logits}
+
+
+class Turned:
+    """A variable that lies transposed."""
+
+    def __init__(self, variable: Any) -> None:
+        self.variable = variable
+        self.shape = tuple(variable.shape)[::-1]
+
+    def numpy(self) -> np.ndarray:
+        out: np.ndarray = self.variable.numpy()
+        return out.T
+
+    def assign(self, value: np.ndarray) -> None:
+        self.variable.assign(value.T)
+
+
+def of_lstm(layer: Any, attribute: str) -> Any:
+    """``tlx.nn.LSTM`` keeps lists, one entry per layer, and a second bias, which must be 0 (not trained)."""
+    if np.any(layer.bias_hh[0].numpy()):
+        raise ImplementationError(f"{type(layer).__name__}: bias_hh must stay 0, one bias is declared")
+    found = getattr(layer, attribute)[0]
+    return found if attribute == "bias_ih" else Turned(found)
 
 
 class Program:
@@ -47,11 +72,12 @@ class Program:
         self.model = model = implementation.build(workload)
         self.trained = [t.name for t in workload.tensors if t.trainable]
         self.training: bool | None = None
+        # Which weights train, where that is not all that TensorLayerX thinks can.
+        self.weights = implementation.trained(model) if hasattr(implementation, "trained") else model.trainable_weights
         self.connect(workload)
-        self.norms = [find_layer(model, n.name, tlx.nn.BatchNorm) for n in workload.layers if isinstance(n, BatchNorm)]
-        self.dropouts = {
-            d.name: find_layer(model, d.name, tlx.nn.Dropout) for d in workload.layers if isinstance(d, Dropout)
-        }
+        layers = [placed.layer for placed in workload.leaves]
+        self.norms = [find_layer(model, n.name, tlx.nn.BatchNorm) for n in layers if isinstance(n, BatchNorm)]
+        self.dropouts = {d.name: find_layer(model, d.name, tlx.nn.Dropout) for d in workload.dropouts}
         for index, layer in enumerate(self.dropouts.values()):
             layer.seed = 1 + 1009 * adapter.seed + index
             layer.build()
@@ -60,14 +86,15 @@ class Program:
             optimizer.weight_decay = 0.0
             for inner in vars(optimizer).values():
                 if hasattr(inner, "build"):  # the Keras optimiser inside makes its variables before the first trace
-                    inner.build(model.trainable_weights)
-            self.train_step = self.during(True, lambda x, y: implementation.train_step(model, optimizer, x, y))
+                    inner.build(self.weights)
+            self.train_step = self.during(True, lambda *batch: implementation.train_step(model, optimizer, *batch))
         else:
-            with_loss = tlx.model.WithLoss(model, LOSSES[workload.loss])
-            step = tlx.model.TrainOneStep(with_loss, optimizer, model.trainable_weights)
-            self.train_step = self.during(True, lambda x, y: step(x, y))
+            with_loss: Any = self.loss
+            if workload.loss in LOSSES:
+                with_loss = tlx.model.WithLoss(model, LOSSES[workload.loss])
+            self.train_step = self.during(True, tlx.model.TrainOneStep(with_loss, optimizer, self.weights))
         dropouts = list(self.dropouts.values())
-        self.predict = self.during(False, lambda x: implementation.predict(model, x))
+        self.predict = self.during(False, lambda *inputs: implementation.predict(model, *inputs))
         self.run = self.during(True, model)
         self.drop = self.during(True, lambda ones: [layer(ones) for layer in dropouts])
 
@@ -109,11 +136,12 @@ class Program:
 
         return called
 
-    def loss(self, x: Any, y: Any) -> Any:
-        return self.implementation.loss(self.model, x, y)
+    def loss(self, *batch: Any) -> Any:
+        return self.implementation.loss(self.model, *batch)
 
-    def forward(self, x: Any) -> np.ndarray:
-        return self.adapter.to_numpy(self.run(x))
+    def forward(self, *inputs: Any) -> np.ndarray:
+        out = self.run(*inputs)
+        return self.adapter.to_numpy(out[0] if isinstance(out, (tuple, list)) else out)
 
     def dropout_on_ones(self, shape: Shape) -> dict[str, np.ndarray]:
         if not self.dropouts:
@@ -132,26 +160,33 @@ class OnTensorFlow(Program):
 
         from benchmarks.frameworks.tensorflow_adapter import find_variables
 
-        self.variables = find_variables(self.model, workload, LAYERS)
-        targets = [self.variables[name] for name in self.trained]
+        self.variables = find_variables(self.model, workload, LAYERS, of_lstm)
+        targets = [getattr(self.variables[name], "variable", self.variables[name]) for name in self.trained]
 
-        def differentiate(x: Any, y: Any) -> tuple[Any, list[Any]]:
+        def differentiate(*batch: Any) -> tuple[Any, list[Any]]:
             with tf.GradientTape() as tape:
-                loss = self.loss(x, y)
-            return loss, tape.gradient(loss, targets)
+                loss = self.loss(*batch)
+            gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, targets)]  # rows summed where sparse
+            turned = [isinstance(self.variables[name], Turned) for name in self.trained]
+            return loss, [tf.transpose(g) if turn else g for g, turn in zip(gradients, turned, strict=True)]
 
         self.differentiate = self.during(True, differentiate)
 
-    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
-        loss, values = self.differentiate(x, y)
+    def gradients(self, *batch: Any) -> tuple[float, dict[str, np.ndarray]]:
+        loss, values = self.differentiate(*batch)
         return float(loss), {n: self.adapter.to_numpy(v) for n, v in zip(self.trained, values, strict=True)}
 
     def get_tensors(self) -> dict[str, np.ndarray]:
         return {name: np.array(variable.numpy()) for name, variable in self.variables.items()}
 
     def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        for name, variable in self.variables.items():
-            variable.assign(tensors[name])
+        for name, value in tensors.items():
+            self.variables[name].assign(value)
+
+    def set_learning_rate(self, rate: float) -> None:
+        candidates = (self.optimizer, *vars(self.optimizer).values())  # an own one, or the Keras one inside
+        inner = next(v for v in candidates if hasattr(v, "learning_rate"))
+        inner.learning_rate.assign(rate)
 
 
 class OnTorch(Program):
@@ -175,22 +210,27 @@ class OnTorch(Program):
         self.model.to(self.adapter.backend.device)
         self.slots = find_slots(self.model, workload, {kind: (layer, slots) for kind, (layer, _) in LAYERS.items()})
 
-        def differentiate(x: Any, y: Any) -> tuple[Any, Any]:
-            loss = self.loss(x, y)
+        def differentiate(*batch: Any) -> tuple[Any, Any]:
+            loss = self.loss(*batch)
             return loss.detach(), torch.autograd.grad(loss, [self.slots[name].tensor for name in self.trained])
 
         self.differentiate = self.during(True, differentiate)
 
-    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
-        loss, values = self.differentiate(x, y)
+    def gradients(self, *batch: Any) -> tuple[float, dict[str, np.ndarray]]:
+        loss, values = self.differentiate(*batch)
         return float(loss), {n: self.slots[n].read(v) for n, v in zip(self.trained, values, strict=True)}
 
     def get_tensors(self) -> dict[str, np.ndarray]:
         return {name: slot.read() for name, slot in self.slots.items()}
 
     def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        for name, slot in self.slots.items():
-            slot.write(tensors[name])
+        for name, value in tensors.items():
+            self.slots[name].write(value)
+
+    def set_learning_rate(self, rate: float) -> None:
+        inner = next(v for v in vars(self.optimizer).values() if hasattr(v, "param_groups"))
+        for group in inner.param_groups:
+            group["lr"] = rate
 
 
 class Adapter:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.frameworks.base import Conventions, check_shape, find_layer
-from benchmarks.layers import BatchNorm, Conv2D, Dense, Dropout, Placed, Shape
+from benchmarks.frameworks.base import Conventions, ImplementationError, beside_layers, check_shape, find_layer
+from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Placed, Shape
 from benchmarks.workload import Workload
 
 MODES = {
@@ -33,6 +33,7 @@ class Slot:
     def read(self, values: torch.Tensor | None = None) -> np.ndarray:
         """A canonical copy of the tensor, or of ``values`` in its layout (a gradient)."""
         source = self.tensor if values is None else values
+        source = source.to_dense() if source.is_sparse else source
         return np.array(self.dump(source.detach().cpu().numpy()), order="C")
 
     def write(self, array: np.ndarray) -> None:
@@ -65,7 +66,23 @@ def dense_slots(layer: Any, placed: Placed) -> dict[str, Slot]:
 
 
 def conv_slots(layer: Any, placed: Placed) -> dict[str, Slot]:
-    return {"weight": conv_weight(layer.weight), "bias": Slot(tensor=layer.bias)}
+    return {"weight": conv_weight(layer.weight)} | ({} if layer.bias is None else {"bias": Slot(tensor=layer.bias)})
+
+
+def embedding_slots(layer: Any, placed: Placed) -> dict[str, Slot]:
+    return {"weight": Slot(tensor=layer.weight)}
+
+
+def lstm_slots(layer: Any, placed: Placed) -> dict[str, Slot]:
+    """``nn.LSTM`` has two biases: the recurrent one must stay 0 and out of training."""
+    if layer.bias_hh_l0.requires_grad or bool(layer.bias_hh_l0.any()):
+        raise ImplementationError(f"{type(layer).__name__}: bias_hh_l0 must be 0 and not trained, one bias is declared")
+    turned = {"load": np.transpose, "dump": np.transpose}
+    return {
+        "input_weight": Slot(tensor=layer.weight_ih_l0, **turned),
+        "recurrent_weight": Slot(tensor=layer.weight_hh_l0, **turned),
+        "bias": Slot(tensor=layer.bias_ih_l0),
+    }
 
 
 def norm_slots(layer: Any, placed: Placed) -> dict[str, Slot]:
@@ -77,23 +94,33 @@ def norm_slots(layer: Any, placed: Placed) -> dict[str, Slot]:
     }
 
 
+def column(tensor: torch.Tensor) -> Slot:
+    """A bias that may lie as (rows, 1): only tables of rows have sparse gradients."""
+    return Slot(tensor=tensor, load=lambda a: a.reshape(len(a), *tensor.shape[1:]), dump=np.ravel)
+
+
 FindSlots = Callable[[Any, Placed], dict[str, Slot]]
 LAYERS: dict[type, tuple[type, FindSlots]] = {
     Dense: (nn.Linear, dense_slots),
     Conv2D: (nn.Conv2d, conv_slots),
     BatchNorm: (nn.modules.batchnorm._BatchNorm, norm_slots),
+    Embedding: (nn.Embedding, embedding_slots),
+    LSTM: (nn.LSTM, lstm_slots),
 }
 
 
 def find_slots(model: Any, workload: Workload, layers: dict[type, tuple[type, FindSlots]]) -> dict[str, Slot]:
     """Declared tensor name -> slot, for every tensor of ``workload``."""
     out: dict[str, Slot] = {}
-    for placed in workload.placed:
-        layer = placed.layer
-        if isinstance(layer, (Dense, Conv2D, BatchNorm)):
+    for placed in workload.leaves:
+        layer: Any = placed.layer
+        if placed.tensors:
             kind, slots = layers[type(layer)]
             found = slots(find_layer(model, layer.name, kind), placed)
             out |= {f"{layer.name}.{part}": slot for part, slot in found.items()}
+    for owner, part in beside_layers(workload):
+        tensor = find_layer(model, f"{owner}_{part}", torch.Tensor)
+        out[f"{owner}.{part}"] = column(tensor) if part == "bias" else Slot(tensor=tensor)
     for declared in workload.tensors:
         slot = out[declared.name]
         check_shape(declared.name, slot.load(np.empty(declared.shape)).shape, tuple(slot.tensor.shape))
@@ -107,11 +134,7 @@ class Program:
         self.model = implementation.build(workload).to(adapter.device)
         self.slots = find_slots(self.model, workload, LAYERS)
         self.trained = [t.name for t in workload.tensors if t.trainable]
-        self.dropouts = {
-            layer.name: find_layer(self.model, layer.name, nn.Dropout)
-            for layer in workload.layers
-            if isinstance(layer, Dropout)
-        }
+        self.dropouts = {layer.name: find_layer(self.model, layer.name, nn.Dropout) for layer in workload.dropouts}
         self.optimizer = implementation.optimizer(workload, self.model)
         self.drop = self._drop
         if adapter.mode == "compile":
@@ -122,21 +145,26 @@ class Program:
         if self.model.training is not training:
             self.model.train(training)
 
-    def train_step(self, x: Any, y: Any) -> Any:
+    def train_step(self, *batch: Any) -> Any:
         self._train(True)
-        return self.implementation.train_step(self.model, self.optimizer, x, y)
+        return self.implementation.train_step(self.model, self.optimizer, *batch)
 
-    def predict(self, x: Any) -> Any:
+    def predict(self, *inputs: Any) -> Any:
         self._train(False)
-        return self.implementation.predict(self.model, x)
+        return self.implementation.predict(self.model, *inputs)
 
-    def forward(self, x: Any) -> np.ndarray:
+    def forward(self, *inputs: Any) -> np.ndarray:
         self._train(True)
-        return self.adapter.to_numpy(self.model(x))
+        out = self.model(*inputs)
+        return self.adapter.to_numpy(out[0] if isinstance(out, tuple) else out)
 
-    def gradients(self, x: Any, y: Any) -> tuple[float, dict[str, np.ndarray]]:
+    def set_learning_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def gradients(self, *batch: Any) -> tuple[float, dict[str, np.ndarray]]:
         self._train(True)
-        loss = self.implementation.loss(self.model, x, y)
+        loss = self.implementation.loss(self.model, *batch)
         slots = [self.slots[name] for name in self.trained]
         values = torch.autograd.grad(loss, [slot.tensor for slot in slots])
         found = {name: slot.read(value) for name, slot, value in zip(self.trained, slots, values, strict=True)}
@@ -146,8 +174,8 @@ class Program:
         return {name: slot.read() for name, slot in self.slots.items()}
 
     def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        for name, slot in self.slots.items():
-            slot.write(tensors[name])
+        for name, value in tensors.items():
+            self.slots[name].write(value)
 
     def _drop(self, ones: torch.Tensor) -> list[torch.Tensor]:
         return [layer(ones) for layer in self.dropouts.values()]

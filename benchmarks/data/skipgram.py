@@ -1,0 +1,353 @@
+"""Word streams for skip-gram: Wikipedia text with its test questions, or a planted language; batches and scores.
+
+Arrays of a data set: ``train``, ``test`` int64 word ids, ``words`` their names; for each set of similarities S
+``similar_S`` int64 (n, 2) and ``similarity_S`` float64 (n,); ``analogies`` int64 (m, 4) with a is to b as c is to d;
+in the planted language also ``groups`` int64 (groups, members), whose rows are each other's neighbours.
+
+Real text: id 0 is every word out of the vocabulary (``UNK``), ids from 1 on are ranks of frequency in the
+training part; a text with fewer words than the vocabulary leaves ``words`` shorter and the last ids unused. In the
+planted language all words are in the vocabulary and ranks begin at 0.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.data import DataError, Dataset, fetch, planted
+from benchmarks.data.fetch import File
+from benchmarks.data.log_uniform import Floats, Ints, draw, log_expected, nce_loss
+from benchmarks.workload import Pairs
+
+Batch: TypeAlias = "tuple[Ints, Ints, Ints, NDArray[np.float32], NDArray[np.float32]]"
+
+TEST = 20_000  # words held out
+TEST_BATCH = 128  # pairs that share negatives in the held-out loss
+NEAREST = 8
+SEARCHED = 10_000  # most frequent words, among which neighbours and answers are sought
+UNKNOWN = "UNK"
+QUESTIONS = 1_000  # planted analogies, and planted similarities of each kind
+
+_CHUNK = 1_000  # batches whose random numbers are drawn at once
+_ROWS = 500  # words per matrix product in a search
+_READ = 1 << 23  # bytes of text at a time
+
+_VECTORS = "https://raw.githubusercontent.com/mfaruqui/eval-word-vectors/master/data/word-sim/"
+FILES = (
+    File(
+        name="text8.zip",
+        size=31_344_016,
+        sha256="a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232",
+        urls=("http://mattmahoney.net/dc/text8.zip", "https://mattmahoney.net/dc/text8.zip"),
+    ),
+    File(
+        name="EN-WS-353-ALL.txt",
+        size=7_405,
+        sha256="ce12919b240af45bdf46d243601eaca2b6212b159b5e7e9b435ee7ee40c5619c",
+        urls=(f"{_VECTORS}EN-WS-353-ALL.txt",),
+    ),
+    File(
+        name="EN-SIMLEX-999.txt",
+        size=18_024,
+        sha256="405394ffb7d25f6d0e3c041f87c9f27d29dc6b047506769953e85c4523b11685",
+        urls=(f"{_VECTORS}EN-SIMLEX-999.txt",),
+    ),
+    File(
+        name="questions-words.txt",
+        size=603_955,
+        sha256="8c29b3332afc46f3fb8be04cb5297bf96f39aa7131272dff57869b4485b22a36",
+        urls=("https://raw.githubusercontent.com/tmikolov/word2vec/master/questions-words.txt",),
+    ),
+)
+SIMILARITIES = {"wordsim353": "EN-WS-353-ALL.txt", "simlex999": "EN-SIMLEX-999.txt"}
+# What a corpus may be called, and where it may lie under the data folder; the first that is there is taken.
+CORPORA = (
+    ("text8", "text8", "skipgram/text8.zip"),
+    ("text8", "text8", "text8/text8.zip"),
+    ("text8", "text8", "text8/text8"),
+    ("enwiki", "enwiki100M (English Wikipedia in text8's alphabet, not text8)", "enwiki/enwiki100M_text8style"),
+    ("prefix", "the beginning of text8", "text8/text8.prefix"),
+)
+
+
+def embedded(pairs: Pairs, *, seed: int, train_examples: int | None, test_examples: int | None) -> Dataset:
+    """Words of the planted language; independent training and test streams of one seed."""
+    train, test = train_examples or pairs.train_examples, test_examples or TEST
+    size = pairs.vocabulary
+    held_out = planted.sample(test, vocabulary=size, seed=seed, split="test")
+    similar = planted.questions(QUESTIONS, vocabulary=size)
+    losses = [
+        planted.optimal_loss(*batch, vocabulary=size)
+        for batch in held_out_batches(held_out, vocabulary=size, window=pairs.window, negatives=pairs.negatives)
+    ]
+    return Dataset(
+        arrays={
+            "train": planted.sample(train, vocabulary=size, seed=seed, split="train"),
+            "test": held_out,
+            "words": planted.words(vocabulary=size),
+            "similar_planted": similar,
+            "similarity_planted": planted.similarity(similar, vocabulary=size),
+            "analogies": planted.analogies(QUESTIONS, vocabulary=size),
+            "groups": planted.language(size).grid,
+        },
+        train_examples=train,
+        test_examples=test,
+        description=f"planted language, version {planted.VERSION}, {size} words, seed {seed}",
+        optimum=float(np.mean(losses)) if pairs.window == 1 and losses else None,
+    )
+
+
+def real(pairs: Pairs, *, train_examples: int | None, test_examples: int | None) -> Dataset:
+    """A text, its last words held out; DataError when a file is missing, broken or too short.
+
+    ``BOOKBENCH_CORPUS`` names the text: text8, enwiki, prefix or a path. ``train_examples`` words are the first
+    ones, the vocabulary is that of all words that are not held out.
+    """
+    title, path = _corpus()
+    test = test_examples or TEST
+    counts: Counter[bytes] = Counter()
+    total = 0
+    for words in _text(path):
+        counts.update(words)
+        total += len(words)
+    train = min(pairs.train_examples, total - test) if train_examples is None else train_examples
+    if train < 1 or train + test > total:
+        raise DataError(f"{path.name} has {total} words, {train} to train and {test} to test were asked")
+    tail: list[bytes] = []
+    for words in _text(path):
+        tail = (tail + words)[-test:]
+    counts.subtract(tail)
+
+    ranked = [word for word, count in counts.most_common(pairs.vocabulary - 1) if count > 0]
+    known = {word: 1 + rank for rank, word in enumerate(ranked)}
+    names = {word.decode(): i for word, i in known.items()}
+    ids = np.empty(train, np.int64)
+    filled = 0
+    for words in _text(path):
+        part = [known.get(word, 0) for word in words[: train - filled]]
+        ids[filled : filled + len(part)] = part
+        filled += len(part)
+        if filled == train:
+            break
+    arrays = {
+        "train": ids,
+        "test": np.array([known.get(word, 0) for word in tail], np.int64),
+        "words": np.array([UNKNOWN, *names]),
+    }
+    for name, file in SIMILARITIES.items():
+        arrays[f"similar_{name}"], arrays[f"similarity_{name}"] = _similarities(_question_file(file), names)
+    arrays["analogies"] = _analogies(_question_file("questions-words.txt"), names)
+    return Dataset(
+        arrays=arrays,
+        train_examples=train,
+        test_examples=test,
+        description=f"{title}, the first {train} of {total} words, the last {test} held out",
+        optimum=None,
+    )
+
+
+def _corpus() -> tuple[str, Path]:
+    """Description and path of the text asked for, or of the first there is."""
+    asked = os.environ.get("BOOKBENCH_CORPUS", "")
+    keys = {key for key, _, _ in CORPORA}
+    if asked and asked not in keys:
+        path = Path(asked).expanduser()
+        if not path.is_file():
+            raise DataError(f"BOOKBENCH_CORPUS is {asked!r}: neither a file nor one of {', '.join(sorted(keys))}")
+        return path.name, path
+    for key, title, place in CORPORA:
+        path = fetch.data_folder() / place
+        if asked in ("", key) and path.is_file():
+            if path == fetch.data_folder() / "skipgram" / FILES[0].name:
+                fetch.checked("skipgram", FILES[:1])
+            return title, path
+    raise DataError(
+        f"real data set skipgram: no text ({asked or 'text8 or enwiki'}) in the data folder; run `python -m benchmarks "
+        "data fetch skipgram`, set BOOKBENCH_DATA to the folder that holds it or BOOKBENCH_CORPUS to a text file"
+    )
+
+
+def _text(path: Path) -> Iterator[list[bytes]]:
+    """The words of a plain text or of the only file in a zip, some million letters at a time."""
+    rest = b""
+    try:
+        if path.suffix == ".zip":
+            archive = zipfile.ZipFile(path)
+            source = archive.open(archive.namelist()[0])
+        else:
+            archive, source = None, path.open("rb")
+        with source:
+            while block := source.read(_READ):
+                if b"\0" in block:
+                    raise DataError(f"{path.name} is not a plain text")
+                head, space, tail = (rest + block).rpartition(b" ")
+                rest = tail
+                if space:
+                    yield head.split()
+        if archive is not None:
+            archive.close()
+    except (OSError, EOFError, IndexError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from None
+    yield rest.split()
+
+
+def _question_file(name: str) -> Path:
+    """A file of test questions, where fetching puts it or beside others of its kind."""
+    for folder in ("skipgram", "wordsim"):
+        path = fetch.data_folder() / folder / name
+        if path.is_file():
+            return path
+    raise DataError(
+        f"real data set skipgram: skipgram/{name} is missing; run `python -m benchmarks data fetch skipgram` "
+        "or set BOOKBENCH_DATA to the folder that holds it"
+    )
+
+
+def _lines(path: Path) -> list[list[str]]:
+    try:
+        return [line.lower().split() for line in path.read_text("utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from None
+
+
+def _similarities(path: Path, ids: dict[str, int]) -> tuple[Ints, Floats]:
+    """Pairs (n, 2) with both words known, and what people think of them, (n,)."""
+    try:
+        rows = [(one, two, float(score)) for one, two, score in _lines(path)]
+    except ValueError:
+        raise DataError(f"{path.name} is not a list of two words and a score per line") from None
+    known = [(ids[one], ids[two], score) for one, two, score in rows if one in ids and two in ids]
+    pairs = np.array([row[:2] for row in known], np.int64).reshape(-1, 2)
+    return pairs, np.array([row[2] for row in known], np.float64)
+
+
+def _analogies(path: Path, ids: dict[str, int]) -> Ints:
+    """Questions (m, 4) with all words known; lines that begin with a colon are headings."""
+    rows = [words for words in _lines(path) if words and not words[0].startswith(":")]
+    if any(len(words) != 4 for words in rows):
+        raise DataError(f"{path.name} is not a list of four words per line")
+    known = [[ids[word] for word in words] for words in rows if all(word in ids for word in words)]
+    return np.array(known, np.int64).reshape(-1, 4)
+
+
+def batch_count(words: int, *, window: int, batch_size: int) -> int:
+    """How many whole batches :func:`batches` makes of so many words; ValueError if centres would be torn apart."""
+    if window < 1 or batch_size < 1 or batch_size % (2 * window):
+        raise ValueError(f"a batch of {batch_size} pairs does not hold whole centres of {2 * window} pairs")
+    return max(0, words - 2 * window) * 2 * window // batch_size
+
+
+def batches(
+    ids: Ints, *, vocabulary: int, window: int, negatives: int, batch_size: int, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Centre (B,), context (B,), negatives (S,), log expected counts of the contexts (B,) and negatives (S,).
+
+    Centres follow the text and have ``window`` words on either side; a centre's pairs come in random order.
+    The last partial batch is dropped.
+    """
+    count = batch_count(len(ids), window=window, batch_size=batch_size)
+    pairs = 2 * window
+    offsets = np.array([d for d in range(-window, window + 1) if d])
+    for start in range(0, count, _CHUNK):
+        steps = min(_CHUNK, count - start)
+        drawn, noise, tries = draw(steps, vocabulary=vocabulary, negatives=negatives, rng=rng)
+        first = window + start * batch_size // pairs
+        at = np.arange(first, first + steps * batch_size // pairs)
+        order = rng.permuted(np.broadcast_to(offsets, (len(at), pairs)), axis=1)
+        centre = np.asarray(ids[at], np.int64).repeat(pairs).reshape(steps, batch_size)
+        context = np.asarray(ids[at[:, None] + order], np.int64).reshape(steps, batch_size)
+        true = log_expected(context, tries[:, None], vocabulary)
+        yield from zip(centre, context, drawn, true, noise, strict=True)
+
+
+def held_out_batches(ids: Ints, *, vocabulary: int, window: int, negatives: int) -> Iterator[Batch]:
+    """The batches on which the held-out loss is taken: always the same ones for the same words."""
+    rng = np.random.Generator(np.random.PCG64(0))
+    return batches(ids, vocabulary=vocabulary, window=window, negatives=negatives, batch_size=TEST_BATCH, rng=rng)
+
+
+def scores(
+    embedding: NDArray[np.float32],
+    nce_weight: NDArray[np.float32],
+    nce_bias: NDArray[np.float32],
+    arrays: dict[str, np.ndarray],
+    *,
+    window: int = 1,
+    negatives: int = 64,
+) -> dict[str, float]:
+    """What trained parameters (V, D), (V, D), (V,) are worth; a score without a question is left out.
+
+    ``loss``: held-out NCE loss in nats. ``spearman_S`` and ``pairs_S``: rank correlation of cosines with a set of
+    similarities, and how many. ``neighbours``: share of the nearest words that are of the same planted group.
+    ``analogies``: share of right answers, in ``questions`` questions.
+    """
+    e, w, b = (np.asarray(a, np.float64) for a in (embedding, nce_weight, nce_bias))
+    losses = []
+    for centre, context, noise, log_true, log_noise in held_out_batches(
+        arrays["test"], vocabulary=len(e), window=window, negatives=negatives
+    ):
+        rows = e[centre]
+        true = (rows * w[context]).sum(axis=1) + b[context] - log_true
+        losses.append(nce_loss(true, rows @ w[noise].T + b[noise] - log_noise))
+    out = {"loss": float(np.mean(losses))} if losses else {}
+
+    unit = e / np.maximum(np.linalg.norm(e, axis=1, keepdims=True), 1e-12)
+    for name in sorted(arrays):
+        if name.startswith("similar_"):
+            which, pairs = name.removeprefix("similar_"), arrays[name]
+            cosine = (unit[pairs[:, 0]] * unit[pairs[:, 1]]).sum(axis=1)
+            out[f"spearman_{which}"] = _spearman(cosine, arrays[f"similarity_{which}"])
+            out[f"pairs_{which}"] = float(len(pairs))
+    if "groups" in arrays:
+        out["neighbours"] = _neighbours(unit[:SEARCHED], arrays["groups"])
+    questions = arrays.get("analogies", np.empty((0, 4), np.int64))
+    questions = questions[(questions < SEARCHED).all(axis=1)]
+    if len(questions):
+        out["analogies"] = _answered(unit[:SEARCHED], questions)
+        out["questions"] = float(len(questions))
+    return out
+
+
+def _spearman(one: Floats, two: Floats) -> float:
+    """Rank correlation; 0 where there is nothing to rank."""
+    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(two) == 0:
+        return 0.0
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(one, two)[0])
+
+
+def _neighbours(unit: Floats, groups: Ints) -> float:
+    """Share of each grouped word's nearest words that are of its group, as far as the group can fill them."""
+    group = np.full(len(unit), -1)
+    group[groups] = np.arange(len(groups))[:, None]
+    asked = groups.reshape(-1)
+    wanted = min(NEAREST, groups.shape[1] - 1)
+    found = 0
+    for start in range(0, len(asked), _ROWS):
+        some = asked[start : start + _ROWS]
+        cosine = unit[some] @ unit.T
+        cosine[np.arange(len(some)), some] = -np.inf
+        nearest = np.argpartition(-cosine, wanted - 1, axis=1)[:, :wanted]
+        found += int((group[nearest] == group[some][:, None]).sum())
+    return float(found / (wanted * len(asked)))
+
+
+def _answered(unit: Floats, questions: Ints) -> float:
+    """Share of questions whose d is nearest to b - a + c, the words of the question set aside."""
+    right = 0
+    for start in range(0, len(questions), _ROWS):
+        a, b, c, d = questions[start : start + _ROWS].T
+        score = (unit[b] - unit[a] + unit[c]) @ unit.T
+        rows = np.arange(len(score))
+        for given in (a, b, c):
+            score[rows, given] = -np.inf
+        right += int((score.argmax(axis=1) == d).sum())
+    return right / len(questions)

@@ -1,0 +1,91 @@
+"""What the kinds of data ask of a worker: batches, inference and the metric. One module per kind; NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from benchmarks.inputs import Batch
+from benchmarks.tasks.images import ImagesTask
+from benchmarks.tasks.pairs import PairsTask
+from benchmarks.tasks.text import TextTask
+from benchmarks.workload import Pairs, Recipe, Text, Workload
+
+Arrays = dict[str, np.ndarray]
+
+
+class Hands(Protocol):
+    """A program as a task sees it; arrays of the host go in, ``placed`` ones and results of calls too."""
+
+    place: Callable[[np.ndarray], Any]
+    to_numpy: Callable[[Any], np.ndarray]
+
+    def predict(self, *placed: Any) -> Any: ...
+    def forward(self, *arrays: np.ndarray) -> np.ndarray: ...
+    def tensors(self) -> Arrays: ...
+
+
+class Task(Protocol):
+    """One workload's data in a folder of arrays, in the order of one seed."""
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The full batches of an epoch, in training order."""
+
+    def forward_inputs(self, batch: Batch) -> tuple[np.ndarray, ...]:
+        """What the model itself takes of a training batch."""
+
+    def predict_inputs(self, batch: Batch) -> tuple[np.ndarray, ...]:
+        """What evaluation takes of a training batch."""
+
+    def evaluate(self, hands: Hands) -> dict[str, float]:
+        """The metric on the whole test set, by its name and first; then what is told beside it."""
+
+    def single(self, hands: Hands, calls: int) -> dict[str, list[float]]:
+        """Latencies of ``calls`` single calls, host to host: ``seconds``, and ``first_seconds`` where they differ."""
+
+    def offline(self, size: int) -> list[tuple[np.ndarray, ...]]:
+        """A few different inputs of ``size`` rows."""
+
+
+def task(workload: Workload, folder: Path, seed: int) -> Task:
+    """The task of ``workload``, its arrays in ``folder``."""
+    if isinstance(workload.dataset, Text):
+        return TextTask(workload, folder, seed)
+    if isinstance(workload.dataset, Pairs):
+        return PairsTask(workload, folder, seed)
+    return ImagesTask(workload, folder, seed)
+
+
+def prepare(workload: Workload, recipe: Recipe, arrays: Arrays) -> Arrays:
+    """The arrays as workers need them for ``recipe``."""
+    return ImagesTask.prepare(workload, recipe, arrays) if recipe.augmentation else arrays
+
+
+def first(made: Task, count: int) -> list[Batch]:
+    """The first ``count`` batches; small data sets go into the next epoch."""
+    out: list[Batch] = []
+    epoch = 0
+    while len(out) < count:
+        before = len(out)
+        for batch in made.epoch(epoch):
+            out.append(batch)
+            if len(out) == count:
+                break
+        if len(out) == before:
+            raise ValueError("the data do not fill one batch")
+        epoch += 1
+    return out
+
+
+def epoch_digest(made: Task, epochs: int) -> str:
+    """The digest that a faithful training of ``epochs`` epochs must report."""
+    from benchmarks.inputs import OrderDigest
+
+    digest = OrderDigest()
+    for epoch in range(epochs):
+        for batch in made.epoch(epoch):
+            digest.add(batch.ids, batch.arrays)
+    return digest.hexdigest()

@@ -1,0 +1,77 @@
+"""Skip-gram pairs with their negatives; NCE loss on held-out pairs, similarities, analogies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.inputs import Batch, generator, load_array
+from benchmarks.workload import NCE, Pairs, Workload
+
+if TYPE_CHECKING:
+    from benchmarks.tasks import Hands
+
+WORDS = 1024  # different words that inference asks for, the most frequent ones
+
+
+class PairsTask:
+    def __init__(self, workload: Workload, folder: Path, seed: int) -> None:
+        assert isinstance(workload.dataset, Pairs)
+        assert isinstance(workload.loss, NCE)
+        self.workload, self.pairs, self.nce = workload, workload.dataset, workload.loss
+        self.folder, self.seed = folder, seed
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        from benchmarks.data.skipgram import batches
+
+        made = batches(
+            load_array(self.folder, "train"),
+            vocabulary=self.pairs.vocabulary,
+            window=self.pairs.window,
+            negatives=self.pairs.negatives,
+            batch_size=self.workload.batch_size,
+            rng=generator(self.seed, "pairs", number),
+        )
+        for index, arrays in enumerate(made):
+            ids = index * self.workload.batch_size + np.arange(self.workload.batch_size)
+            yield Batch(ids, tuple(arrays))
+
+    def forward_inputs(self, batch: Batch) -> tuple[np.ndarray, ...]:
+        return batch.arrays
+
+    def predict_inputs(self, batch: Batch) -> tuple[np.ndarray, ...]:
+        return batch.arrays[:1]
+
+    def evaluate(self, hands: Hands) -> dict[str, float]:
+        from benchmarks.data.skipgram import scores
+
+        tensors = hands.tensors()
+        arrays = {path.stem: load_array(self.folder, path.stem) for path in self.folder.glob("*.npy")}
+        (embedding,) = (p.tensors[0].name for p in self.workload.leaves if p.tensors)
+        found = scores(
+            tensors[embedding],
+            tensors[f"{self.nce.name}.weight"],
+            tensors[f"{self.nce.name}.bias"],
+            arrays,
+            window=self.pairs.window,
+            negatives=self.pairs.negatives,
+        )
+        return {"nce_loss": found.pop("loss"), **found}
+
+    def single(self, hands: Hands, calls: int) -> dict[str, list[float]]:
+        """One word in, its cosine similarity with every word out."""
+        seconds = []
+        for i in range(calls):
+            word = np.array([i % min(WORDS, self.pairs.vocabulary)])
+            start = time.perf_counter_ns()
+            hands.to_numpy(hands.predict(hands.place(word)))
+            seconds.append((time.perf_counter_ns() - start) / 1e9)
+        return {"seconds": seconds}
+
+    def offline(self, size: int) -> list[tuple[np.ndarray, ...]]:
+        words = np.arange(min(WORDS, self.pairs.vocabulary))
+        return [(np.resize(np.roll(words, k), size),) for k in range(4)]

@@ -1,0 +1,109 @@
+"""CIFAR-10 residual networks in TensorLayerX. Liao's book, 4.7 (20 layers); PyTorch 2.0 book, 7.2 (ResNet-18).
+
+layer              20 layers         parameters   ResNet-18          parameters
+input              (N, 32, 32, 3)                 (N, 32, 32, 3)
+conv1, bn1         (N, 32, 32, 16)          464   (N, 32, 32, 64)         1,856
+blocks, 1st width  (N, 32, 32, 16)       14,016   (N, 32, 32, 64)       147,968
+blocks, 2nd width  (N, 16, 16, 32)       56,064   (N, 16, 16, 128)      525,568
+blocks, 3rd width  (N, 8, 8, 64)        221,760   (N, 8, 8, 256)      2,099,712
+blocks, 4th width                                 (N, 4, 4, 512)      8,393,728
+average            (N, 64)                        (N, 512)
+fc                 (N, 10)                  650   (N, 10)                 5,130
+                                        292,954                      11,173,962
+"""
+
+import tensorlayerx as tlx
+from tensorlayerx import nn
+
+from benchmarks.workload import Workload
+
+
+def conv(inputs: int, filters: int, kernel: int = 3, stride: int = 1):
+    """With a stride 'SAME' would pad right and below only, so :func:`pad` has padded on all sides before."""
+    size, padding = (kernel, kernel), "SAME" if stride == 1 else "VALID"
+    return nn.Conv2d(filters, size, (stride, stride), padding=padding, in_channels=inputs, b_init=None)
+
+
+def pad(x, kernel: int):
+    edge = kernel // 2
+    return tlx.pad(x, [[0, 0], [edge, edge], [edge, edge], [0, 0]])
+
+
+def norm(filters: int):
+    return nn.BatchNorm2d(momentum=0.9, epsilon=1e-5, num_features=filters)
+
+
+class Block(nn.Module):
+    def __init__(self, inputs: int, filters: int, stride: int, shortcut_kernel: int):
+        super().__init__()
+        self.stride, self.shortcut_kernel = stride, shortcut_kernel
+        self.conv1 = conv(inputs, filters, stride=stride)
+        self.bn1 = norm(filters)
+        self.conv2 = conv(filters, filters)
+        self.bn2 = norm(filters)
+        self.shortcut = stride > 1 or inputs != filters
+        if self.shortcut:
+            self.shortcut_conv = conv(inputs, filters, shortcut_kernel, stride)
+            self.shortcut_bn = norm(filters)
+
+    def forward(self, x):  # (N, H, W, C)
+        strided = self.stride > 1
+        out = self.conv1(pad(x, 3) if strided else x)  # (N, H/s, W/s, F)
+        out = tlx.relu(self.bn1(out))  # (N, H/s, W/s, F)
+        out = self.bn2(self.conv2(out))  # (N, H/s, W/s, F)
+        if self.shortcut:
+            x = self.shortcut_conv(pad(x, self.shortcut_kernel) if strided else x)  # (N, H/s, W/s, F)
+            x = self.shortcut_bn(x)  # (N, H/s, W/s, F)
+        return tlx.relu(out + x)  # (N, H/s, W/s, F)
+
+
+class ResNet(nn.Module):
+    def __init__(self, widths: tuple[int, ...], blocks: int, shortcut_kernel: int):
+        super().__init__()
+        self.conv1 = conv(3, widths[0])
+        self.bn1 = norm(widths[0])
+        inputs, self.count = widths[0], 0
+        for stage, filters in enumerate(widths):
+            for i in range(blocks):
+                self.count += 1
+                block = Block(inputs, filters, 2 if stage and i == 0 else 1, shortcut_kernel)
+                setattr(self, f"block{self.count}", block)
+                inputs = filters
+        self.fc = nn.Linear(10, in_features=inputs)
+
+    def forward(self, x):  # (N, 32, 32, 3)
+        x = tlx.relu(self.bn1(self.conv1(x)))  # (N, 32, 32, width)
+        for i in range(self.count):
+            x = getattr(self, f"block{i + 1}")(x)  # (N, H, W, width)
+        x = tlx.reduce_mean(x, axis=[1, 2])  # (N, width)
+        return self.fc(x)  # (N, 10)
+
+
+def build(workload: Workload) -> ResNet:
+    if workload.variant == "resnet18":
+        return ResNet((64, 128, 256, 512), blocks=2, shortcut_kernel=1)
+    return ResNet((16, 32, 64), blocks=3, shortcut_kernel=3)
+
+
+def optimizer(workload: Workload, model: ResNet):
+    adam = workload.optimiser
+    return tlx.optimizers.Adam(adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, eps=adam.epsilon)
+
+
+def loss(model: ResNet, x, y):
+    logits = model(x)  # (N, 10)
+    return tlx.losses.softmax_cross_entropy_with_logits(logits, y)  # ()
+
+
+def train_step(model: ResNet, optimizer, x, y):
+    import tensorflow as tf  # TensorLayerX has no tape of its own; its PyTorch backend does not come here
+
+    with tf.GradientTape() as tape:
+        value = loss(model, x, y)  # ()
+    gradients = tape.gradient(value, model.trainable_weights)
+    optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
+    return value
+
+
+def predict(model: ResNet, x):
+    return model(x)  # (N, 10), after model.set_eval()

@@ -1,0 +1,90 @@
+"""Word-level LSTM text generation, TensorLayer book, section 6.4.
+
+10,000 words → embedding 200 → LSTM 200 → 10,000 logits; 20 rows of the text side by side, 20 words a step.
+
+Settled in the open:
+
+* One LSTM bias is declared. PyTorch and TensorLayerX keep two, which are only ever added: the second stays 0 and
+  out of training, or the bias would learn twice as fast and weigh double in the clipped norm.
+* No forget bias (the book sets 0.0; TensorFlow's own default is 1.0). Gates lie in the order input, forget,
+  candidate, output, as in Keras, PyTorch and TensorLayerX; the book's BasicLSTMCell had candidate before forget.
+* The state is carried from batch to batch, not differentiated through, and starts at 0 in every epoch.
+* The loss is the cross-entropy summed over the 20 words of a row, mean over the 20 rows, as in the book;
+  perplexity is exp of the mean per word.
+* Gradients are clipped together to a global norm of 5 (the book calls this truncated back-propagation). The norm
+  is over row-summed gradients: TensorFlow's own would count only the stored values of a sparse embedding gradient
+  and miss repeated words. PyTorch's ``clip_grad_norm_`` is not used: on a CPU its norm of the embedding's two
+  million values is 1e-4 too small (a plain float32 running sum), which moved the updates by 5e-4.
+* SGD at 1.0, times 0.9 for every epoch after the fifth: the book's text says four epochs at 1.0, its formula
+  0.9 ** max(i - 4, 0) with i from 0 gives five; the formula is what ran.
+* All weights and biases are uniform in ±0.1, the dense layer's bias too.
+* The vocabulary is 10,000 words for every text (the book's has about 9,800): the most frequent ones, the last id
+  for all others.
+* Generation keeps the k most probable words (k = 1, 3, 5, 10) and draws in proportion; k = 1 draws nothing, and
+  from equal weights all frameworks generate the same words, which the certificate checks.
+* Keras has no fused LSTM on a CPU, TensorLayerX has a Python loop over time everywhere; they are timed as they are.
+
+The book trains on campaign speeches and prints no perplexity.
+"""
+
+from benchmarks.layers import LSTM, Dense, Embedding, Uniform
+from benchmarks.workload import SGD, Decay, Recipe, Source, Text, Unmeasured, Workload
+
+WORDS, UNITS = 10_000, 200
+INITIAL = Uniform(low=-0.1, high=0.1)
+
+WORKLOADS = (
+    Workload(
+        name="lstm_text",
+        title="LSTM text generation",
+        source=Source(
+            book="Deep Learning: Using TensorLayer (Dong Hao et al., 2018)",
+            section="6.4",
+            note="The book prints no perplexity.",
+        ),
+        dataset=Text(name="words", vocabulary=WORDS, steps=20, train_examples=200_000),
+        layers=(
+            Embedding(name="embedding", rows=WORDS, columns=UNITS, weight=INITIAL),
+            LSTM(name="lstm", units=UNITS, weight=INITIAL, bias=INITIAL),
+            Dense(name="fc", units=WORDS, weight=INITIAL, bias=INITIAL),
+        ),
+        parameter_count=4_330_800,
+        loss="softmax_cross_entropy_summed_over_time",
+        metric="perplexity",
+        optimiser=SGD(learning_rate=1.0, clip_norm=5.0),
+        decay=Decay(factor=0.9, start=4),
+        batch_size=20,
+        recipes=(
+            Recipe(
+                name="book",
+                data="real",
+                epochs=100,
+                accepted=Unmeasured(reason="100 epochs take hours per framework and seed on two cores"),
+            ),
+            Recipe(
+                name="short",
+                data="real",
+                epochs=1,
+                train_examples=100_000,
+                test_examples=10_000,
+                accepted=Unmeasured(reason="not measured yet"),
+            ),
+            Recipe(
+                name="quick",
+                data="embedded",
+                epochs=1,
+                train_examples=100_000,
+                test_examples=10_000,
+                accepted=Unmeasured(reason="not measured yet"),
+            ),
+            Recipe(
+                name="smoke",
+                data="embedded",
+                epochs=1,
+                train_examples=2_000,
+                test_examples=1_000,
+                accepted=Unmeasured(reason="a smoke run only shows that training runs"),
+            ),
+        ),
+    ),
+)

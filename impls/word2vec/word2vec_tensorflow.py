@@ -1,0 +1,88 @@
+"""Word2Vec skip-gram with noise-contrastive estimation in TensorFlow and Keras. TensorLayer book, section 5.3.
+
+layer       output           parameters
+input       (N,)
+embedding   (N, 128)          6,400,000
+nce         (N, 1 + S)        6,450,000
+                             12,850,000
+"""
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from benchmarks.workload import Workload
+
+
+class SkipGram(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.embedding = layers.Embedding(50_000, 128)
+        self.nce_weight = self.add_weight(shape=(50_000, 128), name="nce_weight")
+        self.nce_bias = self.add_weight(shape=(50_000,), name="nce_bias")
+
+    def call(self, centre, context, negatives, log_true, log_negatives, training=False):
+        # (N,), (N,), (S,), (N,), (S,)
+        n = tf.shape(centre)[0]
+        words = tf.concat([context, negatives], 0)  # (N + S,)
+        weight = tf.gather(self.nce_weight.value, words)  # (N + S, 128)
+        bias = tf.gather(self.nce_bias.value, words)  # (N + S,)
+        hidden = self.embedding(centre)  # (N, 128)
+        true = tf.reduce_sum(hidden * weight[:n], 1) + bias[:n] - log_true  # (N,)
+        noise = tf.matmul(hidden, weight[n:], transpose_b=True) + bias[n:] - log_negatives  # (N, S)
+        return tf.concat([true[:, None], noise], 1)  # (N, 1 + S)
+
+
+class RowAdagrad:
+    """Adagrad on the rows a batch has touched, repeated rows summed first.
+
+    Keras's own Adagrad neither sums them nor stays with the touched rows.
+    """
+
+    def __init__(self, learning_rate: float, initial_accumulator: float, variables):
+        self.learning_rate = tf.Variable(learning_rate, trainable=False)
+        self.sums = {id(v): tf.Variable(tf.fill(v.shape, initial_accumulator), trainable=False) for v in variables}
+
+    def apply(self, gradients, variables):
+        for slices, variable in zip(gradients, variables, strict=True):
+            rows, ids = slices.values, slices.indices  # (R, ...), (R,)
+            same = tf.cast(ids[:, None] == ids, tf.float32)  # (R, R)
+            # Every place of a repeated row holds its sum; all places but the first then count nothing.
+            summed = tf.reshape(tf.matmul(same, tf.reshape(rows, (len(same), -1))), tf.shape(rows))
+            earlier = tf.reduce_sum(tf.linalg.band_part(same, -1, 0), 1)  # (R,) 1 at the first place
+            first = tf.reshape(tf.cast(earlier == 1, tf.float32), [-1] + [1] * (rows.shape.rank - 1))
+            sums = self.sums[id(variable)]
+            sums.scatter_add(tf.IndexedSlices(first * tf.square(summed), ids))
+            step = self.learning_rate * first * summed * tf.math.rsqrt(tf.gather(sums, ids))
+            variable.value.scatter_sub(tf.IndexedSlices(step, ids))
+
+
+def build(workload: Workload) -> SkipGram:
+    model = SkipGram()
+    ids, logs = keras.Input((), dtype="int64"), keras.Input(())
+    model(ids, ids, ids, logs, logs)  # makes the variables
+    return model
+
+
+def optimizer(workload: Workload, model: SkipGram):
+    adagrad = workload.optimiser
+    return RowAdagrad(adagrad.learning_rate, adagrad.initial_accumulator, model.trainable_variables)
+
+
+def loss(model: SkipGram, centre, context, negatives, log_true, log_negatives):
+    logits = model(centre, context, negatives, log_true, log_negatives, training=True)  # (N, 1 + S)
+    each = tf.nn.softplus(-logits[:, 0]) + tf.reduce_sum(tf.nn.softplus(logits[:, 1:]), 1)  # (N,)
+    return tf.reduce_mean(each)  # ()
+
+
+def train_step(model: SkipGram, optimizer, *batch):
+    with tf.GradientTape() as tape:
+        value = loss(model, *batch)  # ()
+    gradients = tape.gradient(value, model.trainable_variables)
+    optimizer.apply(gradients, model.trainable_variables)
+    return value
+
+
+def predict(model: SkipGram, words):  # (N,)
+    rows = tf.math.l2_normalize(model.embedding.embeddings.value, 1)  # (V, 128)
+    return tf.matmul(tf.gather(rows, words), rows, transpose_b=True)  # (N, V)
