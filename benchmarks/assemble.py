@@ -157,11 +157,12 @@ def _accuracy(plan: Plan, entry: Entry, workload: Workload, mine: list[Event]) -
         judged, reason = False, f"the range holds for batch size {workload.batch_size}, not {entry.batch_size}"
     else:
         missed = [
-            f"seed {t.seed}: {t.metric:.5g}"
+            f"seed {t.seed}: {words}"
             for t in trainings
-            if t.metric is not None and not accepted.low <= t.metric <= accepted.high
+            if t.metric is not None
+            for words in accepted.missed(t.metric, t.also)
         ]
-        reason = f"outside {accepted.low} to {accepted.high}: {', '.join(missed)}" if missed else ""
+        reason = "; ".join(missed)
     return Accuracy(
         recipe=recipe.name,
         judged=judged,

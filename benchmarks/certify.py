@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks import inputs, parity, tasks
 from benchmarks.frameworks.base import Conventions
 from benchmarks.launch import WorkerError
+from benchmarks.reference import Reference
 from benchmarks.results import Certificate, Probe
 from benchmarks.session import ORDER_BATCHES
 from benchmarks.workload import Workload
@@ -19,6 +20,10 @@ from benchmarks.workload import Workload
 if TYPE_CHECKING:
     from benchmarks.plan import Entry
     from benchmarks.run import Run, Running
+
+# Relative differences of losses that rounding makes: of one program with itself, and with the float64 reference.
+SAME_DRAW = 2e-6
+NO_DRAW = 1e-5
 
 _CASES: dict[tuple[str, str], parity.Case] = {}
 _LOCK = threading.Lock()
@@ -101,6 +106,8 @@ def judge(run: Run, workload: Workload, ref: parity.Arbiter, found: dict[str, np
         _feed_probe([fed[name] for name in sorted(fed)], batch.arrays),
         _same_loss(found),
     ]
+    if any(layer.rate for layer in workload.dropouts):
+        probes.append(_dropout_at_work(run, workload, ref, found["drawn_losses"]))
     if "generated" in found:
         probes.append(parity.generation_probe(ref, batch.arrays[0][:1], found["generated"]))
     return parity.judge(ref, seen, probes, batch_size=run.profile.certified(workload.batch_size))
@@ -125,3 +132,16 @@ def _same_loss(found: dict[str, np.ndarray]) -> Probe:
     a, b = float(found["gradient_loss"]), float(found["loss/loss 1"])
     near = abs(a - b) <= 1e-5 * max(abs(a), abs(b))
     return Probe(name="one loss", passed=near, detail=f"timed step {b:.7f}, gradient function {a:.7f}")
+
+
+def _dropout_at_work(run: Run, workload: Workload, ref: parity.Arbiter, drawn: np.ndarray) -> Probe:
+    """The timed step draws: two losses from the same weights and batch differ, and not both are dropout-free."""
+    (first,) = tasks.first(tasks.task(workload, run.inputs, run.options.seed), 1)
+    plain = workload.without_dropout()
+    initial = inputs.initial_tensors(plain, run.options.seed)
+    _, loss, _ = Reference(plain, initial, ref.conventions).gradients(*first.arrays)
+    a, b = (float(value) for value in drawn)
+    works = bool(np.isfinite(drawn).all() and abs(a - b) > SAME_DRAW * loss)
+    works = works and max(abs(a - loss), abs(b - loss)) > NO_DRAW * loss
+    detail = f"timed step's losses of two draws {a:.7f} and {b:.7f}, without dropout {loss:.7f}"
+    return Probe(name="dropout at work", passed=works, detail=detail)

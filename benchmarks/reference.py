@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.frameworks.base import Conventions
 from benchmarks.layers import Placed
-from benchmarks.reference_layers import Arrays, Context, Tree, sigmoid, back, leaves, run
+from benchmarks.reference_layers import Arrays, Context, Tree, back, leaves, run, sigmoid
 from benchmarks.workload import NCE, SGD, Adagrad, Adam, Optimiser, Workload
 
 

@@ -237,6 +237,10 @@ class Training(Strict):
     curve: list[CurvePoint] = field("one point per epoch", default_factory=list)
     metric: float | None = field("metric after the last epoch", default=None)
     also: dict[str, float] = field("other scores after the last epoch, by name", default_factory=dict)
+    generated: dict[str, str] = field(
+        "text: what the model writes after a prompt (before the bar), by the number of words drawn from",
+        default_factory=dict,
+    )
     sample_order: str = field("SHA-256 over the sample ids in the order they were trained on", default="")
     peak_resident: int | None = field("peak resident bytes of the process, alone on the machine", default=None)
     peak_device: int | None = field("peak device bytes by the framework's own counter", default=None)
@@ -402,7 +406,7 @@ class Result(Strict):
 
 
 # Fields that came after schema 1 was first published, and what they were before: older digests stay valid.
-LATER: dict[str, Any] = {"items": 1, "unit": "samples", "also": {}, "first_seconds": []}
+LATER: dict[str, Any] = {"items": 1, "unit": "samples", "also": {}, "first_seconds": [], "generated": {}}
 
 
 def _as_first_published(plain: Any) -> Any:

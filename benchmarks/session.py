@@ -243,8 +243,19 @@ class Session:
         for call in ("dropout1", "dropout2"):
             for name, value in self.program.dropout_on_ones(shape).items():
                 found[f"{call}/{name}"] = value
+        if any(layer.rate for layer in self.workload.dropouts):
+            found["drawn_losses"] = self._drawn_losses()
         np.savez(out, **found)  # type: ignore[arg-type]  # NumPy's own keyword comes first in its stub
         return {"order": self._order_digest()}
+
+    def _drawn_losses(self) -> np.ndarray:
+        """The timed step's loss on the first batch, from the initial weights, with two draws of dropout."""
+        (first,), initial = tasks.first(self._task(self.workload), 1), self._initial(self.workload)
+        batch, losses = self._place(first.arrays), []
+        for _ in range(2):
+            self.program.set_tensors(initial)
+            losses.append(self.adapter.to_numpy(self.program.train_step(*batch)))
+        return np.array(losses)
 
     def _order_digest(self) -> str:
         digest = inputs.OrderDigest()
@@ -286,9 +297,11 @@ class Session:
             scores = task.evaluate(Hands(self.adapter, program))
             point = {"epoch": epoch + 1, "seconds": seconds, "loss": loss if np.isfinite(loss) else None}
             self._event(point | {"metric": scores[workload.metric]})
+        hands = Hands(self.adapter, program)
         return {
             "metric": scores.pop(workload.metric),
             "also": scores,
+            "generated": task.samples(hands) if isinstance(task, TextTask) else {},
             "sample_order": digest.hexdigest(),
             "peak_resident": memory.peak(),
             "peak_device": self.adapter.peak_memory(),

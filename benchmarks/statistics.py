@@ -78,3 +78,14 @@ def compare_all(rows: Sequence[Row]) -> list[Comparison]:
         if (a.workload, a.variant, a.batch_size) == (b.workload, b.variant, b.batch_size)
     ]
     return [pair for pair in pairs if pair is not None]
+
+
+def margin_needed(first: Sequence[float], second: Sequence[float]) -> float:
+    """The smallest margin within which two one-sided t tests at 5 % call paired values equivalent."""
+    from scipy.stats import t
+
+    differences = [a - b for a, b in zip(first, second, strict=True)]
+    n = len(differences)
+    if n < 2:
+        raise ValueError("agreement needs at least two pairs")
+    return abs(fmean(differences)) + float(t.ppf(0.95, n - 1)) * stdev(differences) / math.sqrt(n)

@@ -13,7 +13,7 @@ from benchmarks.plan import combined_hash
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Launch, Result, Row, digest, read
 from benchmarks.statistics import compare
-from benchmarks.workload import hash_declaration
+from benchmarks.workload import Accepted, Beside, hash_declaration
 
 SAME = 1e-9
 
@@ -95,7 +95,7 @@ def _row(result: Result, row: Row) -> Iterator[str]:
     for launch in row.launches:
         for violation in _launch(result, launch, timed="training" in measure):
             yield f"pass {launch.pass_index + 1}: {violation}"
-    expected = _first_failure(row)
+    expected = _first_failure(result, row)
     if expected and row.status != expected and row.status != "interrupted":
         yield f"status {row.status}, but its first failing phase is {expected}"
     if row.status not in ("ok", "interrupted") and expected is None:
@@ -121,6 +121,15 @@ def _row(result: Result, row: Row) -> Iterator[str]:
 
 def _declaration(result: Result, row: Row) -> dict[str, Any]:
     return next((d.declaration for d in result.declared if (d.name, d.variant) == (row.workload, row.variant)), {})
+
+
+def _accepted(result: Result, row: Row, recipe: str) -> Accepted | None:
+    """The range as it was declared when the run ran."""
+    found = [r["accepted"] for r in _declaration(result, row).get("recipes", []) if r["name"] == recipe]
+    if not found or found[0].get("type") != "Accepted":
+        return None
+    also = [Beside(score=b["score"], low=b["low"], high=b["high"]) for b in found[0].get("also", [])]
+    return Accepted(low=found[0]["low"], high=found[0]["high"], protocol=found[0]["protocol"], also=tuple(also))
 
 
 def _judged(result: Result, row: Row) -> Iterator[str]:
@@ -176,7 +185,7 @@ def _launch(result: Result, launch: Launch, *, timed: bool) -> Iterator[str]:
         yield "single inference does not hold one latency per call"
 
 
-def _first_failure(row: Row) -> str | None:
+def _first_failure(result: Result, row: Row) -> str | None:
     for launch in row.launches:
         if launch.status != "ok":
             return launch.status
@@ -186,9 +195,10 @@ def _first_failure(row: Row) -> str | None:
     for training in accuracy.trainings if accuracy else []:
         if training.status != "ok":
             return training.status
-    if accuracy and accuracy.judged and accuracy.low is not None and accuracy.high is not None:
+    if accuracy and accuracy.judged:
+        accepted = _accepted(result, row, accuracy.recipe)
         for training in accuracy.trainings:
-            if training.metric is not None and not accuracy.low <= training.metric <= accuracy.high:
+            if accepted and training.metric is not None and accepted.missed(training.metric, training.also):
                 return "accuracy_failed"
     return None
 

@@ -13,7 +13,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -160,12 +160,37 @@ class NCE:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Beside:
+    """Range in which another score of the same training must lie."""
+
+    score: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """Range in which the metric must lie. ``protocol`` says how it was measured."""
+    """Range in which the metric must lie, and other scores ``also``. ``protocol`` says how it was measured.
+
+    Two frameworks agree when the mean difference over paired seeds is, by two one-sided t tests at 5 %,
+    within ``margin``.
+    """
 
     low: float
     high: float
     protocol: str
+    also: tuple[Beside, ...] | None = optional()
+    margin: float | None = optional()
+
+    def missed(self, metric: float, also: Mapping[str, float]) -> list[str]:
+        """What lies outside, in words; empty when all is in range."""
+        out = [] if self.low <= metric <= self.high else [f"{metric:.5g} outside {self.low} to {self.high}"]
+        for beside in self.also or ():
+            value = also.get(beside.score)
+            if value is None or not beside.low <= value <= beside.high:
+                figure = "missing" if value is None else f"{value:.5g}"
+                out.append(f"{beside.score} {figure} outside {beside.low} to {beside.high}")
+        return out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +248,7 @@ class Workload:
     batch_size: int
     loss: Literal["softmax_cross_entropy", "softmax_cross_entropy_summed_over_time"] | NCE = "softmax_cross_entropy"
     metric: Literal["accuracy", "perplexity", "nce_loss"] = "accuracy"
-    decay: Decay | None = optional()  # noqa: RUF009
+    decay: Decay | None = optional()
     also_batch_statistics: bool | None = optional()
     certificate_optimiser: Optimiser | None = optional()
     recipes: tuple[Recipe, ...]

@@ -115,3 +115,9 @@ def also(work: Work) -> Table | None:
 def _scores(values: list[float]) -> Cell:
     low, high, middle = n.score(min(values)), n.score(max(values)), mean(values)
     return Cell(n.score(middle), "" if low == high else f"{low} to {high}", sort=middle)
+
+
+def written(work: Work) -> list[tuple[str, dict[str, str]]]:
+    """What each stack's first trained model writes, by the number of words drawn from."""
+    trained = [(label(r.stack), t) for r in work.rows if r.accuracy for t in r.accuracy.trainings[:1]]
+    return [(name, t.generated) for name, t in trained if t.generated]

@@ -43,6 +43,7 @@ class Panel:
     summary: Table | None
     accuracies: Table | None
     also: Table | None
+    written: list[tuple[str, dict[str, str]]]
     binomial: bool
     generates: str
     charts: list[Chart]
@@ -138,6 +139,7 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         summary=tables.summary(work, found) if work.timed else None,
         accuracies=seeds,
         also=scores.also(work),
+        written=scores.written(work),
         binomial=seeds is not None and work.measure.proportion,
         generates=work.asked.removesuffix("s") if tables.generates(work) else "",
         charts=[c for c in shown if c is not None],

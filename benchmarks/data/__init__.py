@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -59,9 +60,10 @@ def load(
     if found is None or not hasattr(found, "embedded"):
         raise DataError(f"there is no data set {declared.name!r}: add benchmarks/data/{declared.name}.py")
     if source == "embedded":
-        result: Dataset = found.embedded(declared, seed=seed, train_examples=train_examples, test_examples=test_examples)
+        make = functools.partial(found.embedded, seed=seed)
     else:
-        result = found.real(declared, train_examples=train_examples, test_examples=test_examples)
+        make = found.real
+    result: Dataset = make(declared, train_examples=train_examples, test_examples=test_examples)
     return result
 
 

@@ -16,7 +16,9 @@ from benchmarks.workload import Text, Workload
 if TYPE_CHECKING:
     from benchmarks.tasks import Hands
 
-PROMPT = 3  # words of a prompt; the book's is "it is a"
+BOOK_PROMPT = "it is a"
+PROMPT = 3  # words of a prompt
+TOP_K = (1, 3, 5, 10)
 GENERATED = 30  # words the book generates after it
 
 
@@ -91,6 +93,21 @@ class TextTask:
             out.append(top_k(hands.to_numpy(logits)[0, -1], k, rng))
             words = np.array([[out[-1]]])
         return np.array(out)
+
+    def samples(self, hands: Hands) -> dict[str, str]:
+        """What the model writes after a prompt, by k: the book's own where its words are known."""
+        from benchmarks.data import words
+
+        known = load_array(self.folder, "words")
+        spelt = set(known.tolist())
+        test = load_array(self.folder, "test")
+        phrase = BOOK_PROMPT if set(BOOK_PROMPT.split()) <= spelt else words.decode(test[:PROMPT], known)
+        prompt = words.encode(phrase, known)[None]
+        out = {}
+        for k in TOP_K:
+            made = self.generate(hands, prompt, count=GENERATED, k=k, rng=np.random.default_rng(k))
+            out[f"k = {k}"] = f"{phrase} | {words.decode(made, known)}"
+        return out
 
     def offline(self, size: int) -> list[tuple[np.ndarray, ...]]:
         ids = load_array(self.folder, "test")

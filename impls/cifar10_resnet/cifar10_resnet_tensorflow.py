@@ -1,4 +1,4 @@
-"""CIFAR-10 residual networks in TensorFlow and Keras. Liao's book, 4.7 (20 layers); PyTorch 2.0 book, 7.2 (ResNet-18).
+"""CIFAR-10 residual networks in TensorFlow and Keras. Liao's book, section 4.7; PyTorch 2.0 book, 7.2.
 
 layer              20 layers         parameters   ResNet-18          parameters
 input              (N, 32, 32, 3)                 (N, 32, 32, 3)
@@ -36,20 +36,22 @@ def norm():
 class Block(layers.Layer):
     def __init__(self, inputs: int, filters: int, stride: int, shortcut_kernel: int):
         super().__init__()
-        self.stride, self.shortcut_kernel = stride, shortcut_kernel
-        self.conv1, self.bn1 = conv(filters, stride=stride), norm()
-        self.conv2, self.bn2 = conv(filters), norm()
+        self.strided, self.shortcut_kernel = stride > 1, shortcut_kernel
+        self.conv1 = conv(filters, stride=stride)
+        self.bn1 = norm()
+        self.conv2 = conv(filters)
+        self.bn2 = norm()
         self.shortcut = stride > 1 or inputs != filters
         if self.shortcut:
-            self.shortcut_conv, self.shortcut_bn = conv(filters, shortcut_kernel, stride), norm()
+            self.shortcut_conv = conv(filters, shortcut_kernel, stride)
+            self.shortcut_bn = norm()
 
     def call(self, x, training=False):  # (N, H, W, C)
-        strided = self.stride > 1
-        out = self.conv1(pad(x, 3) if strided else x)  # (N, H/s, W/s, F)
+        out = self.conv1(pad(x, 3) if self.strided else x)  # (N, H/s, W/s, F)
         out = ops.relu(self.bn1(out, training=training))  # (N, H/s, W/s, F)
         out = self.bn2(self.conv2(out), training=training)  # (N, H/s, W/s, F)
         if self.shortcut:
-            x = self.shortcut_conv(pad(x, self.shortcut_kernel) if strided else x)  # (N, H/s, W/s, F)
+            x = self.shortcut_conv(pad(x, self.shortcut_kernel) if self.strided else x)  # (N, H/s, W/s, F)
             x = self.shortcut_bn(x, training=training)  # (N, H/s, W/s, F)
         return ops.relu(out + x)  # (N, H/s, W/s, F)
 
@@ -57,7 +59,8 @@ class Block(layers.Layer):
 class ResNet(keras.Model):
     def __init__(self, widths: tuple[int, ...], blocks: int, shortcut_kernel: int):
         super().__init__()
-        self.conv1, self.bn1 = conv(widths[0]), norm()
+        self.conv1 = conv(widths[0])
+        self.bn1 = norm()
         inputs, self.count = widths[0], 0
         for stage, filters in enumerate(widths):
             for i in range(blocks):

@@ -1,4 +1,4 @@
-"""CIFAR-10 residual networks in TensorLayerX. Liao's book, 4.7 (20 layers); PyTorch 2.0 book, 7.2 (ResNet-18).
+"""CIFAR-10 residual networks in TensorLayerX. Liao's book, section 4.7; PyTorch 2.0 book, 7.2.
 
 layer              20 layers         parameters   ResNet-18          parameters
 input              (N, 32, 32, 3)                 (N, 32, 32, 3)
@@ -36,7 +36,7 @@ def norm(filters: int):
 class Block(nn.Module):
     def __init__(self, inputs: int, filters: int, stride: int, shortcut_kernel: int):
         super().__init__()
-        self.stride, self.shortcut_kernel = stride, shortcut_kernel
+        self.strided, self.shortcut_kernel = stride > 1, shortcut_kernel
         self.conv1 = conv(inputs, filters, stride=stride)
         self.bn1 = norm(filters)
         self.conv2 = conv(filters, filters)
@@ -47,12 +47,11 @@ class Block(nn.Module):
             self.shortcut_bn = norm(filters)
 
     def forward(self, x):  # (N, H, W, C)
-        strided = self.stride > 1
-        out = self.conv1(pad(x, 3) if strided else x)  # (N, H/s, W/s, F)
+        out = self.conv1(pad(x, 3) if self.strided else x)  # (N, H/s, W/s, F)
         out = tlx.relu(self.bn1(out))  # (N, H/s, W/s, F)
         out = self.bn2(self.conv2(out))  # (N, H/s, W/s, F)
         if self.shortcut:
-            x = self.shortcut_conv(pad(x, self.shortcut_kernel) if strided else x)  # (N, H/s, W/s, F)
+            x = self.shortcut_conv(pad(x, self.shortcut_kernel) if self.strided else x)  # (N, H/s, W/s, F)
             x = self.shortcut_bn(x)  # (N, H/s, W/s, F)
         return tlx.relu(out + x)  # (N, H/s, W/s, F)
 

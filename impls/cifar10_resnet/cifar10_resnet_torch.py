@@ -1,4 +1,4 @@
-"""CIFAR-10 residual networks in PyTorch. Liao's book, 4.7 (20 layers); PyTorch 2.0 book, 7.2 (ResNet-18).
+"""CIFAR-10 residual networks in PyTorch. Liao's book, section 4.7; PyTorch 2.0 book, 7.2.
 
 layer              20 layers         parameters   ResNet-18          parameters
 input              (N, 3, 32, 32)                 (N, 3, 32, 32)

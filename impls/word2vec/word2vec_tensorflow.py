@@ -23,7 +23,7 @@ class SkipGram(keras.Model):
 
     def call(self, centre, context, negatives, log_true, log_negatives, training=False):
         # (N,), (N,), (S,), (N,), (S,)
-        n = tf.shape(centre)[0]
+        n = tf.shape(centre)[0]  # N
         words = tf.concat([context, negatives], 0)  # (N + S,)
         weight = tf.gather(self.nce_weight.value, words)  # (N + S, 128)
         bias = tf.gather(self.nce_bias.value, words)  # (N + S,)
@@ -48,7 +48,7 @@ class RowAdagrad:
             rows, ids = slices.values, slices.indices  # (R, ...), (R,)
             same = tf.cast(ids[:, None] == ids, tf.float32)  # (R, R)
             # Every place of a repeated row holds its sum; all places but the first then count nothing.
-            summed = tf.reshape(tf.matmul(same, tf.reshape(rows, (len(same), -1))), tf.shape(rows))
+            summed = tf.reshape(tf.matmul(same, tf.reshape(rows, (tf.size(ids), -1))), tf.shape(rows))
             earlier = tf.reduce_sum(tf.linalg.band_part(same, -1, 0), 1)  # (R,) 1 at the first place
             first = tf.reshape(tf.cast(earlier == 1, tf.float32), [-1] + [1] * (rows.shape.rank - 1))
             sums = self.sums[id(variable)]

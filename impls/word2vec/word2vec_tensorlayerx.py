@@ -22,7 +22,7 @@ class SkipGram(nn.Module):
         self.nce_bias = self._get_weights("nce_bias", shape=(50_000,))
 
     def forward(self, centre, context, negatives, log_true, log_negatives):  # (N,), (N,), (S,), (N,), (S,)
-        n = centre.shape[0]
+        n = centre.shape[0]  # N
         words = tlx.concat([context, negatives], 0)  # (N + S,)
         weight = tlx.gather(self.nce_weight, words)  # (N + S, 128)
         bias = tlx.gather(self.nce_bias, words)  # (N + S,)
@@ -47,7 +47,7 @@ class RowAdagrad:
             rows, ids = slices.values, slices.indices  # (R, ...), (R,)
             same = tf.cast(ids[:, None] == ids, tf.float32)  # (R, R)
             # Every place of a repeated row holds its sum; all places but the first then count nothing.
-            summed = tf.reshape(tf.matmul(same, tf.reshape(rows, (len(same), -1))), tf.shape(rows))
+            summed = tf.reshape(tf.matmul(same, tf.reshape(rows, (tf.size(ids), -1))), tf.shape(rows))
             earlier = tf.reduce_sum(tf.linalg.band_part(same, -1, 0), 1)  # (R,) 1 at the first place
             first = tf.reshape(tf.cast(earlier == 1, tf.float32), [-1] + [1] * (rows.shape.rank - 1))
             sums = self.sums[variable.ref()]

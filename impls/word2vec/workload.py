@@ -11,8 +11,9 @@ Settled in the open:
 * A negative that equals a true context is kept (accidental hits are not removed), as in TensorFlow's default.
 * The loss is a mean over the 128 pairs, each with all 64 negatives.
 * Adagrad at 1.0, accumulator starting at 0.1, acts on row-summed gradients: a word that occurs twice in a batch gets
-  the square of the sum, once. PyTorch's sparse Adagrad does so. Keras's does not sum repeated rows and goes
-  through all 6.4 million values each step, so TensorFlow and TensorLayerX sum and scatter the touched rows themselves.
+  the square of the sum, once. Keras's Adagrad does not sum repeated rows and goes through all 6.4 million values
+  each step; PyTorch's sums them and is slower than it need be. So each implementation has its own ``RowAdagrad``,
+  which touches only a batch's rows.
 * Initial values: embedding uniform in ±1, NCE weights truncated normal with σ = 1/sqrt(128), biases 0.
 * The book's batch generator moves on by 67 words for 64 centres, so that its 20 epochs see half the text each; here
   every word is a centre once an epoch.

@@ -1,0 +1,176 @@
+"""One framework's faults in one process: the framework is imported once, each reference computed once.
+
+Run by ``python tests/mutations``; writes one JSON line per certificate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from benchmarks import certify, data, inputs, parity
+from benchmarks.frameworks.base import Conventions
+from benchmarks.profiles import PROFILES
+from benchmarks.results import Certificate
+from benchmarks.session import Session
+from benchmarks.workload import DEFAULT_IMPLS, Images, Text, load
+from mutations.faults import Fault, catalogue
+
+BATCH = 16
+WORKLOADS = ("cifar10_resnet", "lstm_text", "mnist_cnn", "mnist_mlp", "mnist_mlp_ablation/batchnorm", "word2vec")
+KINDS = {Images: (10 * BATCH + 5, 64), Text: (12 * BATCH * 20, 64 * 20)}  # examples for training and test
+
+
+class Case(parity.Case):
+    """Judged by one form of each convention; what the other forms would give is not asked."""
+
+    def _other_forms(self, conventions: Conventions) -> dict[str, float]:
+        return {}
+
+
+class Bench:
+    """One workload's data, weights and reference, on which any number of programs are certified."""
+
+    def __init__(self, key: str, framework: str, seed: int, scratch: Path) -> None:
+        name, _, variant = key.partition("/")
+        found = next(f for f in _variants(name) if not variant or f.workload.variant == variant)
+        self.workload = replace(found.workload, batch_size=BATCH)
+        self.framework, self.seed, self.scratch = framework, seed, scratch / f"{name}-{seed}"
+        train, test = KINDS.get(type(self.workload.dataset), (2_000, 500))
+        loaded = data.load(
+            self.workload.dataset, source="embedded", seed=seed, train_examples=train, test_examples=test
+        )
+        inputs.save_arrays(self.scratch, loaded.arrays)
+        np.savez(self.scratch / "weights.npz", **inputs.initial_tensors(self.workload, seed))
+        self._case: Case | None = None
+        # As much of a run as the certificate asks of it.
+        self.run: Any = SimpleNamespace(
+            folder=self.scratch,
+            inputs=self.scratch,
+            options=SimpleNamespace(seed=seed),
+            profile=PROFILES["smoke"],
+            say=lambda text: None,
+        )
+
+    def arbiter(self, conventions: Conventions) -> parity.Arbiter:
+        """As :func:`benchmarks.certify.arbiter` makes it."""
+        if self._case is None:
+            plain = certify.certified(self.run, self.workload)
+            batches = [batch.arrays for batch in certify.host_batches(self.run, self.workload)]
+            self._case = Case(plain, inputs.initial_tensors(plain, self.seed), batches, seed=self.seed)
+        return self._case.arbiter(conventions)
+
+    def certificate(self, folder: Path, mode: str, feed: Any = None) -> Certificate:
+        """Of the implementation in ``folder``."""
+        job = {
+            "framework": self.framework,
+            "mode": mode,
+            "device": "cpu",
+            "threads": int(os.environ["OMP_NUM_THREADS"]),
+            "seed": self.seed,
+            "folder": str(folder),
+            "variant": self.workload.variant,
+            "batch_size": BATCH,
+            "inputs": str(self.scratch),
+            "weights": str(self.scratch / "weights.npz"),
+        }
+        session = Session(job, event=lambda fields: None)
+        if feed:
+            feed(session)
+        session.do_build()
+        ref = self.arbiter(session.adapter.conventions)
+        transplant, out = self.scratch / "transplant.npz", self.scratch / "found.npz"
+        if not transplant.exists():
+            np.savez(transplant, **{k: v.astype(np.float32) for k, v in ref.trace.final.items()})
+        answer = session.do_certificate(steps=parity.STEPS, batch_size=BATCH, transplant=str(transplant), out=str(out))
+        with np.load(out, allow_pickle=False) as stored:
+            found = {name: stored[name] for name in stored.files}
+        return certify.judge(self.run, self.workload, ref, found, answer["order"])
+
+    def fault(self, fault: Fault) -> dict[str, Any]:
+        """How ``fault`` fared: caught, escaped, refused (at build), or broken where it should have run."""
+        with tempfile.TemporaryDirectory(dir=self.scratch) as made:
+            folder = Path(made) / fault.file.parent.name
+            folder.mkdir()
+            (folder / "workload.py").write_text((fault.file.parent / "workload.py").read_text())
+            (folder / fault.file.name).write_text(fault.mutate(fault.file.read_text()))
+            try:
+                certificate = self.certificate(folder, fault.mode, fault.feed)
+            except Exception as error:
+                traceback.print_exc()
+                how, reason = ("refused" if fault.breaks else "broken"), f"{type(error).__name__}: {error}"
+            else:
+                how = "escaped" if certificate.status == "ok" else "broken" if fault.breaks else "caught"
+                reason = certificate.reason
+        return {"how": how, "reason": " ".join(reason.split())[:300]}
+
+
+def _variants(name: str) -> Iterator[Any]:
+    folder = DEFAULT_IMPLS / name
+    yield load(folder, "batchnorm" if name == "mnist_mlp_ablation" else _first(folder))
+
+
+def _first(folder: Path) -> str:
+    from benchmarks.workload import discover
+
+    return next(f.workload.variant for f in discover() if f.folder == folder)
+
+
+def faults(framework: str, workload: str, scratch: Path) -> None:
+    chosen = [f for f in catalogue(framework) if workload in ("", f.workload)]
+    for f in chosen:
+        f.mutate(f.file.read_text())  # stale entries come out at once
+    for key, group in groupby(chosen, key=lambda f: f.workload):
+        bench = Bench(key, framework, 0, scratch)
+        sound = bench.certificate(DEFAULT_IMPLS / key.split("/")[0], "eager")
+        if sound.status != "ok":
+            raise RuntimeError(f"{framework}: {key}: not even the sound program passes: {sound.reason}")
+        for f in group:
+            start = time.perf_counter()
+            outcome = bench.fault(f)
+            tell(fault=f.name, workload=key, mode=f.mode, escapes=f.escapes, start=start, **outcome)
+
+
+def sound(framework: str, pairs: list[str], scratch: Path) -> None:
+    """Certificates of the programs as they are; each of ``pairs`` is workload:seed."""
+    for pair in pairs:
+        start = time.perf_counter()
+        key, seed = pair.split(":")
+        made = Bench(key, framework, int(seed), scratch).certificate(DEFAULT_IMPLS / key.split("/")[0], "eager")
+        how = "sound" if made.status == "ok" else "alarm"
+        tell(fault=f"seed {seed}", workload=key, mode="eager", escapes="", start=start, how=how, reason=made.reason)
+
+
+def tell(*, start: float, **fields: Any) -> None:
+    print(json.dumps(fields | {"seconds": round(time.perf_counter() - start, 1)}), file=REPLIES, flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("framework")
+    parser.add_argument("scratch", type=Path)
+    parser.add_argument("--workload", default="")
+    parser.add_argument("--sound", nargs="*")
+    words = parser.parse_args()
+    REPLIES = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever frameworks print is no answer
+    if words.sound is not None:
+        sound(words.framework, words.sound, words.scratch)
+    else:
+        faults(words.framework, words.workload, words.scratch)
+    sys.stderr.flush()
+    REPLIES.flush()
+    os._exit(0)  # skips the frameworks' slow tear-down

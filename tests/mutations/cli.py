@@ -1,0 +1,107 @@
+"""``python tests/mutations``: inject every fault and say which check caught it; 1 if one escaped unmarked."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.environment import ROOT, worker_environment
+from benchmarks.results import Stack
+from mutations.campaign import WORKLOADS
+
+FRAMEWORKS = ("torch", "tensorflow", "tensorlayerx")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python tests/mutations", description=__doc__)
+    parser.add_argument("--framework", default=",".join(FRAMEWORKS), help="names separated by commas")
+    parser.add_argument("--workload", default="", choices=("", *WORKLOADS))
+    parser.add_argument("--sound", type=int, metavar="N", help="certify N sound programs instead: false alarms")
+    parser.add_argument("--log", type=Path, help="file for what frameworks print and for tracebacks")
+    words = parser.parse_args()
+    frameworks = [f for f in words.framework.split(",") if importlib.util.find_spec(f)]
+    if not frameworks:
+        parser.error(f"not installed: {words.framework}")
+    if words.sound is not None:
+        return _sound(frameworks, words)
+    total, bad = Counter[str](), False
+    for framework in frameworks:
+        start, seen = time.perf_counter(), Counter[str]()
+        for told in _child(framework, words.log, "--workload", words.workload):
+            seen[told["how"]] += 1
+            bad |= told["how"] == "broken" or (told["how"] == "escaped" and not told["escapes"])
+            bad |= told["how"] not in ("escaped", "broken") and bool(told["escapes"])  # no longer escapes: unmark it
+            print(_line(framework, told), flush=True)
+        total += seen
+        print(f"{framework}: {_counts(seen)} in {time.perf_counter() - start:.0f} s", flush=True)
+    print(f"all: {_counts(total)}")
+    return int(bad)
+
+
+def _sound(frameworks: list[str], words: argparse.Namespace) -> int:
+    alarms = done = 0
+    chosen = [words.workload] if words.workload else list(WORKLOADS)
+    pairs = [(frameworks[i % len(frameworks)], chosen[i // len(frameworks) % len(chosen)], i + 1)
+             for i in range(words.sound)]  # fmt: skip
+    for framework in frameworks:
+        mine = [f"{workload}:{seed}" for name, workload, seed in pairs if name == framework]
+        for told in _child(framework, words.log, "--sound", *mine):
+            done += 1
+            alarms += told["how"] != "sound"
+            print(_line(framework, told), flush=True)
+    print(f"false alarms: {alarms} / {done}")
+    return int(alarms > 0)
+
+
+def _child(framework: str, log: Path | None, *words: str) -> Iterator[dict[str, Any]]:
+    """What the framework's own process tells; raises with its last words if it dies."""
+    with tempfile.TemporaryDirectory(prefix="bookbench-mutations-") as made, tempfile.TemporaryFile("w+") as kept:
+        scratch = Path(made)
+        stack = Stack(framework=framework, mode="eager", device="cpu")
+        threads = min(2, os.cpu_count() or 1)
+        environment = worker_environment(stack, threads=threads, scratch=scratch / "home", caches=scratch / "caches")
+        environment["PYTHONPATH"] += os.pathsep + str(ROOT / "tests")
+        (scratch / "home").mkdir()
+        command = [sys.executable, "-m", "mutations.campaign", framework, str(scratch), *words]
+        errors = log.open("a") if log else kept
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as child:
+            assert child.stdout is not None
+            try:
+                yield from map(json.loads, child.stdout)
+            except BaseException:
+                child.kill()
+                raise
+        if child.returncode:
+            kept.seek(0)
+            raise SystemExit(f"{framework}: the campaign broke off: {''.join(kept.readlines()[-3:]).strip()}")
+
+
+def _line(framework: str, told: dict[str, Any]) -> str:
+    mode = "" if told["mode"] == "eager" else f" ({told['mode']})"
+    how, reason = told["how"], told["reason"]
+    if how in ("escaped", "broken"):
+        how, reason = how.upper(), reason or told["escapes"] or "not marked"
+    elif told["escapes"]:
+        how += ", though marked as escaping"
+    if how == "refused":
+        how = "caught by contract"
+    head = f"{framework} {told['workload']}{mode}: {told['fault']}"
+    return f"{head}: {how}{': ' if reason else ''}{reason} [{told['seconds']} s]"
+
+
+def _counts(seen: Counter[str]) -> str:
+    return f"caught / injected {seen['caught'] + seen['refused']} / {seen.total()}" + "".join(
+        f", {seen[how]} {how}" for how in ("escaped", "broken") if seen[how]
+    )
