@@ -231,11 +231,13 @@ class Session:
         found |= {f"final/{name}": value for name, value in program.get_tensors().items()}
         found["evaluation/logits"] = self.adapter.to_numpy(leading(program.predict(*evaluated)))
         with np.load(transplant, allow_pickle=False) as stored:
-            program.set_tensors({name: stored[name] for name in stored.files})
-        found["transplanted_evaluation/logits"] = self.adapter.to_numpy(leading(program.predict(*evaluated)))
+            transplanted = {n: stored[n] for n in stored.files if n not in states(workload)}
+        # The program that was timed, its dropout included: in evaluation it must draw nothing.
+        self.program.set_tensors(transplanted)
+        found["transplanted_evaluation/logits"] = self.adapter.to_numpy(leading(self.program.predict(*evaluated)))
         if isinstance(task, TextTask):
             prompt, rng = host[0].arrays[0][:1, :PROMPT], np.random.default_rng(0)
-            hands = Hands(self.adapter, program)
+            hands = Hands(self.adapter, self.program)
             found["generated"] = task.generate(hands, prompt, count=GENERATED, k=1, rng=rng)
         for i, handle in enumerate(batches[0]):
             found[f"fed/{i}"] = _host_layout(self.adapter.to_numpy(handle), host[0].arrays[i].shape)

@@ -128,6 +128,7 @@ WORKLOADS = (
                 epochs=2,
                 train_examples=6_400,
                 test_examples=2_000,
+                learning_rate=3e-4,
                 accepted=Unmeasured(reason="not measured yet"),
             ),
             SMOKE,

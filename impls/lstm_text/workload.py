@@ -28,7 +28,7 @@ The book trains on campaign speeches and prints no perplexity.
 """
 
 from benchmarks.layers import LSTM, Dense, Embedding, Uniform
-from benchmarks.workload import SGD, Decay, Recipe, Source, Text, Unmeasured, Workload
+from benchmarks.workload import SGD, Accepted, Decay, Recipe, Source, Text, Unmeasured, Workload
 
 WORDS, UNITS = 10_000, 200
 INITIAL = Uniform(low=-0.1, high=0.1)
@@ -76,7 +76,14 @@ WORKLOADS = (
                 train_examples=100_000,
                 test_examples=10_000,
                 learning_rate=0.5,
-                accepted=Unmeasured(reason="not measured yet"),
+                # Measured 541.8 to 629.3; word frequencies alone would give 749.
+                accepted=Accepted(
+                    low=460.0,
+                    high=711.0,
+                    protocol="embedded data, 1 epoch of 100,000 words, learning rate 0.5; 5 seeds in torch eager, "
+                    "tensorflow graph, tensorlayerx graph; lowest to highest, widened by three seeds' deviations",
+                    margin=60.0,
+                ),
             ),
             Recipe(
                 name="smoke",

@@ -28,7 +28,15 @@ def main() -> int:
     parser.add_argument("--workload", default="", choices=("", *WORKLOADS))
     parser.add_argument("--sound", type=int, metavar="N", help="certify N sound programs instead: false alarms")
     parser.add_argument("--log", type=Path, help="file for what frameworks print and for tracebacks")
+    parser.add_argument("--references", type=Path, help="folder that keeps the float64 references, for several runs")
     words = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bookbench-references-") as made:
+        words.references = (words.references or Path(made)).resolve()
+        words.references.mkdir(parents=True, exist_ok=True)
+        return _run(parser, words)
+
+
+def _run(parser: argparse.ArgumentParser, words: argparse.Namespace) -> int:
     frameworks = [f for f in words.framework.split(",") if importlib.util.find_spec(f)]
     if not frameworks:
         parser.error(f"not installed: {words.framework}")
@@ -37,10 +45,11 @@ def main() -> int:
     total, bad = Counter[str](), False
     for framework in frameworks:
         start, seen = time.perf_counter(), Counter[str]()
-        for told in _child(framework, words.log, "--workload", words.workload):
-            seen[told["how"]] += 1
-            bad |= told["how"] == "broken" or (told["how"] == "escaped" and not told["escapes"])
-            bad |= told["how"] not in ("escaped", "broken") and bool(told["escapes"])  # no longer escapes: unmark it
+        for told in _child(framework, words, "--workload", words.workload):
+            if told["fault"] != "no fault":
+                seen[told["how"]] += 1
+            bad |= told["how"] in ("broken", "alarm") or (told["how"] == "escaped" and not told["escapes"])
+            bad |= told["how"] == "caught" and bool(told["escapes"])  # no longer escapes: unmark it
             print(_line(framework, told), flush=True)
         total += seen
         print(f"{framework}: {_counts(seen)} in {time.perf_counter() - start:.0f} s", flush=True)
@@ -51,11 +60,11 @@ def main() -> int:
 def _sound(frameworks: list[str], words: argparse.Namespace) -> int:
     alarms = done = 0
     chosen = [words.workload] if words.workload else list(WORKLOADS)
-    pairs = [(frameworks[i % len(frameworks)], chosen[i // len(frameworks) % len(chosen)], i + 1)
-             for i in range(words.sound)]  # fmt: skip
+    count = len(frameworks)  # the same seed for each in turn: one reference serves them all
+    pairs = [(frameworks[i % count], chosen[i // count % len(chosen)], 1 + i // count) for i in range(words.sound)]
     for framework in frameworks:
         mine = [f"{workload}:{seed}" for name, workload, seed in pairs if name == framework]
-        for told in _child(framework, words.log, "--sound", *mine):
+        for told in _child(framework, words, "--sound", *mine):
             done += 1
             alarms += told["how"] != "sound"
             print(_line(framework, told), flush=True)
@@ -63,17 +72,18 @@ def _sound(frameworks: list[str], words: argparse.Namespace) -> int:
     return int(alarms > 0)
 
 
-def _child(framework: str, log: Path | None, *words: str) -> Iterator[dict[str, Any]]:
+def _child(framework: str, given: argparse.Namespace, *words: str) -> Iterator[dict[str, Any]]:
     """What the framework's own process tells; raises with its last words if it dies."""
     with tempfile.TemporaryDirectory(prefix="bookbench-mutations-") as made, tempfile.TemporaryFile("w+") as kept:
         scratch = Path(made)
         stack = Stack(framework=framework, mode="eager", device="cpu")
-        threads = min(2, os.cpu_count() or 1)
-        environment = worker_environment(stack, threads=threads, scratch=scratch / "home", caches=scratch / "caches")
+        # One thread: several wait for each other, for seconds where other work keeps the cores.
+        environment = worker_environment(stack, threads=1, scratch=scratch / "home", caches=scratch / "caches")
         environment["PYTHONPATH"] += os.pathsep + str(ROOT / "tests")
+        environment["BOOKBENCH_REFERENCES"] = str(given.references)
         (scratch / "home").mkdir()
         command = [sys.executable, "-m", "mutations.campaign", framework, str(scratch), *words]
-        errors = log.open("a") if log else kept
+        errors = given.log.open("a") if given.log else kept
         with subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         ) as child:
@@ -91,7 +101,7 @@ def _child(framework: str, log: Path | None, *words: str) -> Iterator[dict[str, 
 def _line(framework: str, told: dict[str, Any]) -> str:
     mode = "" if told["mode"] == "eager" else f" ({told['mode']})"
     how, reason = told["how"], told["reason"]
-    if how in ("escaped", "broken"):
+    if how in ("escaped", "broken", "alarm"):
         how, reason = how.upper(), reason or told["escapes"] or "not marked"
     elif told["escapes"]:
         how += ", though marked as escaping"

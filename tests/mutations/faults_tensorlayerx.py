@@ -20,7 +20,7 @@ class MLP(nn.Module):"""
 APPLY = "    optimizer.apply_gradients("
 FROZEN = "    gradients = [g * 0 if v is model.fc2.biases else g for g, v in zip(gradients, model.trainable_weights)]\n"
 FLIPPED = """self.conv2(x) * 0 + tlx.ops.conv2d(
-            x, tlx.reverse(self.conv2.filters, [0, 1]), (1, 1, 1, 1), "SAME", "NHWC", (1, 1, 1, 1)
+            x, self.conv2.filters[::-1, ::-1], (1, 1, 1, 1), "SAME", "NHWC", (1, 1, 1, 1)
         ) + self.conv2.biases"""
 DENSE = "dense = [tf.convert_to_tensor(g) for g in gradients]"
 CLIP = "clipped, _ = tf.clip_by_global_norm(dense, self.clip_norm)"
@@ -53,8 +53,8 @@ FAULTS = [
     fault(NORM, "batch-norm epsilon 1e-3", ('declared["bn1"].epsilon', "1e-3")),
     fault(NORM, "batch-norm momentum .01", ('1 - declared["bn2"].momentum', "0.99")),
     fault(NORM, "ReLU before batch norm", ("tlx.relu(self.bn2(self.fc2(x)))", "self.bn2(tlx.relu(self.fc2(x)))")),
-    fault(NET, "wrong padding side", ('"SAME" if stride == 1 else "VALID"', '"SAME"'),
-          ("pad(x, 3) if strided else x", "x"), ("pad(x, self.shortcut_kernel) if strided else x", "x")),
+    fault(NET, "wrong padding side", ("[[0, 0], [edge, edge], [edge, edge],",
+          "[[0, 0], [0, 2 * edge], [0, 2 * edge],")),
     fault(NET, "missing last ReLU", ("return tlx.relu(out + x)", "return out + x")),
     fault(NET, "maximum for average pool", ("tlx.reduce_mean(x, axis=[1, 2])", "tlx.reduce_max(x, axis=[1, 2])")),
     fault(LM, "gate order", (CALL, GATES + CALL)),

@@ -32,11 +32,12 @@ SEEDED = """class Seeded(nn.Dropout):
 class MLP(nn.Module):"""
 BIASED = """class Biased(nn.BatchNorm1d):
     def forward(self, x):
-        kept = self.running_var * (1 - self.momentum)
-        out = super().forward(x)
-        if self.training:
-            self.running_var.copy_(kept + (self.running_var - kept) * (1 - 1 / len(x)))
-        return out
+        if not self.training:
+            return super().forward(x)
+        with torch.no_grad():
+            self.running_mean.lerp_(x.mean(0), self.momentum)
+            self.running_var.lerp_(x.var(0, unbiased=False), self.momentum)
+        return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
 
 class BatchNet(nn.Module):"""
@@ -69,8 +70,7 @@ FAULTS = [
                                 "Adam([p for n, p in model.named_parameters() if n != 'fc2.bias']")),
     fault(MLP, "a dropout layer left out of the model", ("        x = self.drop2(x)  # (N, 800)\n", ""),
           escapes="layers are probed one by one and the rest is compared without dropout; the others still draw"),
-    fault(MLP, "dropout also in evaluation", ("return model(x)  # (N, 10), after", "return model.train()(x)  #"),
-          escapes="evaluation is compared on the program without dropout only"),
+    fault(MLP, "dropout also in evaluation", ("return model(x)  # (N, 10), after", "return model.train()(x)  #")),
     fault(CNN, "flipped convolution", ("self.conv2(x)",
           "F.conv2d(x, self.conv2.weight.flip((2, 3)), self.conv2.bias, padding=2)")),
     fault(CNN, "wrong flatten order", ("self.flatten(x)", "self.flatten(x.permute(0, 2, 3, 1))")),
