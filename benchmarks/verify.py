@@ -151,8 +151,15 @@ def _judged(result: Result, row: Row) -> Iterator[str]:
 
 
 def _tensors(declaration: dict[str, Any]) -> set[str]:
-    """Names of layers with parameters: each must be in the certificate."""
-    return {layer["name"] for layer in declaration.get("layers", []) if "weight" in layer}
+    """Names of what has parameters, layers within branches and the loss too: each must be in the certificate."""
+    found: set[str] = set()
+    waiting: list[Any] = [*declaration.get("layers", []), declaration.get("loss")]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            found |= {part["name"]} if "weight" in part else set()
+            waiting += [*part.get("body", []), *part.get("shortcut", [])]
+    return found
 
 
 def _complete(result: Result, row: Row) -> Iterator[str]:

@@ -1,0 +1,61 @@
+"""Frameworks agree: two one-sided t tests over paired seeds, on the committed trainings of the quick recipes."""
+
+from itertools import combinations
+
+import pytest
+
+from benchmarks.results import read
+from benchmarks.statistics import margin_needed
+from benchmarks.workload import ROOT, Accepted, discover
+
+FILES = sorted((ROOT / "results" / "accuracy").glob("*.json"))
+
+
+def trained():
+    """(workload, variant, recipe) -> framework -> seed -> training."""
+    out = {}
+    for path in FILES:
+        for row in read(path).rows:
+            if row.accuracy:
+                key = (row.workload, row.variant, row.accuracy.recipe)
+                seeds = {t.seed: t for t in row.accuracy.trainings if t.status == "ok"}
+                out.setdefault(key, {}).setdefault(row.stack.framework, {}).update(seeds)
+    return out
+
+
+TRAINED = trained()
+DECLARED = {
+    (f.workload.name, f.workload.variant, recipe.name): recipe.accepted
+    for f in discover()
+    for recipe in f.workload.recipes
+    if isinstance(recipe.accepted, Accepted) and recipe.accepted.margin is not None
+}
+
+
+@pytest.mark.parametrize("key", DECLARED, ids="-".join)
+def test_frameworks_agree_within_the_declared_margin(key):
+    found, accepted = TRAINED[key], DECLARED[key]
+    assert set(found) == {"torch", "tensorflow", "tensorlayerx"}
+    for one, two in combinations(sorted(found), 2):
+        seeds = sorted(found[one].keys() & found[two].keys())
+        assert len(seeds) >= 3
+        needed = margin_needed([found[one][s].metric for s in seeds], [found[two][s].metric for s in seeds])
+        assert needed <= accepted.margin, f"{one} and {two}: agree only within {needed:.4g}"
+
+
+@pytest.mark.parametrize("key", DECLARED, ids="-".join)
+def test_every_committed_training_is_in_the_declared_range(key):
+    for framework, seeds in TRAINED[key].items():
+        for seed, training in seeds.items():
+            assert DECLARED[key].missed(training.metric, training.also) == [], f"{framework}, seed {seed}"
+
+
+def test_margin_needed_is_the_bound_of_two_one_sided_tests():
+    from scipy.stats import ttest_1samp
+
+    first, second = [1.0, 2.0, 4.0, 3.5, 2.2], [1.1, 1.8, 4.4, 3.3, 2.5]
+    differences = [a - b for a, b in zip(first, second, strict=True)]
+    margin = margin_needed(first, second)
+    low = ttest_1samp(differences, -margin, alternative="greater").pvalue
+    high = ttest_1samp(differences, margin, alternative="less").pvalue
+    assert max(low, high) == pytest.approx(0.05)
