@@ -22,7 +22,7 @@ CASES = [
     for mode in frameworks()[framework]
     if found.implementation(framework).exists()
 ]
-# Compiling takes a quarter of a minute per variant; these variants have the layers and the code of one compiled already.
+# Compiling takes a quarter of a minute per variant; these have the layers and the code of one compiled already.
 FEW_STACKS = {
     "linear": {("torch", "eager"), ("tensorflow", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "graph")},
     "relu": {("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "eager"), ("tensorlayerx", "graph")},
