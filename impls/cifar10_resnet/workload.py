@@ -150,6 +150,7 @@ WORKLOADS = (
         optimiser=Adam(learning_rate=2e-5),
         batch_size=128,
         also_batch_statistics=True,
+        certificate_optimiser=Adam(learning_rate=1e-4, epsilon=1e-2),
         quick=False,
         recipes=(
             Recipe(
