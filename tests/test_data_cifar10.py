@@ -84,7 +84,7 @@ def packed(members: dict[str, bytes | None]) -> bytes:
 
 
 CONTENTS = {f"{FOLDER}/{file.name}": written(*pictures(i)) for i, file in enumerate(cifar10.FILES)}
-OTHERS: dict[str, bytes | None] = {f"{FOLDER}/readme.html": b"to read", "../outside": b"no", "/tmp/absolute": b"no"}
+OTHERS: dict[str, bytes | None] = {f"{FOLDER}/readme.html": b"to read", "../outside": b"no", "/absolute": b"no"}
 WHOLE = packed({**OTHERS, **CONTENTS})
 
 

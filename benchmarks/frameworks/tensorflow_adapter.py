@@ -37,12 +37,8 @@ LAYERS: Attributes = {
 }
 
 
-def cell(layer: Any, attribute: str) -> Any:
-    return attrgetter(attribute)(layer)
-
-
 def find_variables(
-    model: Any, workload: Workload, layers: Attributes, of_lstm: Callable[[Any, str], Any] = cell
+    model: Any, workload: Workload, layers: Attributes, of_lstm: Callable[[Any, str], Any] | None = None
 ) -> dict[str, Any]:
     """Declared tensor name -> variable, for every tensor of ``workload``."""
     out: dict[str, Any] = {}
@@ -52,7 +48,7 @@ def find_variables(
             kind, attributes = layers[type(layer)]
             found = find_layer(model, layer.name, kind)
             own = [t.name.rsplit(".", 1)[1] for t in placed.tensors if not t.state]
-            get = of_lstm if isinstance(layer, LSTM) else getattr
+            get = (isinstance(layer, LSTM) and of_lstm) or (lambda holder, path: attrgetter(path)(holder))
             out |= {f"{layer.name}.{part}": get(found, attributes[part]) for part in own}
     for owner, part in beside_layers(workload):
         out[f"{owner}.{part}"] = find_layer(model, f"{owner}_{part}", object)
