@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -94,14 +95,27 @@ class Plan(Strict):
 
 def implementation_files(found: Found, framework: str) -> dict[str, str]:
     """File name -> SHA-256 of what decides a stack's work: implementation, adapter, generator of the data."""
-    data = ROOT / "benchmarks" / "data"
     files = [
         found.implementation(framework),
         ROOT / "benchmarks" / "frameworks" / f"{framework}_adapter.py",
-        data / f"{found.workload.dataset.name}.py",
-        data / "strokes.py",
+        *data_files(found.workload.dataset.name),
     ]
     return files_hash([f for f in files if f.exists()])
+
+
+def data_files(name: str) -> list[Path]:
+    """The module of a data set and the modules beside it that it imports (its generator, its sampler), and theirs."""
+    folder, found, waiting = ROOT / "benchmarks" / "data", [], [name]
+    while waiting:
+        path = folder / f"{waiting.pop()}.py"
+        if path in found or not path.exists():
+            continue
+        found.append(path)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("benchmarks.data"):
+                module = (node.module or "").removeprefix("benchmarks.data").removeprefix(".")
+                waiting += [module] if module else [alias.name for alias in node.names]
+    return sorted(path for path in found if path.stem != "fetch")  # fetching does not change what is fetched
 
 
 def combined_hash(files: dict[str, str]) -> str:
