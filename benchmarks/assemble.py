@@ -13,6 +13,7 @@ from benchmarks.pilot import total
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.results import (
     Accuracy,
+    Answer,
     Baseline,
     CarryOver,
     Certificate,
@@ -88,6 +89,7 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
         pilots=list(_pilots(events).values()),
         carry_over=carried,
         isolated=alone,
+        answers=[Answer.model_validate(e["answer"]) for e in events if e["event"] == "answer"],
     )
 
 
@@ -291,8 +293,8 @@ def _unfinished(
 ) -> bool:
     """Whether an unfinished run still owes this stack something. Modes that are not trained owe no training."""
     o = plan.options
-    if set(o.measure) == {"accuracy"}:
-        return accuracy is None or len(accuracy.trainings) < o.accuracy_seeds
+    if not {"training", "inference", "certificate"} & set(o.measure):
+        return "accuracy" in o.measure and (accuracy is None or len(accuracy.trainings) < o.accuracy_seeds)
     owes = "certificate" in o.measure and certificate is None and not planned.stack.replica
     if len(launches) < passes or owes:
         return True

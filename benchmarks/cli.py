@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from benchmarks import parts
 from benchmarks.profiles import MEASURES, PROFILES
 from benchmarks.workload import DEFAULT_IMPLS, DeclarationError
 
@@ -110,7 +111,7 @@ def list_command(as_json: bool, env: list[str], impls: Path) -> None:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--accuracy-seeds", type=click.IntRange(1), help="Trainings per trained stack. Default: the profile's.")
 @click.option("--recipe", help="Another recipe of the workloads: book, short, quick, smoke.")
-@several("--measure", f"Parts to measure: {', '.join(MEASURES)}. Default: all.")
+@several("--measure", f"What to measure: {', '.join(MEASURES)} (default: these four), or {', '.join(parts.names())}.")
 @IMPLS
 @several("--env", "NAME=PYTHON: run every stack also under another interpreter; default=PYTHON replaces this one.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")

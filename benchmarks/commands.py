@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from benchmarks import parts
 from benchmarks.data import DataError
 from benchmarks.errors import Problem
 from benchmarks.estimate import estimate
@@ -27,6 +28,7 @@ from benchmarks.metrics import metric as described
 from benchmarks.pilot import MOST
 from benchmarks.plan import FILE, Plan
 from benchmarks.planning import make_plan
+from benchmarks.profiles import MEASURES
 from benchmarks.results import Baseline, Result, Row
 from benchmarks.run import LIMIT, Run
 from benchmarks.workload import ROOT
@@ -75,13 +77,16 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
     lost = [b for b in result.baselines if b.status not in ("ok", "unavailable")]
     for b in lost:
         click.echo(f"{b.status}: {b.key}: {b.reason}", err=True)
+    unanswered = [a for a in result.answers if a.status not in ("ok", "unavailable")]
+    for a in unanswered:
+        click.echo(f"{a.status}: {a.key}: {a.reason}", err=True)
     if report:
         page = folder / "report.html"
         subprocess.run([sys.executable, "-m", "reports", str(folder), "--out", str(page)], cwd=ROOT, check=True)
     if all(row.status == "unavailable" for row in result.rows):
         click.echo("nothing was measured: no stack of this run is available here", err=True)
         return 1
-    return 1 if bad or lost else 0
+    return 1 if bad or lost or unanswered else 0
 
 
 def _console(*, stderr: bool) -> Console:
@@ -201,6 +206,7 @@ def print_summary(console: Console, result: Result) -> None:
         table = Table(title=f"{title}{_bound(metric, bound)}", title_justify="left")
         for column in ("stack", f"{rows[0].unit}/s", "of fastest", told, "certificate", "status"):
             table.add_column(column, justify="left" if column in ("stack", "status") else "right")
+        only_parts = not set(result.options.measure) & set(MEASURES)
         for row in sorted(rows, key=lambda r: -(speeds[r.stack.key] or 0.0)):
             speed = speeds[row.stack.key]
             table.add_row(
@@ -211,12 +217,12 @@ def print_summary(console: Console, result: Result) -> None:
                 _certificate(row),
                 row.status,
             )
-        console.print(table)
+        console.print(title if only_parts else table)
         for b in result.baselines:
             if (b.workload, b.variant) == (workload, variant):
                 console.print(_baseline(b), highlight=False, markup=False, soft_wrap=True)
-        for line in _verdicts(result, workload, variant):
-            console.print(line, highlight=False, markup=False)
+        for line in [*_verdicts(result, workload, variant), *_answers(result, workload, variant)]:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
@@ -235,6 +241,19 @@ def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
             out.append(f"canary: two launches of {names[c.first]}: ratio {c.ratio:.3f}, {c.verdict}")
         elif c.verdict == "untrustworthy":
             out.append(f"untrustworthy: {names[c.first]} against {names[c.second]}: {c.why}")
+    return out
+
+
+def _answers(result: Result, workload: str, variant: str) -> list[str]:
+    """Under each part's title what it found, stack by stack."""
+    names = {r.stack.key: r.stack.label for r in result.rows} | {"": "all stacks"}
+    out: list[str] = []
+    for part in parts.chosen(result.options.measure):
+        mine = [a for a in result.answers if (a.part, a.workload, a.variant) == (part, workload, variant)]
+        out += [parts.schema(part).TITLE] if mine else []
+        for a in mine:
+            said = parts.schema(part).words(a.typed) if a.status == "ok" else f"{a.status}: {a.reason}"
+            out.append(f"  {names[a.stack]}: {said}")
     return out
 
 

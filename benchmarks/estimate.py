@@ -7,6 +7,7 @@ import math
 from functools import cache
 from pathlib import Path
 
+from benchmarks import parts
 from benchmarks.isolated import FASTEST
 from benchmarks.layers import Embedding
 from benchmarks.plan import Plan, Planned
@@ -42,7 +43,7 @@ def _entry(plan: Plan, index: int) -> float:
     timing += options.rounds * (profile.lead_in * step + max(profile.block_seconds, step * profile.steps(step)))
     total = PREPARING if runnable else 0.0
     for planned in runnable:
-        if set(measure) - {"accuracy"}:
+        if {"training", "inference", "certificate"} & set(measure):
             total += _starts(planned, passes, cold=True)
         if "training" in measure:
             total += passes * (timing + profile.stretch)
@@ -66,6 +67,8 @@ def _entry(plan: Plan, index: int) -> float:
         total += trained * options.accuracy_seeds * (START_SECONDS + steps * step)
         words = recipe.epochs * (recipe.train_examples or workload.dataset.train_examples)
         total += sum(not b.reason for b in entry.baselines) * (START_SECONDS + words / BASELINE_WORDS)
+    for name in parts.chosen(measure):
+        total += sum(parts.measuring(name).seconds(plan, entry, p) for p in runnable if not p.stack.replica)
     return total
 
 

@@ -26,6 +26,7 @@ class WorkerError(Exception):
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
         self.status, self.reason = status, reason
+        self.log_tail: list[str] = []
 
 
 class Worker:

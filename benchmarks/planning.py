@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baselines, stacks, tasks
+from benchmarks import baselines, parts, stacks, tasks
 from benchmarks import budget as budgets
 from benchmarks.errors import Problem
 from benchmarks.interpreters import interpreters
@@ -49,7 +49,7 @@ def make_plan(
     amounts = PROFILES[profile]
     devices = list(device) or ["cpu"]
     _known("--device", devices, stacks.DEVICES)
-    _known("--measure", measure, MEASURES)
+    _known("--measure", measure, [*MEASURES, *parts.names()])
     for wanted in require:
         if len(wanted.split(":")) != 3:
             raise Problem(f"--require takes FRAMEWORK:MODE:DEVICE, got {wanted!r}")

@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import ConfigDict
 
+from benchmarks.answers import Answer as Answer
+
 # The schema of launches and verdicts, offered here too: whoever reads results needs no other module.
 from benchmarks.judgements import Comparison as Comparison
 from benchmarks.judgements import Estimate as Estimate
@@ -342,7 +344,7 @@ class Options(Strict):
     seed: int = field("of weights, sample order and schedules")
     accuracy_seeds: int = field("trainings per trained stack")
     recipe: str = field("recipe trained")
-    measure: list[str] = field("parts measured: training, inference, certificate, accuracy")
+    measure: list[str] = field("what was measured: training, inference, certificate, accuracy, and parts by name")
     interpreters: list[str] = field("names of the interpreters")
     require: list[str] = field("stacks that had to be available")
     pilot: int | None = field("passes after which their number is decided; None: it was fixed", default=None)
@@ -382,6 +384,9 @@ class Result(Strict):
     pilots: list[Pilot] = field("one per workload variant whose number of passes was decided", default_factory=list)
     carry_over: list[CarryOver] = field("one per workload variant with enough blocks", default_factory=list)
     isolated: list[Isolated] = field("one per workload variant, with --isolated", default_factory=list)
+    answers: list[Answer] = field(
+        "what parts of the run found (--measure NAME), one per part and stack", default_factory=list
+    )
     digest: str = field("SHA-256 over this file without this field: shows edits by hand", default="")
 
     def row(self, workload: str, variant: str, stack_key: str) -> Row:
@@ -399,7 +404,7 @@ LATER |= {"pilots": []} | dict.fromkeys(
 )
 LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed", "repeats", "steady_from", "stretch"))
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
-LATER |= {"baselines": []}
+LATER |= {"baselines": [], "answers": []}
 
 
 def _as_first_published(plain: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import baselines, data, inputs, pilot, tasks
+from benchmarks import baselines, data, inputs, parts, pilot, tasks
 from benchmarks.assemble import assemble
 from benchmarks.budget import afterwards
 from benchmarks.certify import certify
@@ -48,6 +48,7 @@ class Running:
     conventions: dict[str, str] = dataclasses.field(default_factory=dict)
     step_seconds: float = 0.0
     alone: bool = False  # for --isolated
+    hello: dict[str, Any] = dataclasses.field(default_factory=dict)  # its answer, for parts
 
 
 class Run:
@@ -59,6 +60,7 @@ class Run:
         self.profile = PROFILES[plan.options.profile]
         self.journal = Journal(folder)
         self._alive: list[Running] = []
+        self.counter = 0  # of workers that parts have started
         self.passes = self.options.passes  # of the workload at hand, as far as is decided
         self.stopping = False
         self.on_round: Callable[[int, int], None] = lambda index, number: None  # told of each pass and round
@@ -95,7 +97,8 @@ class Run:
     def _entry(self, entry: Entry) -> None:
         passes = pilot.undone(self.plan, self.journal, entry)
         timed = bool({"training", "inference", "certificate"} & set(self.options.measure))
-        more = self.options.isolate or "accuracy" in self.options.measure
+        asked = parts.chosen(self.options.measure)
+        more = self.options.isolate or "accuracy" in self.options.measure or bool(asked)
         if not entry.runnable() or not ((timed and passes) or more):
             return
         workload = dataclasses.replace(entry.load(), batch_size=entry.batch_size)
@@ -114,6 +117,9 @@ class Run:
         if "accuracy" in self.options.measure:
             train_all(self, entry, workload)
             baselines.train_all(self, entry, workload)
+        for name in asked:
+            parts.measuring(name).measure(self, entry, workload)
+            write(assemble(self.plan, self.journal.events), self.folder / "result.json")
 
     def _rows(self, entry: Entry) -> list[Row]:
         """What the journal says of this workload so far."""
@@ -164,33 +170,50 @@ class Run:
     # -- workers ----------------------------------------------------------------------------------
 
     def start(
-        self, entry: Entry, workload: Workload, planned: Planned, *, name: str, seed: int, attempt: int
+        self,
+        entry: Entry,
+        workload: Workload,
+        planned: Planned,
+        *,
+        name: str,
+        seed: int,
+        attempt: int,
+        caches: Path | None = None,
+        threads: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        **job: Any,
     ) -> Running:
-        """A worker process for one launch. Whoever starts it ends it with :meth:`stop`."""
+        """A worker process for one launch. Whoever starts it ends it with :meth:`stop`.
+
+        Parts may give it other compile ``caches``, ``threads``, further ``environment`` variables and words of its
+        ``job`` (such as batch_size).
+        """
         stack, short = planned.stack, entry.slug(planned)
-        home, caches = self.scratch / "home" / f"{short}-{name}", self.folder / "caches" / short
+        count = threads or self.options.threads
+        home, caches = self.scratch / "home" / f"{short}-{name}", caches or self.folder / "caches" / short
         for folder in (home / "tmp", caches):
             folder.mkdir(parents=True, exist_ok=True)
-        environment = worker_environment(stack, threads=self.options.threads, scratch=home, caches=caches)
-        environment["TMPDIR"] = str(home / "tmp")  # TensorFlow leaves generated files there
+        variables = worker_environment(stack, threads=count, scratch=home, caches=caches)
+        variables["TMPDIR"] = str(home / "tmp")  # TensorFlow leaves generated files there
+        variables |= environment or {}
         worker = Worker(
             python=self.plan.pythons[stack.interpreter],
-            environment=environment,
+            environment=variables,
             log=self.folder / "logs" / f"{short}-{name}-{attempt}.log",
         )
         job = {
             "framework": stack.framework,
             "mode": stack.mode,
             "device": stack.device,
-            "threads": self.options.threads,
+            "threads": count,
             "seed": seed,
             "folder": entry.folder,
             "variant": entry.variant,
             "batch_size": entry.batch_size,
             "inputs": str(self.inputs),
             "weights": str(self._weights(workload, seed)),
-            "affinity": self.plan.affinity,
-        }
+            "affinity": self.plan.affinity[:count],
+        } | job
         running = Running(planned, entry.row(planned), attempt, worker, job)
         self._alive.append(running)
         return running

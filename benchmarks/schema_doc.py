@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from benchmarks import parts as measured
 from benchmarks.results import SCHEMA_VERSION, Result
 from benchmarks.workload import ROOT
 
@@ -45,6 +46,12 @@ def document() -> str:
     schema = Result.model_json_schema(by_alias=True)
     parts = [HEAD, _section("Result", schema)]
     parts += [_section(name, schema["$defs"][name]) for name in _order(schema)]
+    for part in measured.names():
+        module = measured.schema(part)
+        own = module.Value.model_json_schema(by_alias=True)
+        named = {"title": part, "description": f"{module.TITLE}: {module.QUESTION}. The value of its answers."}
+        parts.append(_section(f"Part {part}", own | named))
+        parts += [_section(f"{part}: {name}", own["$defs"][name]) for name in _order(own)]
     return "\n".join(parts)
 
 

@@ -120,9 +120,9 @@ class Session:
     def do_first_step(self) -> dict[str, Any]:
         memory.reset_peak()
         self.adapter.reset_peak_memory()
-        return {"first_step_seconds": self._steps(1)}
+        return {"first_step_seconds": self.steps(1)}
 
-    def _steps(self, count: int) -> float:
+    def steps(self, count: int) -> float:
         """Run ``count`` steps on rotating batches; wall seconds, synchronised at both ends."""
         step, batches, synchronize = self.program.train_step, self._batches, self.adapter.synchronize
         synchronize()
@@ -138,11 +138,11 @@ class Session:
         Steady is what :mod:`benchmarks.steady` says, with at least ``windows`` windows after the last change point.
         Where windows become many, neighbours are joined.
         """
-        once = self._steps(1)
+        once = self.steps(1)
         window = max(1, min(50, round(floor_seconds / windows / once)))
         steps, seen, spent = 1, [], 0.0
         while True:
-            seen.append(self._steps(window))
+            seen.append(self.steps(window))
             steps, spent = steps + window, spent + seen[-1]
             if len(seen) == MOST_WINDOWS:
                 seen = [a + b for a, b in zip(seen[::2], seen[1::2], strict=True)]
@@ -163,16 +163,16 @@ class Session:
 
     def do_lead_in(self, *, steps: int, seconds: float) -> dict[str, Any]:
         """Untimed steps just before a block: at least ``steps`` of them and at least ``seconds`` long."""
-        spent, taken = self._steps(steps), steps
+        spent, taken = self.steps(steps), steps
         while spent < seconds:
-            spent += self._steps(steps)
+            spent += self.steps(steps)
             taken += steps
         return {"steps": taken}
 
     def do_block(self, *, steps: int) -> dict[str, Any]:
         """One timed block, with the evidence of what else ran meanwhile."""
         before = disturbance.snapshot()
-        seconds = self._steps(steps)
+        seconds = self.steps(steps)
         after = disturbance.snapshot()
         return {"seconds": seconds, "steps": steps, **disturbance.difference(before, after)}
 
@@ -181,28 +181,33 @@ class Session:
         own = self._batches
         host = tasks.first(tasks.task(self.workload, Path(other), self._job["seed"]), POOL)
         both = (own, cycle([self._place(batch.arrays) for batch in host]))
-        self._steps(3)
-        steps = max(3, round(seconds * 3 / self._steps(3)))
+        self.steps(3)
+        steps = max(3, round(seconds * 3 / self.steps(3)))
         seen: tuple[list[float], list[float]] = ([], [])
         for pair in range(pairs):
             for side in ((0, 1), (1, 0))[pair % 2]:
                 self._batches = both[side]
-                self._steps(1)
-                seen[side].append(self._steps(steps) / steps)
+                self.steps(1)
+                seen[side].append(self.steps(steps) / steps)
         self._batches = own
         return {"own": seen[0], "other": seen[1]}
+
+    def do_part(self, *, part: str, **fields: Any) -> dict[str, Any]:
+        """What ``benchmarks/parts/PART/worker.py`` answers."""
+        answer: dict[str, Any] = importlib.import_module(f"benchmarks.parts.{part}.worker").answer(self, **fields)
+        return answer
 
     def do_stretch(self, *, seconds: float, windows: int) -> dict[str, Any]:
         """One unbroken stretch of about ``seconds`` after a lead-in.
 
         It has ``windows`` windows; where a step takes longer than one, as many as there are steps, but 10 at least.
         """
-        once = self._steps(1)
-        once = min(once, self._steps(1))  # the first step may have been slow
+        once = self.steps(1)
+        once = min(once, self.steps(1))  # the first step may have been slow
         windows = max(min(windows, 10), min(windows, round(seconds / once)))
         window = max(1, round(seconds / windows / once))
         before = _collections()
-        seen = [self._steps(window) for _ in range(windows)]
+        seen = [self.steps(window) for _ in range(windows)]
         return {"window_steps": window, "window_seconds": seen, "collections": _collections() - before}
 
     def do_training_memory(self) -> dict[str, Any]:

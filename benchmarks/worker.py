@@ -16,6 +16,8 @@ import sys
 import traceback
 from typing import Any, TextIO
 
+from benchmarks.errors import Unavailable
+
 
 def main() -> None:
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -42,6 +44,8 @@ def main() -> None:
             else:
                 answer = getattr(session, f"do_{command}")(**request)
             _send(replies, {"ok": answer})
+        except Unavailable as error:
+            _send(replies, {"error": {"status": "unavailable", "reason": str(error)}})
         except Exception as error:
             traceback.print_exc()
             memory = isinstance(error, MemoryError) or (session is not None and session.is_out_of_memory(error))

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Row, digest
-from reports import baselines, charts, facts, scores, tables
+from reports import baselines, charts, facts, parts, scores, tables
 from reports import findings as notes
 from reports import numbers as n
 from reports.certificates import CertificateView, certificate, checks
 from reports.charts import Chart
+from reports.parts import Section
 from reports.ranking import rank
 from reports.table import Table, words
 from reports.verdict import Sentence, metric_line, sentence
@@ -58,6 +59,7 @@ class Panel:
     quality: Table
     findings: list[str]
     alone: str
+    sections: list[Section]
     hash: str
     declaration: str
     implementations: list[tuple[str, str, str]]
@@ -159,6 +161,7 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         quality=tables.quality(work, found),
         findings=notes.findings(work),
         alone=notes.alone(work),
+        sections=parts.sections(work, f"{anchor}p"),
         hash=work.hash,
         declaration=json.dumps(work.declared.declaration, indent=1, ensure_ascii=False) if work.declared else "",
         implementations=sorted(

@@ -1,0 +1,71 @@
+"""How parts ask: every stack in a fresh process alone on the machine, answers kept one by one, failures with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.launch import WorkerError
+from benchmarks.plan import Entry, Planned
+from benchmarks.workload import Workload
+
+if TYPE_CHECKING:
+    from benchmarks.run import Run, Running
+
+Ask = Callable[["Running"], dict[str, Any]]
+
+
+def each(run: Run, entry: Entry, workload: Workload, part: str, ask: Ask) -> None:
+    """``ask`` every stack of ``entry`` that has no answer yet, in a fresh process that has said hello."""
+    for planned in unanswered(run, entry, part):
+
+        def alone(planned: Planned = planned) -> dict[str, Any]:
+            with fresh(run, entry, workload, planned, part) as running:
+                return ask(running)
+
+        keep(run, entry, part, planned, alone)
+
+
+def unanswered(run: Run, entry: Entry, part: str) -> list[Planned]:
+    """Stacks that can run, canaries left out, of which the journal holds no answer."""
+    known = {e["answer"]["stack"] for e in run.journal.of("answer", part=part, key=entry.key)}
+    return [p for p in entry.runnable() if not p.stack.replica and p.stack.key not in known]
+
+
+def keep(run: Run, entry: Entry, part: str, planned: Planned | None, find: Callable[[], dict[str, Any]]) -> None:
+    """Journal what ``find`` finds, or how it failed; None for ``planned`` where the whole workload is answered."""
+    answer: dict[str, Any] = {"part": part, "workload": entry.workload, "variant": entry.variant}
+    answer["stack"] = planned.stack.key if planned else ""
+    run.say(f"{entry.key}  {part.replace('_', ' ')}  {planned.stack.label if planned else ''}")
+    try:
+        answer |= {"status": "ok", "value": find()}
+    except WorkerError as error:
+        answer |= {"status": error.status, "reason": run.clean(error.reason)}
+        answer["log_tail"] = [] if error.status == "unavailable" else list(getattr(error, "log_tail", []))
+        run.say(f"{entry.key}  {part}: {error.status}: {error.reason}")
+    run.journal.add("answer", part=part, key=entry.key, answer=answer)
+
+
+@contextmanager
+def fresh(
+    run: Run, entry: Entry, workload: Workload, planned: Planned, part: str, *, seed: int | None = None, **changes: Any
+) -> Iterator[Running]:
+    """A new worker that has said hello; ``changes`` go to :meth:`benchmarks.run.Run.start`. Ended on the way out.
+
+    A WorkerError that leaves the block carries the last lines of the worker's log as ``log_tail``.
+    """
+    run.counter += 1
+    name = f"{part}-{run.counter}"
+    running = run.start(
+        entry, workload, planned, name=name, seed=run.options.seed if seed is None else seed, attempt=1, **changes
+    )
+    try:
+        running.hello = run.hello(running)
+        yield running
+    except WorkerError as error:
+        error.log_tail = run.log_tail(running)
+        running.worker.kill()
+        raise
+    finally:
+        run.stop(running)

@@ -1,0 +1,28 @@
+"""Inside the worker: high-water marks of building and of a few steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks import memory
+from benchmarks.errors import Unavailable
+from benchmarks.session import Session
+
+
+def answer(session: Session, *, steps: int) -> dict[str, Any]:
+    imported = memory.resident()
+    if imported is None:
+        raise Unavailable("this system does not tell the resident memory of a process")
+    session.adapter.reset_peak_memory()
+    built = session.do_build()
+    memory.reset_peak()
+    for _ in range(steps + 1):
+        session.steps(1)
+    return {
+        "batch_size": session.workload.batch_size,
+        "steps": steps,
+        "imported_resident": imported,
+        "build_peak_resident": built["build_peak_resident"],
+        "training_peak_resident": memory.peak(),
+        "training_peak_device": session.adapter.peak_memory(),
+    }

@@ -1,0 +1,51 @@
+"""Every part of a run follows the contract of benchmarks/parts: schema, measuring, showing."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from benchmarks import parts
+from benchmarks.answers import Answer
+from benchmarks.workload import ROOT
+
+
+@pytest.mark.parametrize("name", parts.names())
+def test_a_part_offers_what_the_run_the_check_and_the_report_need(name):
+    schema, measuring = parts.schema(name), parts.measuring(name)
+    assert issubclass(schema.Value, BaseModel)
+    assert schema.TITLE
+    assert schema.QUESTION
+    assert callable(schema.check)
+    assert callable(schema.words)
+    assert callable(measuring.measure)
+    assert callable(measuring.seconds)
+    assert callable(importlib.import_module(f"reports.parts.{name}").show)
+    assert all(field.description for field in schema.Value.model_fields.values()), "every field says what it is"
+
+
+@pytest.mark.parametrize("name", parts.names())
+def test_a_schema_imports_nothing_that_measures(name):
+    code = (
+        f"import sys, benchmarks.parts.{name}.schema; "
+        "assert not {'benchmarks.run', 'benchmarks.session', 'benchmarks.launch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_an_answer_holds_a_value_exactly_when_it_is_ok():
+    place = {"part": "memory", "workload": "w", "variant": "default", "stack": "torch:eager:cpu:default"}
+    value = {"batch_size": 2, "steps": 1, "imported_resident": 10}
+    assert Answer(**place, status="ok", value=value).typed.imported_resident == 10
+    for wrong in (
+        {"status": "ok"},
+        {"status": "failed", "reason": "x", "value": value},
+        {"status": "ok", "value": {**value, "batch_size": 0}},
+        {"status": "ok", "value": {**value, "unknown": 1}},
+    ):
+        with pytest.raises(ValidationError):
+            Answer(**place, **wrong)
+    with pytest.raises(ValidationError, match="no part"):
+        Answer(**{**place, "part": "nothing"}, status="failed", reason="x")
