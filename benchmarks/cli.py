@@ -161,11 +161,12 @@ def overhead(pairs: int, threads: int | None) -> None:
 @click.option("--stack", default="torch:eager", show_default=True, help="FRAMEWORK:MODE that takes the steps.")
 @click.option("--pairs", type=click.IntRange(6), default=20, show_default=True, help="Pairs of blocks.")
 @click.option("--threads", type=click.IntRange(1))
-def sources(workload: list[str], stack: str, pairs: int, threads: int | None) -> None:
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the ratios here.")
+def sources(workload: list[str], stack: str, pairs: int, threads: int | None, json_file: Path | None) -> None:
     """Whether a step takes as long on embedded data as on real data (which must be there: see `data`)."""
     from benchmarks.sources import run_sources
 
-    sys.exit(run_sources(workloads=workload, stack=stack, pairs=pairs, threads=threads))
+    sys.exit(run_sources(workloads=workload, stack=stack, pairs=pairs, threads=threads, json_file=json_file))
 
 
 @main.command()

@@ -46,7 +46,7 @@ def _entry(plan: Plan, index: int) -> float:
         if {"training", "inference", "certificate"} & set(measure):
             total += _starts(planned, passes, cold=True)
         if "training" in measure:
-            total += passes * (timing + profile.stretch)
+            total += passes * timing + min(passes, profile.stretch_passes) * profile.stretch
         if "inference" in measure:
             call = CALL_SECONDS + 2 * macs / FLOPS
             once = (profile.single_calls + profile.single_warm) * call + 2 * len(profile.offline_sizes) * max(

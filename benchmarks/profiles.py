@@ -22,7 +22,7 @@ class Profile:
     instead of the fastest mode in a fresh one. ``certificate_batch`` makes certificates of smaller
     batches than the timed ones, which None stands for. ``repeats``: rounds that may be measured again because of a
     disturbance, per planned round. ``warm_windows``: windows of warm-up steps that must be steady. A ``stretch`` of so
-    many seconds in ``stretch_windows`` follows the rounds.
+    many seconds in ``stretch_windows`` follows the rounds of the first ``stretch_passes``.
     """
 
     passes: int
@@ -38,6 +38,7 @@ class Profile:
     warm_windows: int
     stretch: float
     stretch_windows: int
+    stretch_passes: int
     repeats: float
     single_calls: int
     single_warm: int
@@ -77,6 +78,7 @@ PROFILES = {
         warm_windows=1,
         stretch=0.01,
         stretch_windows=2,
+        stretch_passes=1,
         repeats=0.0,
         single_calls=16,
         single_warm=2,
@@ -101,6 +103,7 @@ PROFILES = {
         warm_windows=5,
         stretch=1.0,
         stretch_windows=100,
+        stretch_passes=1,
         repeats=1.0,
         single_calls=1024,
         single_warm=32,
@@ -124,6 +127,7 @@ PROFILES = {
         warm_windows=5,
         stretch=3.0,
         stretch_windows=200,
+        stretch_passes=20,
         repeats=1.0,
         single_calls=2048,
         single_warm=64,

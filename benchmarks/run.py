@@ -390,7 +390,7 @@ class Run:
             return
         label = f"{entry.key}  pass {index + 1}/{self.passes}  {r.planned.stack.label}"
         profile = self.profile
-        if "training" in self.options.measure:
+        if "training" in self.options.measure and index < profile.stretch_passes:
             self.say(f"{label}: unbroken stretch")
             stretch = r.worker.ask(
                 "stretch", limit=self.limit, seconds=profile.stretch, windows=profile.stretch_windows

@@ -1,7 +1,11 @@
-"""``sources``: does a step take as long on embedded data as on real data?"""
+"""``sources``: does a step take as long on embedded data as on real data?
+
+``python -m benchmarks.sources FILE...`` prints what ``sources --json FILE`` wrote as the table of docs/BIAS.md.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import tempfile
@@ -16,7 +20,7 @@ from benchmarks import data, inputs, tasks
 from benchmarks.environment import worker_environment
 from benchmarks.errors import Problem
 from benchmarks.launch import Worker, WorkerError
-from benchmarks.machine import cpu_budget
+from benchmarks.machine import cpu_budget, interpreter, machine
 from benchmarks.planning import choose
 from benchmarks.results import Stack
 from benchmarks.session import POOL
@@ -27,7 +31,9 @@ NEAR = 0.02
 PLAIN = Recipe(name="smoke", data="embedded", epochs=1, accepted=Unmeasured(reason="nothing is trained here"))
 
 
-def run_sources(*, workloads: list[str], stack: str, pairs: int, threads: int | None) -> int:
+def run_sources(
+    *, workloads: list[str], stack: str, pairs: int, threads: int | None, json_file: Path | None = None
+) -> int:
     """Print the ratio of each workload's step times; 1 when an interval lies wholly outside 1 ± ``NEAR``.
 
     One program of one process takes ``pairs`` pairs of blocks, on batches of either source by turns, so that
@@ -41,17 +47,43 @@ def run_sources(*, workloads: list[str], stack: str, pairs: int, threads: int | 
         raise Problem("--pairs must be at least 6: with fewer no 95 % interval of a median exists")
     found = [f for f in choose(discover(), workloads, everything=False) if f.implementation(framework).exists()]
     count, affinity = cpu_budget(threads)
-    far = False
+    far, kept = False, {}
     click.echo(f"step time on embedded data / on real data, {stack}, {pairs} pairs of blocks in one process")
     for f in found:
         with tempfile.TemporaryDirectory(prefix="bookbench-sources-") as scratch:
             logs = _logs(f, framework, mode, Path(scratch), count, affinity, pairs)
-        low, mean, high = _interval(logs)
+        kept[f.workload.key] = [math.exp(log) for log in logs]
+        low, middle, high = _interval(logs)
         far |= low > 1 + NEAR or high < 1 - NEAR
-        verdict = "within" if 1 - NEAR <= low and high <= 1 + NEAR else "may be within"
-        verdict = "OUTSIDE" if low > 1 + NEAR or high < 1 - NEAR else verdict
-        click.echo(f"  {f.workload.key:24} {mean:.4f}, 95 % interval {low:.4f} to {high:.4f}: {verdict} 1 ± {NEAR}")
+        said = f"{middle:.4f}, 95 % interval {low:.4f} to {high:.4f}: {_verdict(low, high)} 1 ± {NEAR}"
+        click.echo(f"  {f.workload.key:24} {said}")
+    if json_file:
+        facts = machine()
+        about = {"machine": f"{facts.name}, {facts.cpu}", "threads": count, "stack": stack}
+        about["packages"] = interpreter("default", sys.executable).packages
+        json_file.write_text(json.dumps({**about, "ratios": kept}, indent=1) + "\n", encoding="utf-8")
     return int(far)
+
+
+def _verdict(low: float, high: float) -> str:
+    if low > 1 + NEAR or high < 1 - NEAR:
+        return "OUTSIDE"
+    return "within" if 1 - NEAR <= low and high <= 1 + NEAR else "may be within"
+
+
+def markdown(files: list[Path]) -> str:
+    """A table of one line per workload and stack, from what ``--json`` wrote."""
+    lines = [
+        "| Workload | Stack | Step time embedded / real | 95 % interval | 1 ± 0.02 |",
+        "| :--- | :--- | ---: | :--- | :--- |",
+    ]
+    for path in files:
+        found = json.loads(path.read_text("utf-8"))
+        for key, ratios in found["ratios"].items():
+            low, middle, high = _interval([math.log(r) for r in ratios])
+            interval = f"{low:.4f} to {high:.4f}, {len(ratios)} pairs"
+            lines.append(f"| {key} | {found['stack']} | {middle:.4f} | {interval} | {_verdict(low, high)} |")
+    return "\n".join(lines)
 
 
 def _logs(
@@ -114,3 +146,7 @@ def _interval(logs: list[float]) -> tuple[float, float, float]:
     kept, n = sorted(logs), len(logs)
     rank = int(binom.ppf(0.025, n, 0.5))  # so many pairs may lie below the low end
     return math.exp(kept[max(0, rank - 1)]), math.exp(median(kept)), math.exp(kept[min(n - 1, n - rank)])
+
+
+if __name__ == "__main__":
+    print(markdown([Path(word) for word in sys.argv[1:]]))
