@@ -33,8 +33,14 @@ def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: P
 @selftest.command()
 @click.option("--workload", required=True, help="A workload, or workload/variant.")
 @click.option("--stack", required=True, help="FRAMEWORK:MODE.")
-@click.option("--launches", type=click.IntRange(1), default=36, show_default=True, help="Launches the bank shall hold.")
-@click.option("--blocks", type=click.IntRange(2), default=6, show_default=True, help="Blocks of a launch, both kinds.")
+@click.option("--launches", type=click.IntRange(1), default=40, show_default=True, help="Launches the bank shall hold.")
+@click.option(
+    "--blocks",
+    type=click.IntRange(2),
+    default=20,
+    show_default=True,
+    help="Blocks of a launch, half of them plain: by default as many as a full pass has rounds.",
+)
 @click.option("--threads", type=click.IntRange(1), help="Threads and CPUs. Default: all physical cores.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, show_default="the suite's")
 @click.option("--impls", type=click.Path(path_type=Path, file_okay=False, exists=True), default=DEFAULT_IMPLS)

@@ -29,8 +29,20 @@ def trial(first: Sequence[float], second: Sequence[float]) -> tuple[str, int]:
     return judge([pair])["first", "second"].estimate.verdict, passes
 
 
+def neighbours(count: int, rng: np.random.Generator) -> np.ndarray:
+    """(passes, 2): launches that follow each other, in drawn order and each pair either way round."""
+    start = int(rng.integers(0, 2))  # (0, 1), (2, 3), ... or (1, 2), (3, 4), ...
+    pairs = np.arange(start, count - (count - start) % 2).reshape(-1, 2)
+    return rng.permuted(rng.permutation(pairs), axis=1)
+
+
 def run_trials(bank: Bank, *, trials: int, seed: int) -> list[Check]:
-    """False verdicts among trials of a stack against itself, and slow-downs found; sides never share a launch."""
+    """False verdicts among trials of a stack against itself, and slow-downs found; sides never share a launch.
+
+    A pass of a trial is two launches that were made one after the other, as a pass of a run makes those of its stacks:
+    a machine that changes over the hours changes both. Which of the two is whose, and which passes come first and so
+    are the pilot, is drawn anew for each trial.
+    """
     count = len(bank.launches)
     if count < LEAST_LAUNCHES or count // 2 < PROVISIONAL_BELOW:
         raise Problem(f"the bank of {bank.name} holds {count} launches; trials need {LEAST_LAUNCHES}")
@@ -40,8 +52,8 @@ def run_trials(bank: Bank, *, trials: int, seed: int) -> list[Check]:
     words: dict[str, list[str]] = {"same": [], "slow": []}
     passes: list[int] = []
     for _ in range(trials):
-        order = rng.permutation(count)
-        first, second = order[: count // 2], order[count // 2 :]
+        pairs = neighbours(count, rng)
+        first, second = pairs[:, 0], pairs[:, 1]
         for kind, other in (("same", plain), ("slow", slow)):
             word, n = trial(other[second].tolist(), plain[first].tolist())
             words[kind].append(word)
