@@ -70,7 +70,9 @@ def counters(device: str, *, powercap: Path = POWERCAP, nvml: Any = None, gpu: A
         gpu = handle()
         if gpu is None:
             raise Unavailable("energy counters: NVML finds no GPU, so not available here")
-        import pynvml as nvml
+        import pynvml
+
+        nvml = pynvml
     try:
         nvml.nvmlDeviceGetTotalEnergyConsumption(gpu)
     except nvml.NVMLError as error:

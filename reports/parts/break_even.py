@@ -111,16 +111,18 @@ def _sentence(rows: dict[str, Row], found: list[BreakEven]) -> str:
     return f"Against {eager}, {clauses}." if len({b.stack for b in found}) > 1 else f"{clauses} (against {eager})."
 
 
+def _after(b: BreakEven) -> str:
+    assert b.steps is not None
+    return (
+        "from the first step on" if b.steps.value < 1.5 else f"after about {_steps(b.steps.value)} steps ({_epochs(b)})"
+    )
+
+
 def _outcome(mine: dict[str, BreakEven]) -> str:
     cold, warm = mine.get("cold"), mine.get("warm")
     paid = [(b, word) for b, word in ((cold, "with cold caches"), (warm, "with warm ones")) if b and b.steps]
     if paid:
-        parts = []
-        for b, word in paid:
-            assert b.steps is not None
-            count = f"{_steps(b.steps.value)} {'steps ' if not parts else ''}({_epochs(b)})"
-            parts.append(f"after about {count} {word}" if not parts else f"after {count} {word}")
-        return "pays " + ", ".join(parts)
+        return "pays " + ", ".join(f"{_after(b)} {word}" for b, word in paid)
     first = cold or warm
     assert first is not None
     if first.verdict == "never":

@@ -68,7 +68,7 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
     value: Value = answer.typed
     own = [d for d in result.declared if (d.name, d.variant) == (answer.workload, answer.variant)]
     declared: dict[str, Any] = own[0].declaration if own else {"recipes": [], "metric": None}
-    recipe = next((r for r in declared["recipes"] if r["name"] == value.recipe), {})
+    recipe: dict[str, Any] = next((r for r in declared["recipes"] if r["name"] == value.recipe), {})
     target = recipe.get("target") or {}
     if value.metric != declared["metric"] or value.target != target.get("value"):
         yield f"it trained to {value.metric} {value.target}, declared is {declared['metric']} {target.get('value')}"

@@ -62,4 +62,5 @@ def median_interval(times: Sequence[Time]) -> Interval:
 
 def _confidence(n: int, rank: int) -> float:
     """That the median lies between the ``rank``-th lowest and the ``rank``-th highest of ``n``."""
-    return 1 - 2 * sum(math.comb(n, k) for k in range(rank)) / 2**n
+    beyond: int = sum(math.comb(n, k) for k in range(rank))
+    return 1 - 2 * beyond / float(2**n)
