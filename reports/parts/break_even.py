@@ -102,7 +102,7 @@ def _sentence(rows: dict[str, Row], found: list[BreakEven]) -> str:
     """``PyTorch compile pays after about 2,300 steps (4.6 epochs) with cold caches, 300 with warm ones; ...``."""
     told: dict[str, list[str]] = {}
     for stack in dict.fromkeys(b.stack for b in found):
-        mine = {b.caches: b for b in found if b.stack == stack}
+        mine: dict[str, BreakEven] = {b.caches: b for b in found if b.stack == stack}
         told.setdefault(_outcome(mine), []).append(label(rows[stack].stack))
     if not told:
         return ""

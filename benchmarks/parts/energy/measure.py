@@ -32,8 +32,8 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
             refuse(run, entry, "energy", [p for p in unanswered(run, entry, "energy") if p.stack.device == device], why)
 
     def ask(r: Running) -> dict[str, Any]:
-        words = {"window_seconds": WINDOWS[run.options.profile], "device": r.planned.stack.device}
-        return r.worker.ask("part", limit=run.limit, part="energy", **words)
+        seconds, device = WINDOWS[run.options.profile], r.planned.stack.device
+        return r.worker.ask("part", limit=run.limit, part="energy", window_seconds=seconds, device=device)
 
     each(run, entry, workload, "energy", ask)
 

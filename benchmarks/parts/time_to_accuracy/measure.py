@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import data, inputs, tasks
 from benchmarks.answering import fresh, unanswered
-from benchmarks.parts.time_to_accuracy.validation import held_out, hold_out
+from benchmarks.parts.time_to_accuracy.validation import hold_out
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.turns import Finding, by_turns, refuse
 from benchmarks.workload import Workload
@@ -73,6 +74,7 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
 def _train(run: Run, entry: Entry, workload: Workload, stacks: list[Planned]) -> None:
     amounts, recipe = AMOUNTS[run.options.profile], workload.recipe(run.options.recipe)
     assert recipe.target is not None
+    target = recipe.target.value
     folder, examples, validation = _prepare(run, workload)
     if short := tasks.too_short(workload, {"train": examples, "test": validation}):
         return refuse(run, entry, PART, stacks, f"too little to hold out for validation: {short}")
@@ -84,13 +86,19 @@ def _train(run: Run, entry: Entry, workload: Workload, stacks: list[Planned]) ->
         seed = int(turn.removeprefix("seed "))
         shutil.rmtree(caches, ignore_errors=True)  # what compiling takes belongs to every training
         with fresh(run, entry, workload, planned, PART, seed=seed, caches=caches, inputs=str(folder)) as r:
-            limit = run.limit * recipe.epochs
-            words = {"recipe": recipe.name, "target": recipe.target.value, "every": every, "steps": steps}
-            found: Finding = r.worker.ask("part", limit=limit, part=PART, **words)
+            found: Finding = r.worker.ask(
+                "part",
+                limit=run.limit * recipe.epochs,
+                part=PART,
+                recipe=recipe.name,
+                target=target,
+                every=every,
+                steps=steps,
+            )
         return {"seed": seed, **found}
 
     def value(planned: Planned, found: list[Finding]) -> dict[str, Any]:
-        words = {"recipe": recipe.name, "metric": workload.metric, "target": recipe.target.value}
+        words = {"recipe": recipe.name, "metric": workload.metric, "target": target}
         return {**words, "validation_examples": validation, "every": every, "steps": steps, "trainings": found}
 
     seeds = range(run.options.seed, run.options.seed + amounts.seeds)
@@ -99,22 +107,25 @@ def _train(run: Run, entry: Entry, workload: Workload, stacks: list[Planned]) ->
     return None
 
 
-def _prepare(run: Run, workload: Workload) -> tuple[Any, int, int]:
-    """Folder of arrays with validation data in the place of the test set; how many examples each has."""
+def _prepare(run: Run, workload: Workload) -> tuple[Path, int, int]:
+    """Folder of arrays with validation data in the place of the test set; how many examples train and judge."""
     recipe = workload.recipe(run.options.recipe)
-    loaded = data.load(
-        workload.dataset,
-        source=run.options.data,
-        seed=run.options.seed,
-        train_examples=recipe.train_examples,
-        test_examples=recipe.test_examples,
-    )
-    held = hold_out(loaded.arrays)
-    examples, validation = loaded.train_examples - held_out(loaded.train_examples), held_out(loaded.train_examples)
+    if recipe.augmentation:  # the run's own arrays are enlarged already
+        arrays = data.load(
+            workload.dataset,
+            source=run.options.data,
+            seed=run.options.seed,
+            train_examples=recipe.train_examples,
+            test_examples=recipe.test_examples,
+        ).arrays
+    else:
+        arrays = {path.stem: inputs.load_array(run.inputs, path.stem) for path in run.inputs.glob("*.npy")}
+    held = hold_out(arrays)
+    train, test = (len(held[name] if name in held else held[f"{name}_x"]) for name in ("train", "test"))
     folder = run.scratch / "validation"
     shutil.rmtree(folder, ignore_errors=True)  # another workload's arrays have other names
     inputs.save_arrays(folder, tasks.prepare(workload, recipe, held))
-    return folder, examples, validation
+    return folder, train, test
 
 
 def representatives(run: Run, entry: Entry) -> dict[tuple[str, str, str], Planned]:

@@ -17,14 +17,9 @@ def hold_out(arrays: Arrays) -> Arrays:
     """
     images = "train_x" in arrays
     names = ("train_x", "train_y") if images else ("train",)
-    count = held_out(len(arrays[names[0]]))
+    count = min(MOST, max(1, round(SHARE * len(arrays[names[0]]))))
     out = {"words": arrays["words"]} if "words" in arrays else {}
     for name in names:
         out[name] = arrays[name][:-count]
         out[name.replace("train", "test")] = arrays[name][-count:]
     return out
-
-
-def held_out(examples: int) -> int:
-    """How many of so many training examples."""
-    return min(MOST, max(1, round(SHARE * examples)))
