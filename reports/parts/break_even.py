@@ -90,7 +90,8 @@ def _crossing(table: Table, b: BreakEven | None) -> Cell:
 
 
 def _steps(value: float) -> str:
-    return n.number(float(max(1, round(value))))
+    whole = max(1, round(value))
+    return f"{whole:,}" if whole < 1000 else n.number(float(whole))
 
 
 def _epochs(b: BreakEven) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from matplotlib.lines import Line2D
@@ -69,8 +69,8 @@ def _table(work: Work, found: list[tuple[Row, Value]]) -> Table:
         cells = [
             Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
             Cell(f"{value.count_reached} of {len(value.trainings)}", sort=value.count_reached / len(value.trainings)),
-            _median(value.step_times),
-            _median(value.second_times),
+            _median(value.step_times, _count),
+            _median(value.second_times, n.number),
             Cell(n.number(evaluation), sort=evaluation),
         ]
         cells += [Cell(n.number(cost.of(seconds, price)), sort=seconds)] if price else []
@@ -81,12 +81,15 @@ def _table(work: Work, found: list[tuple[Row, Value]]) -> Table:
     return table
 
 
-def _median(times: list[Time]) -> Cell:
+def _count(steps: float) -> str:
+    return f"{steps:,.0f}"
+
+
+def _median(times: list[Time], text: Callable[[float], str]) -> Cell:
     centre, interval = median(times), median_interval(times)
-    high = "not reached" if interval.high is None else n.number(interval.high)
-    return Cell(
-        "not reached" if centre is None else n.number(centre), f"{n.number(interval.low)} to {high}", sort=centre
-    )
+    high = "not reached" if interval.high is None else text(interval.high)
+    told = "not reached" if centre is None else text(centre)
+    return Cell(told, f"{text(interval.low)} to {high}", sort=centre)
 
 
 def _sentence(work: Work, found: list[tuple[Row, Value]]) -> str:
@@ -106,7 +109,7 @@ def _sentence(work: Work, found: list[tuple[Row, Value]]) -> str:
         steps = [steps for _, steps, _ in there]
         same = min(steps) == max(steps)
         text += " In steps all are alike, " if same else " In steps they need "
-        text += n.number(min(steps)) if same else f"{n.number(min(steps))} to {n.number(max(steps))}"
+        text += _count(min(steps)) if same else f"{_count(min(steps))} to {_count(max(steps))}"
         text += ", so the seconds differ by speed." if same else ", the rest of the difference is speed."
     return text
 

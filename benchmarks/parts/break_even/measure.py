@@ -42,13 +42,11 @@ AMOUNTS = {
 
 
 def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
-    from benchmarks.estimate import COMPILE_SECONDS, COMPILING, FLOPS, START_SECONDS, STEP_OVERHEAD
-    from benchmarks.estimate import multiply_accumulates as macs
+    from benchmarks.estimate import COMPILE_SECONDS, COMPILING, START_SECONDS, step_seconds
 
     if not _is_asked(planned):
         return 0.0
-    amounts = AMOUNTS[plan.options.profile]
-    step = 6 * entry.batch_size * macs(entry.load()) / FLOPS + STEP_OVERHEAD
+    amounts, step = AMOUNTS[plan.options.profile], step_seconds(entry)
     launch = START_SECONDS + min(amounts.steps * step, max(amounts.slow_seconds, amounts.slow_steps * step))
     launch += amounts.windows * max(amounts.window_seconds, step)
     compiling = planned.stack.mode in COMPILING

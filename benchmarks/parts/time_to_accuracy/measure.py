@@ -38,20 +38,17 @@ AMOUNTS = {
 
 
 def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
-    from benchmarks.estimate import FLOPS, START_SECONDS, STEP_OVERHEAD, multiply_accumulates
+    from benchmarks.estimate import START_SECONDS, declared, step_seconds
 
-    workload = dataclasses.replace(entry.load(), batch_size=entry.batch_size)
-    recipe = workload.recipe(plan.options.recipe)
+    sized = dataclasses.replace(declared(entry), batch_size=entry.batch_size)
+    recipe = sized.recipe(plan.options.recipe)
     alike = [p.stack.mode for p in entry.runnable() if _framework(p) == _framework(planned)]
-    if (
-        recipe.target is None
-        or entry.batch_size != entry.load().batch_size
-        or planned.stack.mode != _first(alike, planned)
-    ):
+    judged = recipe.target is not None and entry.batch_size == declared(entry).batch_size
+    if not judged or planned.stack.mode != _first(alike, planned):
         return 0.0
-    steps = recipe.epochs * workload.steps(recipe.train_examples or workload.dataset.train_examples)
-    step = 6 * entry.batch_size * multiply_accumulates(workload) / FLOPS + STEP_OVERHEAD
-    return AMOUNTS[plan.options.profile].seeds * (START_SECONDS + 1.3 * steps * step)  # with its evaluations
+    steps = recipe.epochs * sized.steps(recipe.train_examples or sized.dataset.train_examples)
+    evaluating = 1.3  # times the steps
+    return AMOUNTS[plan.options.profile].seeds * (START_SECONDS + evaluating * steps * step_seconds(entry))
 
 
 def measure(run: Run, entry: Entry, workload: Workload) -> None:
