@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.results import Row
 from reports import numbers as n
+from reports.ranking import rank
 from reports.svg import variable
-from reports.table import NONE, Cell, Column, Table
+from reports.table import NONE, Cell, Column, Line, Table, words
 from reports.work import Work, label
 
 if TYPE_CHECKING:
@@ -23,14 +24,18 @@ def sections(work: Work) -> list[Section]:
     from reports.parts import Section
 
     price = work.result.options.price_per_hour
-    rates = [(rate, row) for row in work.rows if (rate := row.samples_per_second())]
+    ranking = rank(work)
+    rates = [(rate, row) for row in ranking.ranked if (rate := row.samples_per_second())]
     if price is None or not rates:
         return []
-    rates.sort(key=lambda found: -found[0])
     columns = [Column("Stack", number=False), Column(f"1,000,000 {work.unit}"), Column("Epoch", "of the recipe")]
     table, amount = Table(columns), per_epoch(work)
     for rate, row in rates:
         table.rows.append([_name(row), _cell(1e6 / rate, price), _cell(amount / rate, price) if amount else NONE])
+    for row in ranking.timed:
+        table.lines.append(
+            Line((label(row.stack),), words(row.status), "its timing may not be ranked, so it has no price")
+        )
     note = "Training steps on data in place, without start-up and input pipeline."
     text = f"At {n.number(price)} an hour, training on a million {work.unit} costs {_told(rates[0], price)}"
     text += f" and {_told(rates[-1], price)}." if len(rates) > 1 else "."

@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,8 +79,6 @@ def test_a_crossing_is_the_first_step_after_which_compiling_never_is_behind(comp
 @settings(max_examples=50, deadline=None)
 @given(launches, st.integers(1, 40), st.integers(1, 120))
 def test_a_curve_is_what_a_training_pays(found, epoch, steps):
-    import numpy as np
-
     assert Curve(found, epoch).seconds(np.array([float(steps)]))[0] == pytest.approx(paid(found, epoch, steps))
 
 
@@ -113,10 +112,15 @@ def test_verdicts():
 
 
 def test_few_launches_give_a_range_and_more_an_interval():
-    few, many = estimate([100.0, 200.0]), estimate([100.0, 110.0, 120.0, 130.0, 140.0])
+    from scipy.stats import sem, t
+
+    few, several = estimate([100.0, 200.0]), [100.0, 110.0, 120.0, 130.0, 140.0]
     assert (few.low, few.high, few.t) == (100.0, 200.0, False)
+    logs = np.log(several)
+    low, high = t.interval(0.95, 4, loc=logs.mean(), scale=sem(logs))
+    many = estimate(several)
     assert many.t
-    assert 100 < many.low < many.value < many.high < 140, "the interval of the mean is closer than the range"
+    assert (many.low, many.high) == pytest.approx((np.exp(low), np.exp(high)))
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,8 @@ def _sentence(work: Work, found: list[tuple[Row, Value]]) -> str:
         return ""
     told = [f"{n.number(value.gross)} J in {label(row.stack)}" for row, value in (found[0], found[-1])]
     many = f" to {told[1]}" if len(found) > 1 else ""
-    idle = sorted(value.idle.watts for _, value in found)
-    draws = n.number(idle[0]) if len(idle) == 1 else f"{n.number(idle[0])} to {n.number(idle[-1])}"
+    idle = [n.number(watts) for watts in sorted(value.idle.watts for _, value in found)]
+    draws = idle[0] if idle[0] == idle[-1] else f"{idle[0]} to {idle[-1]}"
     return f"Training on a thousand {work.unit} takes {told[0]}{many}; idle, the counted parts draw {draws} W."
 
 

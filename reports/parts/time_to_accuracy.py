@@ -105,13 +105,21 @@ def _sentence(work: Work, found: list[tuple[Row, Value]]) -> str:
         return f"No framework reached {target} within {value.steps:,} steps in most of its seeds."
     clauses = n.words(f"{name} after {n.number(seconds)} s" for name, _, seconds in there)
     text = f"{target[:1].upper()}{target[1:]} is reached by {clauses} (medians over seeds).{short}"
-    if len(there) > 1:
-        steps = [steps for _, steps, _ in there]
-        same = min(steps) == max(steps)
-        text += " In steps all are alike, " if same else " In steps they need "
-        text += _count(min(steps)) if same else f"{_count(min(steps))} to {_count(max(steps))}"
-        text += ", so the seconds differ by speed." if same else ", the rest of the difference is speed."
-    return text
+    return text + _in_steps([v for _, v in found])
+
+
+def _in_steps(values: list[Value]) -> str:
+    """Whether learning differs, apart from speed; the seeds are too few for a test, so by their intervals."""
+    medians = [m for value in values if (m := median(value.step_times)) is not None]
+    if len(medians) < 2:
+        return ""
+    intervals = [median_interval(value.step_times) for value in values]
+    low, high = _count(min(medians)), _count(max(medians))
+    span = low if low == high else f"{low} to {high}"
+    ends = [i.high for i in intervals if i.high is not None]
+    if not ends or max(i.low for i in intervals) <= min(ends):
+        return f" In steps they cannot be told apart (medians {span}): what differs is speed."
+    return f" In steps they need {span}: not speed alone differs."
 
 
 def _chart(work: Work, found: list[tuple[Row, Value]], unit: str, key: str) -> Chart:

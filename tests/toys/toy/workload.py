@@ -23,7 +23,7 @@ BASE = Workload(
             train_examples=600,
             test_examples=200,
             accepted=Accepted(low=0.0, high=1.0, protocol="any accuracy: the toy shows the engine, not the model"),
-            target=Target(value=0.2, protocol="twice chance: the toy reaches it at once"),
+            target=Target(value=0.02, protocol="far below chance: reached at the first evaluation"),
         ),
     ),
 )
