@@ -92,12 +92,11 @@ def test_a_target_judges_and_so_leaves_the_hash():
     assert hash_declaration(changed.declaration()) == workload.hash
 
 
-def test_main_variants_declare_a_target_with_its_protocol():
-    for found in discover():
-        if found.workload.quick:
-            target = found.workload.recipe("quick").target
-            assert target is not None, found.workload.key
-            assert "seeds" in target.protocol
+def test_targets_say_how_they_were_measured():
+    targets = [(f.workload, recipe.target) for f in discover() for recipe in f.workload.recipes if recipe.target]
+    assert targets
+    for workload, target in targets:
+        assert all(word in target.protocol for word in ("steps", "seed", "training")), workload.key
 
 
 def training(seed, metrics, every=10, rate=0.1):
