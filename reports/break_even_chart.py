@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.parts.break_even.curves import BreakEven, Curve
 from benchmarks.parts.break_even.schema import Value
@@ -51,6 +51,7 @@ def chart(
                 axes.plot([at], [mean], marker="o", markersize=6, color=INK, markeredgecolor=SHEET, zorder=4)
         axes.set(xscale="log", yscale="log", xlabel="steps", ylabel="seconds since the import")
         axes.grid(axis="both")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
