@@ -118,6 +118,11 @@ def list_command(as_json: bool, env: list[str], impls: Path) -> None:
 @click.option("--resume", is_flag=True, help="Go on with --out, or with the latest unfinished run.")
 @several("--require", "FRAMEWORK:MODE:DEVICE that must be available; otherwise nothing is measured.")
 @click.option("--budget", metavar="TIME", help="90s, 5m, 1h: fit the run into it, and say what it could detect.")
+@click.option(
+    "--price-per-hour",
+    type=click.FloatRange(0, 1e9, min_open=True),
+    help="What an hour of this machine costs, in any currency: the report turns seconds into cost.",
+)
 @click.option("--isolated", is_flag=True, help="Measure the top stacks again, each alone on the machine.")
 @click.option("--canary/--no-canary", default=None, help="Launch one stack twice, as a check. Default: in full only.")
 @click.option("--time-limit", type=click.FloatRange(1), help="Seconds any one request to a worker may take.")

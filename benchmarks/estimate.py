@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import parts
 from benchmarks.isolated import FASTEST
 from benchmarks.layers import Embedding
-from benchmarks.plan import Plan, Planned
+from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.profiles import PROFILES
 from benchmarks.workload import Workload, load
 
@@ -70,6 +70,16 @@ def _entry(plan: Plan, index: int) -> float:
     for name in parts.chosen(measure):
         total += sum(parts.measuring(name).seconds(plan, entry, p) for p in runnable if not p.stack.replica)
     return total
+
+
+def declared(entry: Entry) -> Workload:
+    """As it is declared, at the declared batch size."""
+    return _workload(entry.folder, entry.variant)
+
+
+def step_seconds(entry: Entry) -> float:
+    """Of a training step as the run takes it."""
+    return 6 * entry.batch_size * multiply_accumulates(declared(entry)) / FLOPS + STEP_OVERHEAD
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @cache
-def _handle() -> Any:
+def handle() -> Any:
     """The first GPU this process may use; None without NVML."""
     import os
 
@@ -26,15 +26,15 @@ def _handle() -> Any:
 
 def evidence() -> dict[str, Any]:
     """``gpu_clock_mhz``, ``gpu_temperature_c`` and ``gpu_throttle_reasons``; empty where they cannot be read."""
-    handle = _handle()
-    if handle is None:
+    gpu = handle()
+    if gpu is None:
         return {}
     import pynvml
 
     readings: dict[str, Callable[[], Any]] = {
-        "gpu_clock_mhz": lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
-        "gpu_temperature_c": lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU),
-        "gpu_throttle_reasons": lambda: pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle),
+        "gpu_clock_mhz": lambda: pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_SM),
+        "gpu_temperature_c": lambda: pynvml.nvmlDeviceGetTemperature(gpu, pynvml.NVML_TEMPERATURE_GPU),
+        "gpu_throttle_reasons": lambda: pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu),
     }
     out: dict[str, Any] = {}
     for name, read in readings.items():

@@ -43,6 +43,7 @@ def make_plan(
     canary: bool | None = None,
     isolated: bool = False,
     budget: str | None = None,
+    price_per_hour: float | None = None,
 ) -> Plan:
     """Check every word of the request and fix what will be done."""
     allowed = None if budget is None else budgets.seconds(budget)
@@ -125,6 +126,7 @@ def make_plan(
             pilot=amounts.pilot if passes is None and timed else None,
             canary=canary,
             isolate=isolated,
+            price_per_hour=price_per_hour,
         ),
         affinity=affinity,
         pythons=pythons,

@@ -351,6 +351,10 @@ class Options(Strict):
     canary: bool = field("whether one stack of each workload was launched twice", default=False)
     isolate: bool = field("--isolated", default=False)
     budget_seconds: float | None = field("--budget; None means as long as it takes", default=None)
+    price_per_hour: float | None = field(
+        "--price-per-hour: what an hour of this machine costs, in the user's currency; None: nothing is priced",
+        default=None,
+    )
 
 
 class Result(Strict):
@@ -404,7 +408,7 @@ LATER |= {"pilots": []} | dict.fromkeys(
 )
 LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed", "repeats", "steady_from", "stretch"))
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
-LATER |= {"baselines": [], "answers": []}
+LATER |= {"baselines": [], "answers": [], "price_per_hour": None}
 
 
 def _as_first_published(plain: Any) -> Any:

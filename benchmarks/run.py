@@ -113,7 +113,7 @@ class Run:
             if passes:
                 self.say(f"{entry.key}: {pilot.decisions(self.journal)[entry.workload, entry.variant].words}")
         if self.options.isolate:
-            measure_isolated(self, entry, workload, self._rows(entry))
+            measure_isolated(self, entry, workload, self.rows(entry))
         if "accuracy" in self.options.measure:
             train_all(self, entry, workload)
             baselines.train_all(self, entry, workload)
@@ -121,7 +121,7 @@ class Run:
             parts.measuring(name).measure(self, entry, workload)
             write(assemble(self.plan, self.journal.events), self.folder / "result.json")
 
-    def _rows(self, entry: Entry) -> list[Row]:
+    def rows(self, entry: Entry) -> list[Row]:
         """What the journal says of this workload so far."""
         rows = assemble(self.plan, self.journal.events).rows
         return [r for r in rows if (r.workload, r.variant) == (entry.workload, entry.variant)]

@@ -50,8 +50,8 @@ def document() -> str:
         module = measured.schema(part)
         own = module.Value.model_json_schema(by_alias=True)
         named = {"title": part, "description": f"{module.TITLE}: {module.QUESTION}. The value of its answers."}
-        parts.append(_section(f"Part {part}", own | named))
-        parts += [_section(f"{part}: {name}", own["$defs"][name]) for name in _order(own)]
+        parts.append(_section(f"Part {part}", own | named, f"{part}-"))
+        parts += [_section(f"{part}: {name}", own["$defs"][name], f"{part}-") for name in _order(own)]
     return "\n".join(parts)
 
 
@@ -77,29 +77,30 @@ def _order(schema: dict[str, Any]) -> list[str]:
     return seen
 
 
-def _section(name: str, schema: dict[str, Any]) -> str:
+def _section(name: str, schema: dict[str, Any], own: str = "") -> str:
+    """``own`` begins the anchors of the objects that this one refers to."""
     lines = [f"\n## {name}\n", " ".join(str(schema.get("description", "")).split()), "", "| field | type | meaning |"]
     lines.append("|---|---|---|")
     for field, spec in schema.get("properties", {}).items():
-        lines.append(f"| `{field}` | {_type(spec)} | {spec.get('description', '')} |")
+        lines.append(f"| `{field}` | {_type(spec, own)} | {spec.get('description', '')} |")
     return "\n".join(lines)
 
 
-def _type(spec: dict[str, Any]) -> str:
+def _type(spec: dict[str, Any], own: str) -> str:
     if "$ref" in spec:
         name = spec["$ref"].rsplit("/", 1)[-1]
-        return f"[{name}](#{name.lower()})"
+        return f"[{name}](#{own}{name.lower()})"
     if "anyOf" in spec:
-        return " or ".join(_type(s) for s in spec["anyOf"])
+        return " or ".join(_type(s, own) for s in spec["anyOf"])
     if "enum" in spec:
         return ", ".join(f"`{v}`" for v in spec["enum"])
     if "const" in spec:
         return f"`{spec['const']}`"
     kind = spec.get("type", "any")
     if kind == "array":
-        return f"list of {_type(spec.get('items', {}))}"
+        return f"list of {_type(spec.get('items', {}), own)}"
     if kind == "object" and isinstance(spec.get("additionalProperties"), dict):
-        return f"name → {_type(spec['additionalProperties'])}"
+        return f"name → {_type(spec['additionalProperties'], own)}"
     return str(kind)
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from benchmarks.workload import Images, Workload, load, load_module
 POOL = 8  # distinct batches that rotate in timed blocks
 MOST_WINDOWS = 256  # of a warm-up; then neighbours are joined
 ORDER_BATCHES = 512  # batches of an epoch whose order the certificate checks
+
+Placed: TypeAlias = Iterator[tuple[inputs.Batch, tuple[Any, ...]]]  # batches, each with its arrays on the device
 
 
 class Hands:
@@ -248,6 +250,10 @@ class Session:
             spent = (time.perf_counter_ns() - start) / 1e9
         return {"batch_size": size, "calls": calls, "seconds": spent, "items": self.workload.items}
 
+    def inputs_of(self, size: int) -> list[tuple[Any, ...]]:
+        """A few different inputs of ``program.predict`` with ``size`` rows, on the device."""
+        return [self._place(arrays) for arrays in self._task(self.workload).offline(size)]
+
     # -- certificate ---------------------------------------------------------------------------
 
     def do_certificate(self, *, steps: int, batch_size: int, transplant: str, out: str) -> dict[str, Any]:
@@ -339,20 +345,13 @@ class Session:
         workload = self.workload.trained_by(declared)
         memory.reset_peak()
         self.adapter.reset_peak_memory()
-        program, task = self.adapter.build(self._implementation, workload), self._task(workload)
-        program.set_tensors(self._initial(workload))
+        built, task = self.initial_program(workload), self._task(workload)
         digest = inputs.OrderDigest()
-        seconds, rate = 0.0, workload.learning_rate(0)
+        seconds, start = 0.0, time.perf_counter()
         scores: dict[str, float] = {}
-        for epoch in range(declared.epochs):
-            start = time.perf_counter()
-            if workload.learning_rate(epoch) != rate:
-                rate = workload.learning_rate(epoch)
-                program = self._change_rate(program, workload, rate)
-            program.set_tensors(states(workload))
+        for epoch, (program, batches) in enumerate(self.epochs(built, workload, declared.epochs)):
             losses, seen = [], []
-            for batch in task.epoch(epoch):
-                placed = self._place(batch.arrays)
+            for batch, placed in batches:
                 losses.append(program.train_step(*placed))
                 seen.append((batch.ids, [h for h, a in zip(placed, batch.arrays, strict=True) if a.dtype.kind == "i"]))
             self.adapter.synchronize()
@@ -360,9 +359,10 @@ class Session:
             for ids, handles in seen:
                 digest.add(ids, [self.adapter.to_numpy(handle) for handle in handles])
             loss = float(np.mean([self.adapter.to_numpy(v) for v in losses]))
-            scores = task.evaluate(Hands(self.adapter, program))
+            scores = self.score(program, workload)
             point = {"epoch": epoch + 1, "seconds": seconds, "loss": loss if np.isfinite(loss) else None}
             self._event(point | {"metric": scores[workload.metric]})
+            start = time.perf_counter()
         hands = Hands(self.adapter, program)
         return {
             "metric": scores.pop(workload.metric),
@@ -372,6 +372,29 @@ class Session:
             "peak_resident": memory.peak(),
             "peak_device": self.adapter.peak_memory(),
         }
+
+    def initial_program(self, workload: Workload) -> Program:
+        """Built anew, with the shared initial weights."""
+        program: Program = self.adapter.build(self._implementation, workload)
+        program.set_tensors(self._initial(workload))
+        return program
+
+    def epochs(self, program: Program, workload: Workload, count: int) -> Iterator[tuple[Program, Placed]]:
+        """For each epoch the program, at the epoch's learning rate and with states at 0, and its batches.
+
+        A batch is made and placed when it is taken. Where the declaration wants a fresh optimiser the program changes.
+        """
+        task, rate = self._task(workload), workload.learning_rate(0)
+        for epoch in range(count):
+            if workload.learning_rate(epoch) != rate:
+                rate = workload.learning_rate(epoch)
+                program = self._change_rate(program, workload, rate)
+            program.set_tensors(states(workload))
+            yield program, ((batch, self._place(batch.arrays)) for batch in task.epoch(epoch))
+
+    def score(self, program: Program, workload: Workload) -> dict[str, float]:
+        """The metric of ``workload``, first, and its other scores, on the whole test set of this worker's folder."""
+        return self._task(workload).evaluate(Hands(self.adapter, program))
 
     def _change_rate(self, program: Program, workload: Workload, rate: float) -> Program:
         if workload.decay and workload.decay.fresh:

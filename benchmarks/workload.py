@@ -201,6 +201,17 @@ class Unmeasured:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Target:
+    """What the metric is to reach on data held out of the training data, fixed before anything was compared.
+
+    ``protocol`` says how it was chosen. It holds for the declared batch size.
+    """
+
+    value: float
+    protocol: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How the workload is trained to an accuracy.
 
@@ -218,6 +229,7 @@ class Recipe:
     decay: Decay | None = optional()
     augmentation: Literal["resize40_flip_crop32"] | None = optional()
     accepted: Accepted | Unmeasured
+    target: Target | None = optional()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,10 +395,10 @@ def _without_dropout(layers: tuple[Layer, ...], keep: str = "") -> tuple[Layer, 
 def hash_declaration(declaration: dict[str, Any]) -> str:
     """SHA-256 over what is done, in hexadecimal.
 
-    Accepted ranges, a book figure's ``score`` and other books' figures are left out: they judge the work, they do not
-    change it.
+    Accepted ranges, targets, a book figure's ``score`` and other books' figures are left out: they judge the work, they
+    do not change it.
     """
-    recipes = [_without(recipe, "accepted") for recipe in declaration["recipes"]]
+    recipes = [_without(_without(recipe, "accepted"), "target") for recipe in declaration["recipes"]]
     kept = _without(declaration, "other_figures") | {"recipes": recipes}
     if isinstance(figure := kept.get("book_figure"), dict):
         kept["book_figure"] = _without(figure, "score")

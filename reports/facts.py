@@ -98,6 +98,8 @@ def machine(result: Result) -> Pairs:
 def options(result: Result) -> Pairs:
     out = []
     for name, value in result.options.model_dump().items():
+        if name == "price_per_hour" and value is None:
+            continue
         text = ", ".join(map(str, value)) if isinstance(value, list) else "as declared" if value is None else str(value)
         nothing = "all" if name in ("workloads", "frameworks", "modes") else "none"
         out.append((name.replace("_", " ").capitalize(), text or nothing))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Row, digest
-from reports import baselines, charts, facts, parts, scores, tables
+from reports import baselines, charts, cost, facts, parts, scores, tables
 from reports import findings as notes
 from reports import numbers as n
 from reports.certificates import CertificateView, certificate, checks
@@ -161,7 +161,7 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         quality=tables.quality(work, found),
         findings=notes.findings(work),
         alone=notes.alone(work),
-        sections=parts.sections(work, f"{anchor}p"),
+        sections=[*cost.sections(work), *parts.sections(work, f"{anchor}p")],
         hash=work.hash,
         declaration=json.dumps(work.declared.declaration, indent=1, ensure_ascii=False) if work.declared else "",
         implementations=sorted(

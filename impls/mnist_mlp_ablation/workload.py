@@ -19,7 +19,7 @@ Settled in the open:
 from dataclasses import replace
 
 from benchmarks.layers import BatchNorm, Dense, FanInUniform, Layer, ReLU, Uniform
-from benchmarks.workload import SGD, Accepted, BookFigure, Images, Recipe, Source, Unmeasured, Workload
+from benchmarks.workload import SGD, Accepted, BookFigure, Images, Recipe, Source, Target, Unmeasured, Workload
 
 
 def dense(name: str, inputs: int, units: int) -> Dense:
@@ -44,7 +44,13 @@ SHORT = f"real MNIST, 2 epochs; 3 seeds in torch eager, tensorflow graph, tensor
 QUICK = f"embedded data, 4 epochs of 20,000; 5 seeds in torch eager, tensorflow graph, tensorlayerx graph; {WIDENED}"
 
 
-def recipes(*, book: tuple[float, float], short: tuple[float, float], quick: tuple[float, float]) -> tuple[Recipe, ...]:
+def recipes(
+    *,
+    book: tuple[float, float],
+    short: tuple[float, float],
+    quick: tuple[float, float],
+    target: Target | None = None,
+) -> tuple[Recipe, ...]:
     """The same four recipes for every variant, each variant with its own measured ranges."""
     return (
         Recipe(name="book", data="real", epochs=20, accepted=Accepted(low=book[0], high=book[1], protocol=BOOK)),
@@ -56,6 +62,7 @@ def recipes(*, book: tuple[float, float], short: tuple[float, float], quick: tup
             train_examples=20_000,
             test_examples=10_000,
             accepted=Accepted(low=quick[0], high=quick[1], protocol=QUICK),
+            target=target,
         ),
         Recipe(
             name="smoke",
@@ -102,7 +109,16 @@ WORKLOADS = (
         layers=BATCHNORM,
         parameter_count=267_410,
         # Measured .9778 to .9830; .9607 to .9626; .5236 to .5500.
-        recipes=recipes(book=(0.971, 0.989), short=(0.955, 0.969), quick=(0.490, 0.583)),
+        recipes=recipes(
+            book=(0.971, 0.989),
+            short=(0.955, 0.969),
+            quick=(0.490, 0.583),
+            target=Target(
+                value=0.46,
+                protocol="first reached after 752 to 893 of 1,124 steps, scored every 47, by seeds 0 to 2 in torch "
+                "eager and in tensorflow graph, on the last 2,000 of 20,000 training images",
+            ),
+        ),
         book_figure=BookFigure(value=0.9811, what="test accuracy after 20 epochs"),
         quick=True,
     ),

@@ -1,0 +1,1 @@
+"""After how many steps compiling has paid for itself, if ever."""

@@ -1,0 +1,1 @@
+"""How long each framework trains until a target, fixed beforehand, is reached on validation data."""

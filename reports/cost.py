@@ -1,0 +1,62 @@
+"""Seconds as money, where --price-per-hour said what an hour of the machine costs. In the user's currency."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.results import Row
+from reports import numbers as n
+from reports.ranking import rank
+from reports.svg import variable
+from reports.table import NONE, Cell, Column, Line, Table, words
+from reports.work import Work, label
+
+if TYPE_CHECKING:
+    from reports.parts import Section
+
+
+def of(seconds: float | None, price_per_hour: float) -> float | None:
+    return None if seconds is None else seconds / 3600 * price_per_hour
+
+
+def sections(work: Work) -> list[Section]:
+    """One where there is a price and something was timed; otherwise none."""
+    from reports.parts import Section
+
+    price = work.result.options.price_per_hour
+    ranking = rank(work)
+    rates = [(rate, row) for row in ranking.ranked if (rate := row.samples_per_second())]
+    if price is None or not rates:
+        return []
+    columns = [Column("Stack", number=False), Column(f"1,000,000 {work.unit}"), Column("Epoch", "of the recipe")]
+    table, amount = Table(columns), per_epoch(work)
+    for rate, row in rates:
+        table.rows.append([_name(row), _cell(1e6 / rate, price), _cell(amount / rate, price) if amount else NONE])
+    for row in ranking.timed:
+        table.lines.append(
+            Line((label(row.stack),), words(row.status), "its timing may not be ranked, so it has no price")
+        )
+    note = "Training steps on data in place, without start-up and input pipeline."
+    text = f"At {n.number(price)} an hour, training on a million {work.unit} costs {_told(rates[0], price)}"
+    text += f" and {_told(rates[-1], price)}." if len(rates) > 1 else "."
+    return [Section("Cost", text, tables=[(f"Cost of training {work.title}", table)], notes=[note])]
+
+
+def per_epoch(work: Work) -> int | None:
+    """Images, tokens or pairs in an epoch of the run's recipe, before a last partial batch is dropped."""
+    if work.data is None:
+        return None
+    window = work.get("dataset", "window")
+    return work.data.train_examples * (2 * int(window) if window else 1)
+
+
+def _name(row: Row) -> Cell:
+    return Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode))
+
+
+def _cell(seconds: float, price: float) -> Cell:
+    return Cell(n.number(of(seconds, price)), sort=seconds)
+
+
+def _told(found: tuple[float, Row], price: float) -> str:
+    return f"{n.number(of(1e6 / found[0], price))} in {label(found[1].stack)}"

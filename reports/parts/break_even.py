@@ -1,0 +1,131 @@
+"""Where compiling has paid for itself: cumulative curves per framework, and where they cross."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from benchmarks.answers import Answer
+from benchmarks.parts.break_even.curves import BreakEven, derive, uncompiled
+from benchmarks.parts.break_even.schema import Value
+from benchmarks.results import Row
+from reports import numbers as n
+from reports.break_even_chart import chart
+from reports.parts import Section, unanswered, without
+from reports.svg import variable
+from reports.table import NONE, Cell, Column, Table
+from reports.work import Work, framework_name, label
+
+NOTES = (
+    "A curve is what a training run pays: building, every step, and the first evaluation, which compiles anew for its "
+    "batch size, at the end of the first epoch. The import is left out for all. Cold launches get an empty cache "
+    "folder, warm ones that of an earlier launch. Beyond the measured steps a curve goes on at the steady step time. "
+    "Break-even is the number of steps from which on the compiled stack has never taken longer, as a geometric mean "
+    "over pairs of launches."
+)
+
+
+def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
+    rows = {row.stack.key: row for row in work.rows}
+    values: dict[str, Value] = {a.stack: a.typed for a in answers if a.status == "ok"}
+    found = derive(answers)
+    charts = [
+        chart(work, {k: v for k, v in values.items() if plain in (k, uncompiled(k))}, rows, plain, found, f"{key}{i}")
+        for i, plain in enumerate(dict.fromkeys(uncompiled(b.stack) for b in found))
+        if plain is not None
+    ]
+    table = _table(values, rows, found)
+    table.lines += without(work, [a for a in answers if a.status != "ok"])
+    notes = (NOTES,) if values else ()
+    return Section(
+        "Compile break-even",
+        _sentence(rows, found) or unanswered(work, answers) or "Nothing was measured that could be held against it.",
+        charts=charts,
+        tables=[(f"Compile break-even of {work.title}", table)],
+        notes=notes,
+    )
+
+
+def _table(values: dict[str, Value], rows: dict[str, Row], found: list[BreakEven]) -> Table:
+    table = Table(
+        [
+            Column("Stack", number=False),
+            Column("First step done, s", "cold / warm caches", "building included"),
+            Column("Steady step, ms"),
+            Column("× eager", "interval", "ratio of steady step times"),
+            Column("Break-even, steps", "cold caches"),
+            Column("Break-even, steps", "warm caches"),
+        ]
+    )
+    for stack, value in values.items():
+        row = rows[stack]
+        mine = {b.caches: b for b in found if b.stack == stack}
+        first = {kind: [la.build_seconds + la.step_seconds[0] for la in value.of(kind)] for kind in ("cold", "warm")}
+        steady = median(la.steady_seconds for la in value.launches)
+        told = " / ".join(n.number(median(seconds)) if seconds else n.NOTHING for seconds in first.values())
+        cells = [
+            Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
+            Cell(told, sort=median(first["cold"]) if first["cold"] else None),
+            Cell(n.number(steady * 1e3), sort=steady),
+        ]
+        if not mine:
+            table.rows.append([*cells, NONE, NONE, NONE])
+            continue
+        ratio = next(iter(mine.values())).ratio
+        cells.append(Cell(n.ratio(ratio.value), n.interval(ratio.low, ratio.high), sort=ratio.value))
+        table.rows.append(cells + [_crossing(table, mine.get(kind)) for kind in ("cold", "warm")])
+    for how in dict.fromkeys(e.how for b in found for e in (b.ratio, b.steps) if e):
+        table.mark(f"Intervals: {how} over pairs of launches.")
+    return table
+
+
+def _crossing(table: Table, b: BreakEven | None) -> Cell:
+    if b is None:
+        return NONE
+    if b.steps is None:
+        return Cell(b.verdict, tone="quiet" if b.verdict == "undecided" else "")
+    mark = table.mark("Beyond the measured steps.") if b.extrapolated else ""
+    sub = f"{_steps(b.steps.low)} to {_steps(b.steps.high)}; {_epochs(b)}"
+    return Cell(_steps(b.steps.value), sub, sort=b.steps.value, mark=mark)
+
+
+def _steps(value: float) -> str:
+    whole = max(1, round(value))
+    return f"{whole:,}" if whole < 1000 else n.number(float(whole))
+
+
+def _epochs(b: BreakEven) -> str:
+    assert b.epochs is not None
+    return f"{n.number(b.epochs, 2)} epochs"
+
+
+def _sentence(rows: dict[str, Row], found: list[BreakEven]) -> str:
+    """``PyTorch compile pays after about 2,300 steps (4.6 epochs) with cold caches, 300 with warm ones; ...``."""
+    told: dict[str, list[str]] = {}
+    for stack in dict.fromkeys(b.stack for b in found):
+        mine: dict[str, BreakEven] = {b.caches: b for b in found if b.stack == stack}
+        told.setdefault(_outcome(mine), []).append(label(rows[stack].stack))
+    if not told:
+        return ""
+    eager = n.words(dict.fromkeys(f"{framework_name(rows[b.stack].stack.framework)} eager" for b in found))
+    clauses = "; ".join(f"{n.words(names)} {outcome}" for outcome, names in told.items())
+    return f"Against {eager}, {clauses}." if len({b.stack for b in found}) > 1 else f"{clauses} (against {eager})."
+
+
+def _after(b: BreakEven) -> str:
+    assert b.steps is not None
+    return (
+        "from the first step on" if b.steps.value < 1.5 else f"after about {_steps(b.steps.value)} steps ({_epochs(b)})"
+    )
+
+
+def _outcome(mine: dict[str, BreakEven]) -> str:
+    cold, warm = mine.get("cold"), mine.get("warm")
+    paid = [(b, word) for b, word in ((cold, "with cold caches"), (warm, "with warm ones")) if b and b.steps]
+    if paid:
+        return "pays " + ", ".join(f"{_after(b)} {word}" for b, word in paid)
+    first = cold or warm
+    assert first is not None
+    if first.verdict == "never":
+        return f"never pays (a step takes {n.ratio(first.ratio.value)} times as long)"
+    return "may pay or not: its step takes as long, as far as these launches tell"

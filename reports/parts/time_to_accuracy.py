@@ -1,0 +1,153 @@
+"""How soon each framework reaches the declared target, in steps and apart from that in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from matplotlib.lines import Line2D
+
+from benchmarks.answers import Answer
+from benchmarks.parts.time_to_accuracy.schema import Value
+from benchmarks.parts.time_to_accuracy.survival import Time, median, median_interval, waiting
+from benchmarks.results import Row
+from reports import cost, svg
+from reports import numbers as n
+from reports.charts import Chart
+from reports.drawing import drawing, legend, legend_height, look
+from reports.parts import Section, unanswered, without
+from reports.svg import variable
+from reports.table import Cell, Column, Table
+from reports.work import Work, label
+
+NOTE = (
+    "The target was declared beforehand ({protocol}). {validation} examples of the training data are held out to "
+    "judge; the test set takes no part. A training ends at the first evaluation that reaches the target, one every "
+    "{every} steps, or with its recipe after {steps} steps: then it is censored, which the estimate of Kaplan and "
+    "Meier keeps in count. Seconds run from building the model on, compiling with empty caches included; import and "
+    "evaluation are left out."
+)
+
+
+def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
+    rows = {row.stack.key: row for row in work.rows}
+    found: list[tuple[Row, Value]] = [(rows[a.stack], a.typed) for a in answers if a.status == "ok"]
+    found.sort(key=lambda f: (median(f[1].second_times) is None, median(f[1].second_times) or 0.0))
+    table = _table(work, found)
+    table.lines += without(work, [a for a in answers if a.status != "ok"])
+    charts = [_chart(work, found, unit, f"{key}{unit}") for unit in ("seconds", "steps")] if found else []
+    return Section(
+        "Time to accuracy",
+        _sentence(work, found) or unanswered(work, answers),
+        charts=charts,
+        tables=[(f"Time to accuracy of {work.title}", table)],
+        notes=[_note(work, found[0][1])] if found else (),
+    )
+
+
+def _note(work: Work, value: Value) -> str:
+    protocol = (work.recipe(value.recipe).get("target") or {}).get("protocol", "its protocol is not in this result")
+    numbers = {"validation": n.count(value.validation_examples), "every": n.count(value.every)}
+    return NOTE.format(protocol=protocol, steps=n.count(value.steps), **numbers)
+
+
+def _table(work: Work, found: list[tuple[Row, Value]]) -> Table:
+    table = Table(
+        [
+            Column("Stack", number=False),
+            Column("Reached", "seeds"),
+            Column("Steps", "median, interval"),
+            Column("Seconds", "median, interval"),
+            Column("Evaluation, s", "not counted", "mean over seeds"),
+        ]
+    )
+    price = work.result.options.price_per_hour
+    table.columns += [Column("Cost", f"at {n.number(price)} an hour")] if price else []
+    for row, value in found:
+        seconds = median(value.second_times)
+        evaluation = sum(t.evaluation_seconds for t in value.trainings) / len(value.trainings)
+        cells = [
+            Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
+            Cell(f"{value.count_reached} of {len(value.trainings)}", sort=value.count_reached / len(value.trainings)),
+            _median(value.step_times, _count),
+            _median(value.second_times, n.number),
+            Cell(n.number(evaluation), sort=evaluation),
+        ]
+        cells += [Cell(n.number(cost.of(seconds, price)), sort=seconds)] if price else []
+        table.rows.append(cells)
+    for count in sorted({len(value.trainings) for _, value in found}):
+        sure = median_interval([Time(value=1.0, happened=True)] * count).confidence
+        table.mark(f"Interval over {n.plural(count, 'seed')}: holds the median with {100 * sure:.0f} % confidence.")
+    return table
+
+
+def _count(steps: float) -> str:
+    return f"{steps:,.0f}"
+
+
+def _median(times: list[Time], text: Callable[[float], str]) -> Cell:
+    centre, interval = median(times), median_interval(times)
+    high = "not reached" if interval.high is None else text(interval.high)
+    told = "not reached" if centre is None else text(centre)
+    return Cell(told, f"{text(interval.low)} to {high}", sort=centre)
+
+
+def _sentence(work: Work, found: list[tuple[Row, Value]]) -> str:
+    if not found:
+        return ""
+    value, measure = found[0][1], work.measure
+    times = [(label(row.stack), median(v.step_times), median(v.second_times)) for row, v in found]
+    there = [(name, steps, seconds) for name, steps, seconds in times if steps is not None and seconds is not None]
+    target = f"{measure.name} {measure.text(value.target)} on validation data"
+    missed = [name for name, _, seconds in times if seconds is None]
+    short = f" {n.words(missed)} did not, in most seeds." if missed else ""
+    if not there:
+        return f"No framework reached {target} within {value.steps:,} steps in most of its seeds."
+    clauses = n.words(f"{name} after {n.number(seconds)} s" for name, _, seconds in there)
+    text = f"{target[:1].upper()}{target[1:]} is reached by {clauses} (medians over seeds).{short}"
+    return text + _in_steps([v for _, v in found])
+
+
+def _in_steps(values: list[Value]) -> str:
+    """Whether learning differs, apart from speed; the seeds are too few for a test, so by their intervals."""
+    medians = [m for value in values if (m := median(value.step_times)) is not None]
+    if len(medians) < 2:
+        return ""
+    intervals = [median_interval(value.step_times) for value in values]
+    low, high = _count(min(medians)), _count(max(medians))
+    span = low if low == high else f"{low} to {high}"
+    ends = [i.high for i in intervals if i.high is not None]
+    if not ends or max(i.low for i in intervals) <= min(ends):
+        return f" In steps they cannot be told apart (medians {span}): what differs is speed."
+    return f" In steps they need {span}: not speed alone differs."
+
+
+def _chart(work: Work, found: list[tuple[Row, Value]], unit: str, key: str) -> Chart:
+    """Share of seeds that have reached the target; a tick where a training ended without."""
+    handles, ends = [], []
+    with drawing():
+        below = legend_height(len(found))
+        fig = svg.figure(210.0 + below)
+        axes = svg.area(fig, left=56, right=24, top=8, bottom=36 + below)
+        for row, value in found:
+            times = value.second_times if unit == "seconds" else value.step_times
+            style = {"color": look(row.stack)["color"], "linewidth": 1.4}
+            x, y = _steps(times)
+            axes.plot(x, y, drawstyle="steps-post", zorder=3, **style)
+            censored = [t.value for t in times if not t.happened]
+            axes.plot(censored, [y[-1]] * len(censored), "|", markersize=9, zorder=4, **style)
+            ends.append(x[-1])
+            handles.append(Line2D([], [], label=svg.short(label(row.stack), 30), **style))
+        axes.set(xlim=(0, max(ends) * 1.04), ylim=(0, 1.04), xlabel=unit, ylabel="share of seeds that reached it")
+        axes.grid(axis="y")
+        legend(fig, handles)
+    title = f"Target reached, by {unit}"
+    caption = "Share of seeds (Kaplan and Meier). Tick: a training that ended without reaching it."
+    return Chart(title, caption, svg.inline(fig, key, f"{title}: {work.title}, per framework"))
+
+
+def _steps(times: list[Time]) -> tuple[list[float], list[Any]]:
+    """Corners of the curve, to the last time of all."""
+    course = [(0.0, 0.0), *((value, 1 - share) for value, share in waiting(times))]
+    course.append((max(t.value for t in times), course[-1][1]))
+    return [x for x, _ in course], [y for _, y in course]

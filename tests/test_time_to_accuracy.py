@@ -1,0 +1,170 @@
+"""Time to accuracy: the estimator, what is held out, what verify objects to, and what the report says."""
+
+import dataclasses
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from result_factory import make
+from scipy.stats import CensoredData, ecdf
+
+from benchmarks.answers import Answer
+from benchmarks.parts.time_to_accuracy.schema import Value, check, is_reached, words
+from benchmarks.parts.time_to_accuracy.survival import CONFIDENCE, Time, median, median_interval, waiting
+from benchmarks.parts.time_to_accuracy.validation import hold_out
+from benchmarks.results import Declared, digest
+from benchmarks.workload import Target, discover, hash_declaration
+from reports.render import html
+
+times = st.lists(st.builds(Time, value=st.integers(1, 12).map(float), happened=st.booleans()), min_size=1, max_size=14)
+
+
+@settings(deadline=None)
+@given(times)
+def test_the_estimator_is_kaplan_and_meiers(sample):
+    happened = [t.value for t in sample if t.happened]
+    censored = [t.value for t in sample if not t.happened]
+    theirs = ecdf(CensoredData(uncensored=happened, right=censored)).sf
+    for value, share in waiting(sample):
+        assert share == pytest.approx(float(theirs.evaluate(value)), abs=1e-12)
+    expected = next((v for v in sorted(set(happened)) if theirs.evaluate(v) <= 0.5 + 1e-9), None)
+    assert median(sample) == expected
+
+
+@given(times)
+def test_a_missed_target_counts_and_is_never_better_than_one_reached(sample):
+    reached = [dataclasses.replace(t, happened=True) for t in sample]
+    assert median(reached) is not None
+    found = median(sample)
+    assert found is None or found >= median(reached)
+    interval = median_interval(sample)
+    centre = median(reached)
+    assert interval.low <= centre
+    assert interval.high is None or interval.high >= centre
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 9, 15, 30])
+def test_the_interval_covers_the_median_as_often_as_it_says(count):
+    sample = [Time(value=float(i), happened=True) for i in range(count)]
+    found = median_interval(sample)
+    # The median lies below the k-th lowest of n with the probability that fewer than k values lie below it.
+    below = int(found.low)
+    missed = 2 * sum(math.comb(count, k) for k in range(below + 1)) / 2**count
+    assert found.confidence == pytest.approx(1 - missed)
+    assert found.confidence >= CONFIDENCE or count < 6
+    assert found.high == count - 1 - below
+
+
+def test_of_no_seed_that_reached_there_is_no_median():
+    sample = [Time(value=9.0, happened=False)] * 3
+    assert median(sample) is None
+    assert median_interval(sample).high is None
+
+
+def test_a_metric_is_reached_from_its_own_side():
+    assert is_reached("accuracy", 0.6, 0.6)
+    assert not is_reached("accuracy", 0.59, 0.6)
+    assert is_reached("perplexity", 300.0, 300.0)
+    assert not is_reached("nce_loss", 8.1, 8.0)
+    assert not is_reached("nce_loss", None, 8.0)
+
+
+def test_validation_data_are_held_out_of_training_and_the_test_set_is_gone():
+    arrays = {name: np.arange(20) + 100 * i for i, name in enumerate(("train_x", "train_y", "test_x", "test_y"))}
+    held = hold_out(arrays)
+    assert list(held["train_x"]) == list(range(18))
+    assert list(held["test_x"]) == [18, 19]
+    assert list(held["test_y"]) == [118, 119]
+    text = hold_out({"train": np.arange(40), "test": np.arange(5), "words": np.arange(3), "groups": np.arange(2)})
+    assert set(text) == {"train", "test", "words"}
+    assert list(text["test"]) == [36, 37, 38, 39]
+    assert len(hold_out({"train": np.arange(1_000_000), "test": np.arange(5)})["test"]) == 10_000
+
+
+def test_a_target_judges_and_so_leaves_the_hash():
+    workload = next(f.workload for f in discover() if f.workload.recipes)
+    first = dataclasses.replace(workload.recipes[0], target=Target(value=0.5, protocol="any"))
+    changed = dataclasses.replace(workload, recipes=(first, *workload.recipes[1:]))
+    assert changed.declaration()["recipes"][0]["target"]["value"] == 0.5
+    assert hash_declaration(changed.declaration()) == workload.hash
+
+
+def test_targets_say_how_they_were_measured():
+    targets = [(f.workload, recipe.target) for f in discover() for recipe in f.workload.recipes if recipe.target]
+    assert targets
+    for workload, target in targets:
+        assert all(word in target.protocol for word in ("steps", "seed", "training")), workload.key
+
+
+def training(seed, metrics, every=10, rate=0.1):
+    points = [
+        {"steps": every * (i + 1), "seconds": 1 + rate * every * (i + 1), "metric": m} for i, m in enumerate(metrics)
+    ]
+    return {"seed": seed, "build_seconds": 1.0, "evaluation_seconds": 0.5, "points": points}
+
+
+def value(*courses, rate=0.1):
+    return Value(
+        recipe="quick", metric="accuracy", target=0.6, validation_examples=2000, every=10, steps=40,
+        trainings=[training(seed, metrics, rate=rate) for seed, metrics in enumerate(courses)],
+    )  # fmt: skip
+
+
+GOOD, LATE, MISSED = [0.3, 0.61], [0.2, 0.4, 0.7], [0.1, None, 0.3, 0.4]
+PLACE = {"part": "time_to_accuracy", "workload": "mnist_mlp", "variant": "default"}
+
+
+def with_answers(**values):
+    base = make(interrupted=False)
+    declared = []
+    for d in base.declared:
+        plain = dict(d.declaration)
+        target = {"type": "Target", "value": 0.6, "protocol": "measured over three seeds"}
+        plain["recipes"] = [{**r, "target": target} if r["name"] == "quick" else r for r in plain["recipes"]]
+        declared.append(Declared(name=d.name, variant=d.variant, hash=d.hash, declaration=plain))
+    answers = [Answer(**PLACE, stack=key, status="ok", value=v.model_dump()) for key, v in values.items()]
+    measure = [*base.options.measure, "time_to_accuracy"]
+    options = base.options.model_copy(update={"measure": measure, "price_per_hour": 3.6, "recipe": "quick", "seed": 0})
+    changed = base.model_copy(update={"answers": answers, "options": options, "declared": declared})
+    return changed.model_copy(update={"digest": digest(changed)})
+
+
+def test_missed_seeds_stay_in_the_count():
+    found = value(GOOD, LATE, MISSED)
+    assert found.count_reached == 2
+    assert median(found.step_times) == 30
+    assert median_interval(found.step_times).high is None
+    assert words(found) == "accuracy 0.6000 reached by 2 of 3 seeds, median 30 steps, 4.0 s (at most 40 steps)"
+    assert "median" not in words(value(MISSED))
+
+
+def test_the_report_tells_seconds_and_steps_apart_and_their_cost():
+    stacks = {
+        "torch:eager:cpu:default": value(GOOD, LATE, GOOD),
+        "tensorflow:graph:cpu:default": value(GOOD, LATE, GOOD, rate=0.3),
+    }
+    text = re.sub(r"<[^>]+>|\s+", " ", html([with_answers(**stacks)]))
+    assert "PyTorch eager after 3 s and TensorFlow graph after 7 s" in re.sub(r"\.00? s", " s", text)
+    assert "In steps they cannot be told apart (medians 20): what differs is speed." in text
+    assert "measured over three seeds" in text
+    assert "0.003" in text, "three seconds at 3.60 an hour"
+    missed = html([with_answers(**{"torch:eager:cpu:default": value(MISSED, MISSED, GOOD)})])
+    assert "No framework reached accuracy 0.6000" in missed
+
+
+def test_verify_objects():
+    def violations(found):
+        result = with_answers(**{"torch:eager:cpu:default": found})
+        return " ".join(check(result, result.answers[0]))
+
+    assert violations(value(GOOD, MISSED)) == ""
+    assert "declared is" in violations(value(GOOD).model_copy(update={"target": 0.5}))
+    assert "went on after" in violations(value([0.7, 0.8]))
+    assert "ended before" in violations(value([0.1, 0.2]))
+    assert "seeds are" in violations(Value(**{**value(GOOD).model_dump(), "trainings": [training(4, GOOD)]}))
+    assert "planned were" in violations(Value(**{**value(GOOD).model_dump(), "every": 7}))
+    backwards = Value(**{**value(GOOD).model_dump(), "trainings": [{**training(0, GOOD), "build_seconds": 9.0}]})
+    assert "backwards" in violations(backwards)
