@@ -112,6 +112,7 @@ def list_command(as_json: bool, env: list[str], impls: Path) -> None:
 @click.option("--accuracy-seeds", type=click.IntRange(1), help="Trainings per trained stack. Default: the profile's.")
 @click.option("--recipe", help="Another recipe of the workloads: book, short, quick, smoke.")
 @several("--measure", f"What to measure: {', '.join(MEASURES)} (default: these four), or {', '.join(parts.names())}.")
+@several("--sweep", "batch, threads: the same as --measure sweep_batch, sweep_threads; alone, only the sweep is run.")
 @IMPLS
 @several("--env", "NAME=PYTHON: run every stack also under another interpreter; default=PYTHON replaces this one.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run.")

@@ -37,6 +37,7 @@ def make_plan(
     accuracy_seeds: int | None = None,
     recipe: str | None = None,
     measure: Sequence[str] = (),
+    sweep: Sequence[str] = (),
     impls: Path = DEFAULT_IMPLS,
     env: Sequence[str] = (),
     require: Sequence[str] = (),
@@ -50,6 +51,9 @@ def make_plan(
     amounts = PROFILES[profile]
     devices = list(device) or ["cpu"]
     _known("--device", devices, stacks.DEVICES)
+    sweeps = [name.removeprefix("sweep_") for name in parts.names() if name.startswith("sweep_")]
+    _known("--sweep", sweep, sweeps)
+    measure = list(dict.fromkeys([*measure, *(f"sweep_{word}" for word in sweep)]))
     _known("--measure", measure, [*MEASURES, *parts.names()])
     for wanted in require:
         if len(wanted.split(":")) != 3:

@@ -47,7 +47,8 @@ class Session:
     """One adapter, one workload, and the program that is being timed.
 
     ``job`` holds: framework, mode, device, threads, seed, folder, variant,
-    batch_size, inputs (folder of arrays) and weights (npz of initial tensors).
+    batch_size, inputs (folder of arrays) and weights (npz of initial tensors);
+    ``precision`` where it is not float32.
     """
 
     def __init__(self, job: dict[str, Any], *, event: Callable[[dict[str, Any]], None]) -> None:
@@ -63,7 +64,11 @@ class Session:
         path = Path(job["folder"]) / f"{self.workload.name}_{framework}.py"
         self._implementation = load_module(path, path.stem)
         self.adapter: Any = module.Adapter(
-            mode=job["mode"], device=job["device"], threads=job["threads"], seed=job["seed"]
+            mode=job["mode"],
+            device=job["device"],
+            threads=job["threads"],
+            seed=job["seed"],
+            precision=job.get("precision", "float32"),
         )
         self._import_seconds = time.perf_counter() - start
         self._program: Program | None = None

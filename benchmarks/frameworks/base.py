@@ -29,7 +29,11 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from benchmarks.errors import Unavailable
 from benchmarks.workload import NCE, Workload
+
+# What a device offers; float32 is strict. float16 would need its loss scaled inside every train_step: left out.
+PRECISIONS = {"cpu": ("float32", "bf16"), "cuda": ("float32", "tf32", "bf16")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,12 @@ def check_shape(name: str, declared: tuple[int, ...], found: tuple[int, ...]) ->
     """Raise if the model's tensor ``name`` has not the declared shape (both in one layout)."""
     if tuple(declared) != tuple(found):
         raise ImplementationError(f"{name!r} is declared as {tuple(declared)}, the model has {tuple(found)}")
+
+
+def check_precision(precision: str, device: str) -> None:
+    """Unavailable where the device has no such precision."""
+    if precision not in PRECISIONS[device]:
+        raise Unavailable(f"a stack on {device} offers {', '.join(PRECISIONS[device])}, not {precision}")
 
 
 def beside_layers(workload: Workload) -> list[tuple[str, str]]:
@@ -119,8 +129,9 @@ class Program(Protocol):
 class Adapter(Protocol):
     """One framework in one mode on one device, inside a worker.
 
-    Constructed as ``Adapter(mode=..., device=..., threads=..., seed=...)``: sets seeds
-    for dropout, thread counts, denormal flushing and strict float32.
+    Constructed as ``Adapter(mode=..., device=..., threads=..., seed=..., precision="float32")``: sets seeds
+    for dropout, thread counts, denormal flushing and the precision (strict float32 unless told otherwise). In bf16 the
+    model's forward pass computes in mixed precision; parameters, logits and loss stay float32.
     """
 
     conventions: Conventions

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.errors import Unavailable
 from benchmarks.frameworks.base import Conventions
 from benchmarks.layers import Shape
 from benchmarks.workload import Workload
@@ -54,7 +55,9 @@ class Program:
 class Adapter:
     conventions = Conventions(adam_epsilon="after", running_variance="unbiased")
 
-    def __init__(self, *, mode: str, device: str, threads: int, seed: int) -> None:
+    def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
+        if precision != "float32":
+            raise Unavailable(f"NumPy has no mixed precision, and no {precision}")
         if mode not in MODES:
             raise ValueError(f"numpy has the mode {', '.join(MODES)}, not {mode!r}")
         if device != "cpu":

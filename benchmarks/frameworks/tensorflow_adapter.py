@@ -10,9 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.frameworks.base import Conventions, beside_layers, check_shape, find_layer
+from benchmarks.errors import Unavailable
+from benchmarks.frameworks.base import Conventions, beside_layers, check_precision, check_shape, find_layer
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Shape
-from benchmarks.workload import Workload
+from benchmarks.workload import NCE, Workload
 
 MODES = {
     "eager": "every operation dispatched from Python",
@@ -60,7 +61,7 @@ def find_variables(
 class Program:
     def __init__(self, adapter: Adapter, implementation: Any, workload: Workload) -> None:
         self.adapter = adapter
-        self.model = model = implementation.build(workload)
+        self.model = model = adapter.in_precision(implementation.build(workload))
         model.jit_compile = adapter.mode == "xla"  # Keras's own word for it, where an implementation must know
         self.variables = find_variables(model, workload, LAYERS)
         self.trained = [t.name for t in workload.tensors if t.trainable]
@@ -109,12 +110,14 @@ class Program:
 class Adapter:
     conventions = Conventions(adam_epsilon="before", running_variance="biased")
 
-    def __init__(self, *, mode: str, device: str, threads: int, seed: int) -> None:
+    def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
+        check_precision(precision, device)
         if mode not in MODES:
             raise ValueError(f"tensorflow has the modes {', '.join(MODES)}, not {mode!r}")
         if keras.backend.backend() != "tensorflow":
             raise RuntimeError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
         self.mode = mode
+        self.precision = precision
         self.gpu = device == "cuda"
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -126,7 +129,8 @@ class Adapter:
                 tf.config.experimental.set_memory_growth(gpu, True)
         else:
             tf.config.set_visible_devices([], "GPU")
-        tf.config.experimental.enable_tensor_float_32_execution(False)
+        tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
+        keras.mixed_precision.set_global_policy("mixed_bfloat16" if precision == "bf16" else "float32")
         keras.utils.set_random_seed(seed)
 
     def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,7 +158,23 @@ class Adapter:
             "memory_growth": self.gpu,
         }
 
+    def in_precision(self, model: Any) -> Any:
+        """``model``, built under Keras's policy; in bf16 what it returns is float32 again, for the loss."""
+        if self.precision == "bf16":
+            call = model.call
+
+            def lowered(*inputs: Any, **words: Any) -> Any:
+                return tf.nest.map_structure(lambda out: tf.cast(out, tf.float32), call(*inputs, **words))
+
+            model.call = lowered
+        return model
+
     def build(self, implementation: Any, workload: Workload) -> Program:
+        if self.precision == "bf16" and isinstance(workload.loss, NCE):
+            raise Unavailable(
+                "Keras's mixed_bfloat16 policy casts whole tables before rows are read from them, so their gradients "
+                "are no longer sparse, which this implementation's optimiser needs"
+            )
         return Program(self, implementation, workload)
 
     def place(self, array: np.ndarray) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorlayerx as tlx
 
+from benchmarks.errors import Unavailable
 from benchmarks.frameworks.base import Conventions, ImplementationError, find_layer
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Placed, Shape
 from benchmarks.workload import Workload
@@ -234,7 +235,9 @@ class OnTorch(Program):
 
 
 class Adapter:
-    def __init__(self, *, mode: str, device: str, threads: int, seed: int) -> None:
+    def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
+        if precision == "bf16":
+            raise Unavailable(f"TensorLayerX {tlx.__version__} has no mixed precision: neither autocast nor a policy")
         if mode not in MODES:
             raise ValueError(f"tensorlayerx has the modes {', '.join(MODES)}, not {mode!r}")
         wanted = "torch" if mode.startswith("torch-") else "tensorflow"
@@ -243,16 +246,17 @@ class Adapter:
         self.mode = mode
         self.seed = seed
         self.backend: Any
+        words: dict[str, Any] = {"device": device, "threads": threads, "seed": seed, "precision": precision}
         if wanted == "torch":
             from benchmarks.frameworks import torch_adapter
 
-            self.backend = torch_adapter.Adapter(mode="eager", device=device, threads=threads, seed=seed)
+            self.backend = torch_adapter.Adapter(mode="eager", **words)
             check_torch_backend(self.backend)
         else:
             from benchmarks.frameworks import tensorflow_adapter
 
             inner = "graph" if mode == "graph" else "eager"
-            self.backend = tensorflow_adapter.Adapter(mode=inner, device=device, threads=threads, seed=seed)
+            self.backend = tensorflow_adapter.Adapter(mode=inner, **words)
         # The optimisers and batch norm are the backend's own.
         self.conventions: Conventions = self.backend.conventions
 

@@ -10,7 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.frameworks.base import Conventions, ImplementationError, beside_layers, check_shape, find_layer
+from benchmarks.frameworks.base import (
+    Conventions,
+    ImplementationError,
+    beside_layers,
+    check_precision,
+    check_shape,
+    find_layer,
+)
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Placed, Shape
 from benchmarks.workload import Workload
 
@@ -131,7 +138,7 @@ class Program:
     def __init__(self, adapter: Adapter, implementation: Any, workload: Workload) -> None:
         self.adapter = adapter
         self.implementation = implementation
-        self.model = implementation.build(workload).to(adapter.device)
+        self.model = adapter.in_precision(implementation.build(workload).to(adapter.device))
         self.slots = find_slots(self.model, workload, LAYERS)
         self.trained = [t.name for t in workload.tensors if t.trainable]
         self.dropouts = {layer.name: find_layer(self.model, layer.name, nn.Dropout) for layer in workload.dropouts}
@@ -191,17 +198,19 @@ class Program:
 class Adapter:
     conventions = Conventions(adam_epsilon="after", running_variance="unbiased")
 
-    def __init__(self, *, mode: str, device: str, threads: int, seed: int) -> None:
+    def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
+        check_precision(precision, device)
         if mode not in MODES:
             raise ValueError(f"torch has the modes {', '.join(MODES)}, not {mode!r}")
         if device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("PyTorch sees no GPU")
         self.mode = mode
+        self.precision = precision
         self.device = torch.device(device)
         torch.set_flush_denormal(True)  # before the thread pool starts: its threads inherit the setting
         torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision("highest")
-        torch.backends.cudnn.allow_tf32 = False
+        torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.benchmark = True  # TensorFlow autotunes too
         torch.manual_seed(seed)
         if mode == "compile":
@@ -228,6 +237,20 @@ class Adapter:
             "memory_format": "contiguous (NCHW)",  # of inputs; a model may lie channels last, see docs/SPEED.md
             "deterministic": torch.are_deterministic_algorithms_enabled(),
         }
+
+    def in_precision(self, model: Any) -> Any:
+        """``model``, its forward pass under autocast in bf16; what it returns is float32 again, for the loss."""
+        if self.precision != "bf16":
+            return model
+        forward, device = model.forward, self.device.type
+
+        def lowered(*inputs: Any) -> Any:
+            with torch.autocast(device, torch.bfloat16):
+                out = forward(*inputs)
+            return tuple(o.float() for o in out) if isinstance(out, tuple) else out.float()
+
+        model.forward = lowered
+        return model
 
     def build(self, implementation: Any, workload: Workload) -> Program:
         return Program(self, implementation, workload)

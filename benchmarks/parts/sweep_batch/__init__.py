@@ -1,0 +1,1 @@
+"""Training throughput against batch size."""

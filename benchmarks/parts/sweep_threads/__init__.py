@@ -1,0 +1,1 @@
+"""How training scales over the threads of a CPU."""
