@@ -9,17 +9,17 @@ MODES = ("eager",)
 DIFFERS = ""
 
 
-class BasicBlock(nn.Module):
-    def __init__(self, in_planes, planes, stride):
+class Block(nn.Module):
+    def __init__(self, inputs, filters, stride):
         super().__init__()
-        self.conv1 = nn.Conv2d(in_planes, planes, kernel_size=3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = nn.Conv2d(planes, planes, kernel_size=3, stride=1, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(planes)
+        self.conv1 = nn.Conv2d(inputs, filters, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(filters)
+        self.conv2 = nn.Conv2d(filters, filters, kernel_size=3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(filters)
         self.shortcut = nn.Sequential()
-        if stride != 1 or in_planes != planes:  # the declaration has a convolution here
-            convolution = nn.Conv2d(in_planes, planes, kernel_size=3, stride=stride, padding=1, bias=False)
-            self.shortcut = nn.Sequential(convolution, nn.BatchNorm2d(planes))
+        if stride != 1 or inputs != filters:  # the declaration has a convolution here
+            convolution = nn.Conv2d(inputs, filters, kernel_size=3, stride=stride, padding=1, bias=False)
+            self.shortcut = nn.Sequential(convolution, nn.BatchNorm2d(filters))
             self.shortcut_conv, self.shortcut_bn = self.shortcut
 
     def forward(self, x):  # (N, C, H, W)
@@ -32,19 +32,19 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     def __init__(self):
         super().__init__()
-        self.in_planes, self.count = 16, 0
-        self.conv1 = nn.Conv2d(3, 16, kernel_size=3, stride=1, padding=1, bias=False)
+        self.inputs, self.count = 16, 0
+        self.conv1 = nn.Conv2d(3, 16, kernel_size=3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.layer1 = self._stage(16, stride=1)
         self.layer2 = self._stage(32, stride=2)
         self.layer3 = self._stage(64, stride=2)
         self.fc = nn.Linear(64, 10)
 
-    def _stage(self, planes, stride):
+    def _stage(self, filters, stride):
         blocks = []
         for each in (stride, 1, 1):
-            blocks.append(BasicBlock(self.in_planes, planes, each))
-            self.in_planes, self.count = planes, self.count + 1
+            blocks.append(Block(self.inputs, filters, each))
+            self.inputs, self.count = filters, self.count + 1
             setattr(self, f"block{self.count}", blocks[-1])
         return nn.Sequential(*blocks)
 

@@ -46,7 +46,7 @@ class ResNet(Module):
             filters = (16, 32, 64)[number // 3]
             setattr(self, f"block{number + 1}", Block(inputs, filters, 2 if number in (3, 6) else 1))
             inputs = filters
-        self.pool = tlx.nn.GlobalMeanPool2d()
+        self.pool = tlx.nn.GlobalAvgPool2d()
         self.fc = Linear(10, in_features=64)
         self.weights = None  # asked for once, as the examples do before their loop
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 SOURCE = ("pytorch/examples `mnist`", "https://github.com/pytorch/examples/blob/main/mnist/main.py")
-MODES = ("eager", "compile")
+MODES = ("eager",)
 DIFFERS = ""
 
 
