@@ -194,7 +194,7 @@ def test_only_what_stands_between_the_markers_is_renewed():
     new = page.renewed(old, record(*ROWS))
     assert new.startswith(f"head\n{page.BEGIN}\nOf 3")
     assert new.endswith(f"{page.END}\ntail\n")
-    assert "old" not in new
+    assert "\nold\n" not in new
     assert page.renewed(new, record(*ROWS)) == new
     with pytest.raises(Problem, match="write between"):
         page.renewed("nothing", record(*ROWS))

@@ -12,7 +12,6 @@ are read without importing it:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,21 +50,17 @@ def read(path: Path) -> Peer:
         raise Problem(f"{path.name}: peers are called peer_SOURCE_FRAMEWORK.py")
     name, framework = named.groups()
     said = literals(path, *WORDS)
-    source, modes, differs = (said.get(word) for word in WORDS)
-    if not (_are_words(source) and len(source) == 2 and _are_words(modes) and isinstance(differs, str)):
+    source, modes, differs = _words(said.get("SOURCE")), _words(said.get("MODES")), said.get("DIFFERS")
+    if len(source) != 2 or not modes or not isinstance(differs, str):
         raise Problem(f"{path.name} must assign SOURCE = (name, address), MODES = (mode, ...) and DIFFERS = '' or why")
     if unknown := sorted(set(modes) - set(modes_of[framework])):
         raise Problem(f"{path.name}: {framework} has no mode {', '.join(unknown)}")
     return Peer(
-        name=name,
-        framework=framework,
-        path=path,
-        source=source[0],
-        address=source[1],
-        modes=tuple(modes),
-        differs=differs,
+        name=name, framework=framework, path=path, source=source[0], address=source[1], modes=modes, differs=differs
     )
 
 
-def _are_words(value: object) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, str) and all(isinstance(v, str) and v for v in value)
+def _words(value: object) -> tuple[str, ...]:
+    """The words of a tuple; none where it is something else."""
+    words = tuple(value) if isinstance(value, (tuple, list)) else ()
+    return words if all(isinstance(word, str) and word for word in words) else ()

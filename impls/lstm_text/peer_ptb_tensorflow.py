@@ -36,7 +36,7 @@ class LanguageModel:
             h = tf.tanh(c) * tf.sigmoid(o)
             outputs.append(h)
         output = tf.reshape(tf.concat(outputs, 1), (-1, 200))  # (N * T, 200)
-        logits = tf.nn.xw_plus_b(output, weights, biases)
+        logits = tf.compat.v1.nn.xw_plus_b(output, weights, biases)
         return tf.reshape(logits, (-1, inputs.shape[1], 10_000)), h, c
 
 
