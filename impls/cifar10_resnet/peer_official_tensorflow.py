@@ -7,7 +7,7 @@ SOURCE = (
     "tensorflow/models `official/r1/resnet`",
     "https://github.com/tensorflow/models/blob/master/official/r1/resnet/resnet_model.py",
 )
-MODES = ("graph", "xla")
+MODES = ("graph",)
 DIFFERS = ""
 
 
