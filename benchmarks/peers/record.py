@@ -144,7 +144,7 @@ class Record(Strict):
     threads: int = field("threads and CPUs of every process", gt=0)
     block_seconds: float = field("least seconds of a block", gt=0)
     passes: int = field("fresh processes asked for", gt=0)
-    rounds: int = field("rounds of a pass asked for; half as many where a step takes longer than 0.2 s", gt=0)
+    rounds: int = field("rounds of a pass asked for; about half as many where a step takes longer than 0.2 s", gt=0)
     rows: list[Row] = field("by workload, peer and mode")
 
     def disturbed(self) -> tuple[int, int]:
