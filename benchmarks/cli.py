@@ -176,6 +176,37 @@ def sources(workload: list[str], stack: str, pairs: int, threads: int | None, js
 
 
 @main.command()
+@several("--workload", "Workloads. Default: all that have peers.")
+@several("--stack", "FRAMEWORK:MODE pairs. Default: all in which a peer is compared.")
+@click.option("--passes", type=click.IntRange(1), default=3, show_default=True, help="Fresh processes of each pair.")
+@click.option("--rounds", type=click.IntRange(2), default=6, show_default=True, help="Fewer for slow steps.")
+@click.option("--seconds", type=click.FloatRange(0.01), default=0.5, show_default=True, help="Least length of a block.")
+@click.option("--threads", type=click.IntRange(1))
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@IMPLS
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Keep raw ratios here.")
+@click.option(
+    "--from", "kept", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Show such a file instead."
+)
+@click.option(
+    "--write",
+    "page_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Renew the table in this page (docs/SPEED.md).",
+)
+@click.pass_context
+def peers(context: click.Context, /, **options: Any) -> None:
+    """Are our implementations as fast as the best public ones in the same framework? (about 15 minutes)"""
+    from benchmarks.peers.measure import run_peers
+
+    given = [k for k in options if context.get_parameter_source(k) is click.core.ParameterSource.COMMANDLINE]
+    if options["kept"] and (more := sorted(set(given) - {"kept", "page_file"})):
+        raise click.UsageError(f"--from measures nothing; leave out {', '.join(more)}")
+    options["workloads"], options["stacks"] = options.pop("workload"), options.pop("stack")
+    sys.exit(run_peers(**options))
+
+
+@main.command()
 @click.option("--workload", default="mnist_mlp", show_default=True)
 @several("--stack", "Two FRAMEWORK:MODE. Default: torch:eager,tensorflow:graph.")
 @click.option("--passes", type=click.IntRange(1), default=5, show_default=True)

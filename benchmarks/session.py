@@ -204,6 +204,14 @@ class Session:
         answer: dict[str, Any] = importlib.import_module(f"benchmarks.parts.{part}.worker").answer(self, **fields)
         return answer
 
+    def do_peer(self, *, path: str, **fields: Any) -> dict[str, Any]:
+        """This workload by another implementation, timed by turns with this one: :mod:`benchmarks.peers`."""
+        from benchmarks.peers.worker import compare
+
+        both = (self._implementation, load_module(Path(path), Path(path).stem))
+        batches = [batch.arrays for batch in tasks.first(self._task(self.workload), POOL)]
+        return compare(self.adapter, self.workload, both, self._initial, batches, **fields)
+
     def do_stretch(self, *, seconds: float, windows: int) -> dict[str, Any]:
         """One unbroken stretch of about ``seconds`` after a lead-in.
 

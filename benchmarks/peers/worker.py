@@ -1,0 +1,136 @@
+"""Inside the worker: ours and a peer, built from the same weights, checked for equal work and timed by turns."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from typing import Any
+
+import numpy as np
+
+from benchmarks import disturbance
+from benchmarks.frameworks.base import Program
+from benchmarks.workload import Workload
+
+CHECKED = 3  # steps after which the updates of both are compared
+SLOW = 0.2  # seconds: a step that takes longer gets about half the rounds and a lead-in of one step instead of three
+LEAD_IN, LEAST = 3, 3  # untimed steps before a block; timed ones in a block
+
+Arrays = dict[str, np.ndarray]
+Initial = Callable[[Workload], Arrays]
+
+
+class Side:
+    """One of the two programs and its own way through the batches."""
+
+    def __init__(self, adapter: Any, program: Program, batches: Sequence[tuple[Any, ...]]) -> None:
+        self.program, self._batches, self._synchronize = program, cycle(batches), adapter.synchronize
+        self.once, self.block = math.nan, LEAST
+        self.loss: Any = None
+
+    def steps(self, count: int) -> float:
+        """Wall seconds of ``count`` steps, synchronised at both ends."""
+        step = self.program.train_step
+        self._synchronize()
+        start = time.perf_counter_ns()
+        for batch in islice(self._batches, count):
+            self.loss = step(*batch)
+        self._synchronize()
+        return (time.perf_counter_ns() - start) / 1e9
+
+    def warm_up(self, seconds: float) -> None:
+        """Compile, then steps until a stretch of them takes ``seconds``; a block is to take as long."""
+        self.steps(2)
+        count, spent = 1, 0.0
+        while spent < seconds:
+            spent = self.steps(count)
+            self.once, count = spent / count, 2 * count
+        self.block = max(LEAST, math.ceil(seconds / self.once))
+
+    def timed(self) -> float:
+        """Seconds per step of a block."""
+        self.steps(1 if self.once > SLOW else LEAD_IN)
+        return self.steps(self.block) / self.block
+
+
+def compare(
+    adapter: Any,
+    workload: Workload,
+    implementations: tuple[Any, Any],
+    initial: Initial,
+    batches: Sequence[tuple[np.ndarray, ...]],
+    *,
+    rounds: int,
+    seconds: float,
+    first: int,
+) -> dict[str, Any]:
+    """``implementations`` are ours and theirs; ``first`` (0 or 1) of them is built and timed first."""
+    placed = [tuple(adapter.place(array) for array in arrays) for arrays in batches]
+    programs = _both(adapter, workload, implementations, initial, first)
+    certified = workload.certified(workload.batch_size)
+    if certified == workload:
+        checked = programs
+    else:  # dropout draws, or steps that amplify rounding: an uncompiled twin takes the certificate's steps
+        twin = copy.copy(adapter)
+        twin.mode = adapter.mode if adapter.mode.startswith("torch-") else "eager"
+        checked = _both(twin, certified, implementations, initial, first)
+    moved = differences(*(_moves(adapter, p, placed, initial(certified)) for p in checked))
+    del checked
+    sides = [Side(adapter, program, placed) for program in programs]
+    for side in sides:
+        side.warm_up(seconds)
+    if max(side.once for side in sides) > SLOW:
+        rounds = 2 * math.ceil(rounds / 4)  # half as many, and both orders equally often
+    seen = [_round(sides, (first + number) % 2) for number in range(rounds)]
+    losses = [float(np.asarray(adapter.to_numpy(side.loss))) for side in sides]
+    if not np.isfinite(losses).all():
+        raise ValueError(f"a loss is not finite after timing: ours {losses[0]}, theirs {losses[1]}")
+    return {"rounds": seen, "differences": moved, "versions": adapter.versions()}
+
+
+def _both(
+    adapter: Any, workload: Workload, implementations: tuple[Any, Any], initial: Initial, first: int
+) -> list[Program]:
+    """Ours and theirs with the shared weights; ``first`` is built first."""
+    built: dict[int, Program] = {}
+    for which in (first, 1 - first):
+        built[which] = adapter.build(implementations[which], workload)
+        built[which].set_tensors(initial(workload))
+    return [built[0], built[1]]
+
+
+def _moves(adapter: Any, program: Program, placed: Sequence[tuple[Any, ...]], before: Arrays) -> Arrays:
+    """How far the first steps move each tensor."""
+    for batch in islice(cycle(placed), CHECKED):
+        program.train_step(*batch)
+    adapter.synchronize()
+    return {name: np.asarray(value, np.float64) - before[name] for name, value in program.get_tensors().items()}
+
+
+def differences(ours: Arrays, theirs: Arrays) -> dict[str, float | None]:
+    """‖theirs − ours‖ / ‖ours‖ of each tensor's move; None where only theirs moves or one is not finite."""
+    out: dict[str, float | None] = {}
+    for name, own in ours.items():
+        apart, size = float(np.linalg.norm(theirs[name] - own)), float(np.linalg.norm(own))
+        share = apart / size if size else (0.0 if apart == 0 else math.inf)
+        out[name] = share if math.isfinite(share) else None
+    return out
+
+
+def _round(sides: Sequence[Side], first: int) -> dict[str, float | None]:
+    """A block of each, ``first`` first, with the evidence of what else ran meanwhile."""
+    before, start = disturbance.snapshot(), time.perf_counter()
+    found = {which: sides[which].timed() for which in (first, 1 - first)}
+    wall, after = time.perf_counter() - start, disturbance.snapshot()
+    told = disturbance.difference(before, after)
+    busy = told["busy_seconds"]
+    return {
+        "ours": found[0],
+        "theirs": found[1],
+        "wall_seconds": wall,
+        "foreign_cpu_seconds": None if busy is None else max(0.0, busy - told["cpu_seconds"]),
+        "steal_seconds": told["steal_seconds"],
+    }
