@@ -4,7 +4,7 @@ Operations on numbers: a fused multiply-add is 2; every other addition, multipli
 function (exp, log, tanh, square root) is 1. No gradient is counted that nothing needs, such as that of the first
 layer's input. Zeros of a padding count like pixels, as every counter has it. Drawing random numbers, copying and
 choosing addresses are not operations. Per trained value the update takes 2 in SGD (3 more where gradients are clipped
-to a norm: square, sum, scale), 6 in Adagrad and 12 in Adam.
+to a norm: square, sum, scale), 6 in Adagrad and 12 in Adam, whose corrections for bias are folded into the rate.
 
 Bytes are a lower bound: the traffic of a step that fuses whatever can be fused and computes nothing twice. The batch is
 read once; each trained value and each of its optimiser's is read and written once, each gradient too where clipping

@@ -271,7 +271,7 @@ def test_optimisers_are_what_arithmetic_that_counts_says(kind):
     def adam():
         m2 = m * 0.9 + g * 0.1
         v2 = v * 0.99 + g * g * 0.01
-        w - m2 * 0.1 / (v2.apply(np.sqrt) * 1.1 + 1e-8)
+        w - m2 * 0.1 / (v2.apply(np.sqrt) + 1e-8)
 
     def adagrad():
         w - g * 0.1 / (v + g * g).apply(np.sqrt)

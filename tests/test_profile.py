@@ -116,7 +116,7 @@ def test_spans_are_sets_of_instants(a, b):
     assert instants(common(union(a), union(b))) == instants(a) & instants(b)
 
 
-@given(events, st.booleans(), st.floats(0, 300))
+@given(events, st.booleans(), st.integers(0, 300))
 def test_every_instant_belongs_to_one_part(found, device, cpu):
     parts = split(recorded(*found), device=device, cpu_seconds=cpu)
     assert parts["wall"] == 100

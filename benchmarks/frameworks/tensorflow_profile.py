@@ -21,9 +21,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from benchmarks.parts.profile.timeline import Event, Kind, Recorded, write_chrome
+from benchmarks.parts.profile.timeline import WINDOW, Event, Kind, Recorded, write_chrome
 
-WINDOW = "bookbench: profiled steps"
 END = "end: "
 NOISE = ("ThreadpoolListener::", END)
 CALLS = (

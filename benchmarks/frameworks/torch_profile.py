@@ -11,9 +11,8 @@ import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from benchmarks.parts.profile.timeline import Event, Kind, Recorded
+from benchmarks.parts.profile.timeline import WINDOW, Event, Kind, Recorded
 
-WINDOW = "bookbench: profiled steps"
 COPIES = ("aten::copy_", "aten::_to_copy", "aten::clone")
 FIRST_LINE = 200  # letters of a reason
 

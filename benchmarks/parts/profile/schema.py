@@ -26,7 +26,7 @@ class Split(Strict):
     host: float = field("the rest: Python, dispatch, views, allocation, gaps between operators", ge=0)
     idle: float = field(
         "GPU: seconds in which the host waits for a device that has nothing to do; CPU: wall seconds in which no "
-        "thread can have run, because the process used less CPU time than passed",
+        "thread can have run, because the process used less CPU time than passed (it waited, or others had the CPU)",
         ge=0,
     )
 

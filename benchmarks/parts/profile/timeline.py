@@ -26,6 +26,8 @@ from typing import Any, Literal
 Kind = Literal["kernel", "copy", "host", "wait"]
 Span = tuple[float, float]
 
+WINDOW = "the steps themselves: Python between operators"  # the event that spans them; its own time is that
+
 
 @dataclass(frozen=True)
 class Event:
