@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from html import unescape
 
 import pytest
 from hypothesis import given
@@ -163,7 +164,7 @@ def with_answers(values, lost=()):
 
 
 def text(result):
-    return re.sub(r"(<[^>]+>|\s)+", " ", html([result]))
+    return unescape(re.sub(r"(<[^>]+>|\s)+", " ", html([result])))
 
 
 EAGER, GRAPH, SLOW = "torch:eager:cpu:default", "tensorflow:graph:cpu:default", "tensorlayerx:eager:cpu:default"
