@@ -1,0 +1,34 @@
+"""A declaration as results keep it, read back as the object that it was."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from benchmarks import layers, workload
+from benchmarks.workload import DeclarationError, Workload
+
+
+def read_back(plain: dict[str, Any]) -> Workload:
+    """The inverse of :meth:`benchmarks.workload.Workload.declaration`; DeclarationError if it is of another suite."""
+    try:
+        found = _object(plain)
+    except (TypeError, ValueError, KeyError) as error:
+        raise DeclarationError(f"this version cannot read the declaration: {error}") from error
+    if not isinstance(found, Workload):
+        raise DeclarationError(f"this is no workload but a {type(found).__name__}")
+    return found
+
+
+def _object(plain: Any) -> Any:
+    if isinstance(plain, list):
+        return tuple(_object(value) for value in plain)
+    if not isinstance(plain, dict):
+        return plain
+    fields = {name: _object(value) for name, value in plain.items() if name != "type"}
+    if "type" not in plain:
+        return fields
+    kind = getattr(layers, plain["type"], None) or getattr(workload, plain["type"], None)
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        raise DeclarationError(f"this version has no {plain['type']}")
+    return kind(**fields)

@@ -1,0 +1,1 @@
+"""How close training comes to what this machine can do, and which of its limits binds."""

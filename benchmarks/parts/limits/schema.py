@@ -1,0 +1,137 @@
+"""What the part ``limits`` finds for one stack."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from statistics import median
+from typing import Literal
+
+from benchmarks import flops
+from benchmarks.answers import Answer
+from benchmarks.declared import read_back
+from benchmarks.results import Result
+from benchmarks.samples import Strict, field
+from benchmarks.workload import DeclarationError
+
+TITLE = "How close to the limit"
+QUESTION = "operations and bytes of a step against the machine's own ceilings: arithmetic, memory, launches"
+
+
+class Product(Strict):
+    """A large square matrix product, repeated."""
+
+    size: int = field("rows and columns of both factors", gt=1)
+    products: int = field("products per repetition", gt=0)
+    seconds: list[float] = field("wall seconds of every repetition, synchronised at both ends", min_length=1)
+
+    @property
+    def flops_per_second(self) -> float:
+        """Of the best repetition: a ceiling is what the machine reached, not what it usually does."""
+        return 2 * self.size**3 * self.products / min(self.seconds)
+
+
+class Stream(Strict):
+    """Arrays far larger than the caches, read and written from end to end."""
+
+    kind: Literal["copy", "add"] = field("copy: a = b; add: a = a + b in place")
+    bytes: int = field("bytes read and written in one pass over the arrays", gt=0)
+    passes: int = field("passes per repetition", gt=0)
+    seconds: list[float] = field("wall seconds of every repetition, synchronised at both ends", min_length=1)
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Of the best repetition."""
+        return self.bytes * self.passes / min(self.seconds)
+
+
+class Smallest(Strict):
+    """The smallest possible step: one number plus one, through the stack's own mode."""
+
+    calls: int = field("calls per repetition, synchronised at the end only", gt=0)
+    seconds: list[float] = field("wall seconds of every repetition", min_length=1)
+    launches: float = field(
+        "smallest steps that a training step needs at least: the declaration's operators where each is dispatched by "
+        "itself; 1 where a mode launches at least something compiled per step; less where one call takes several",
+        gt=0,
+    )
+
+    @property
+    def seconds_per_call(self) -> float:
+        """Of the best repetition."""
+        return min(self.seconds) / self.calls
+
+
+class Block(Strict):
+    """Timed training steps of this worker, alone on the machine."""
+
+    steps: int = field("training steps", gt=0)
+    seconds: float = field("wall seconds, synchronised at both ends", gt=0)
+
+
+class Flops(Strict):
+    """Floating-point operations of one step by kind, counted from the declaration (benchmarks/flops.py)."""
+
+    matmul: int = field("dense layers and NCE's negatives, forward and backward", ge=0)
+    convolution: int = field("forward and backward", ge=0)
+    recurrent: int = field("products inside LSTMs, forward and backward", ge=0)
+    elementwise: int = field("everything between the products, loss included", ge=0)
+    optimiser: int = field("the update", ge=0)
+
+    @property
+    def total(self) -> int:
+        return self.matmul + self.convolution + self.recurrent + self.elementwise + self.optimiser
+
+
+class Value(Strict):
+    batch_size: int = field("samples per step, as timed", gt=0)
+    touched_rows: dict[str, int] = field("table -> different rows that a batch touches, mean over the timed batches")
+    flops: Flops = field("operations of one step")
+    bytes: int = field("bytes that one step moves at least", gt=0)
+    operators: int = field("operators that one step needs at least", gt=0)
+    blocks: list[Block] = field("training steps after the warm-up", min_length=1)
+    products: list[Product] = field("ceiling of arithmetic, by size, in this stack's precision", min_length=1)
+    streams: list[Stream] = field("ceiling of memory, by kind", min_length=1)
+    smallest: Smallest = field("ceiling of launches")
+
+    @property
+    def step_seconds(self) -> float:
+        return median(b.seconds / b.steps for b in self.blocks)
+
+    @property
+    def flops_per_second(self) -> float:
+        """Achieved."""
+        return self.flops.total / self.step_seconds
+
+    @property
+    def intensity(self) -> float:
+        """Operations per byte that must be moved."""
+        return self.flops.total / self.bytes
+
+
+def check(result: Result, answer: Answer) -> Iterator[str]:
+    """The counts follow from the declaration in the result."""
+    value: Value = answer.typed
+    (plain,) = (d.declaration for d in result.declared if (d.name, d.variant) == (answer.workload, answer.variant))
+    try:
+        workload = dataclasses.replace(read_back(plain), batch_size=value.batch_size)
+    except DeclarationError as error:
+        yield f"its counts cannot be made again: {error}"
+        return
+    again = flops.count(workload, value.touched_rows)
+    counted = value.flops.model_dump() | {"bytes": value.bytes, "operators": value.operators}
+    for name, number in counted.items():
+        if number != getattr(again, name):
+            yield f"{name} of a step are {getattr(again, name):,} by the declaration, not {number:,}"
+    row = result.row(answer.workload, answer.variant, answer.stack)
+    if row.batch_size != value.batch_size:
+        yield f"it took batches of {value.batch_size:,}, its row has {row.batch_size:,}"
+
+
+def words(value: Value) -> str:
+    product = max(p.flops_per_second for p in value.products)
+    stream = max(s.bytes_per_second for s in value.streams)
+    return (
+        f"{value.flops_per_second / 1e9:.3g} GFLOP/s at {value.intensity:.3g} FLOP per byte; its own ceilings: "
+        f"{product / 1e9:.3g} GFLOP/s, {stream / 1e9:.3g} GB/s, {value.smallest.seconds_per_call * 1e6:.3g} µs a launch"
+    )

@@ -1,0 +1,1 @@
+"""Where a step's time goes, seen by the framework's own profiler."""

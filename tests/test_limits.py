@@ -1,0 +1,214 @@
+"""The part limits: what follows from its answers, how they are checked and shown, and how ceilings are timed."""
+
+import dataclasses
+import re
+
+import pytest
+from result_factory import make, on_gpu
+
+from benchmarks import flops, parts
+from benchmarks.answers import Answer
+from benchmarks.errors import Unavailable
+from benchmarks.parts.limits import worker
+from benchmarks.parts.limits.derive import ceilings, judge
+from benchmarks.parts.limits.measure import AMOUNTS
+from benchmarks.parts.limits.schema import Value, check, words
+from benchmarks.results import digest
+from benchmarks.workload import discover
+from reports.render import html
+
+LINEAR = next(f.workload for f in discover() if f.workload.key == "mnist_mlp_ablation/linear")
+COUNT = flops.count(LINEAR)
+PLACE = {"part": "limits", "workload": "mnist_mlp_ablation", "variant": "linear"}
+KINDS = ("matmul", "convolution", "recurrent", "elementwise", "optimiser")
+
+
+def value(step, *, product=1e11, stream=1e10, launch=1e-6, launches=9.0, **changes):
+    """A stack whose step takes ``step`` seconds and whose ceilings are these, per second."""
+    plain = {
+        "batch_size": 64,
+        "touched_rows": {},
+        "flops": {kind: getattr(COUNT, kind) for kind in KINDS},
+        "bytes": COUNT.bytes,
+        "operators": COUNT.operators,
+        "blocks": [{"steps": 10, "seconds": 10 * step * f} for f in (1.0, 1.3, 0.9)],
+        "products": [
+            {"size": 1000, "products": 2, "seconds": [4e9 / product * 1.5, 4e9 / product]},
+            {"size": 100, "products": 1, "seconds": [1.0]},
+        ],
+        "streams": [{"kind": "add", "bytes": 1 << 20, "passes": 10, "seconds": [10 * (1 << 20) / stream]}],
+        "smallest": {"calls": 100, "seconds": [200 * launch, 100 * launch], "launches": launches},
+    }
+    return Value.model_validate(plain | changes)
+
+
+def with_answers(values, base=None, lost=()):
+    base = base or make(interrupted=False)
+    answers = [Answer(**PLACE, stack=k, status="ok", value=v.model_dump()) for k, v in values.items()]
+    answers += [Answer(**PLACE, stack=k, status="unavailable", reason="no such thing here") for k in lost]
+    options = base.options.model_copy(update={"measure": [*base.options.measure, "limits"]})
+    changed = base.model_copy(update={"answers": answers, "options": options})
+    return changed.model_copy(update={"digest": digest(changed)})
+
+
+EAGER, GRAPH = "torch:eager:cpu:default", "tensorflow:graph:cpu:default"
+
+
+def test_ceilings_are_the_best_of_all_stacks_and_say_whose():
+    result = with_answers({EAGER: value(0.01, product=2e11, stream=1e9), GRAPH: value(0.01, product=1e11, stream=5e9)})
+    (ceiling,) = ceilings(result).values()
+    assert ceiling.flops_per_second == pytest.approx(2e11)
+    assert ceiling.bytes_per_second == pytest.approx(5e9)
+    assert (ceiling.product_stack, ceiling.stream_stack) == (EAGER, GRAPH)
+    assert ceiling.ridge == pytest.approx(40)
+
+
+def test_devices_have_ceilings_of_their_own():
+    gpu = on_gpu(make(interrupted=False))
+    values = {k.replace("cpu", "cuda"): value(0.01) for k in (EAGER, GRAPH)}
+    assert list(ceilings(with_answers(values, gpu))) == [("cuda", "float32")]
+
+
+@pytest.mark.parametrize(
+    ("found", "binds"),
+    [
+        ({"step": COUNT.flops / 1e11 * 1.2}, "arithmetic"),
+        ({"step": COUNT.bytes / 1e9 * 1.2, "stream": 1e9}, "memory"),
+        ({"step": 0.001, "launch": 1e-4}, "launches"),
+        ({"step": 1.0}, "none"),
+    ],
+)
+def test_the_largest_bound_binds_if_it_is_large_enough(found, binds):
+    mine = value(**found)
+    (ceiling,) = ceilings(with_answers({EAGER: mine})).values()
+    judged = judge(mine, ceiling)
+    assert judged.binds == binds
+    assert not judged.impossible
+    assert judged.fraction == pytest.approx(judged.arithmetic)
+
+
+def test_what_beats_its_ceiling_is_flagged():
+    mine = value(COUNT.flops / 1e11 / 2)
+    result = with_answers({EAGER: mine})
+    (ceiling,) = ceilings(result).values()
+    assert judge(mine, ceiling).impossible
+    assert judge(mine, ceiling).fraction == pytest.approx(2.0)
+    assert "Above 100 %" in html([result])
+
+
+def test_summaries_are_of_the_raw_samples():
+    mine = value(0.01, product=2e11)
+    assert mine.step_seconds == pytest.approx(0.01)
+    assert mine.flops_per_second == pytest.approx(COUNT.flops / 0.01)
+    assert mine.intensity == pytest.approx(COUNT.flops / COUNT.bytes)
+    assert "200 GFLOP/s" in words(mine)
+
+
+def test_counts_that_do_not_follow_from_the_declaration_are_found():
+    result = with_answers({EAGER: value(0.01)})
+    assert list(check(result, result.answers[0])) == []
+    for changes, complaint in (
+        ({"bytes": COUNT.bytes + 1}, "bytes"),
+        ({"operators": 1}, "operators"),
+        ({"flops": {**{k: getattr(COUNT, k) for k in KINDS}, "matmul": 5}}, "matmul"),
+        ({"batch_size": 32}, "batches of 32"),
+    ):
+        wrong = with_answers({EAGER: value(0.01, **changes)})
+        assert any(complaint in found for found in check(wrong, wrong.answers[0]))
+
+
+def test_the_report_says_who_comes_closest_and_what_binds():
+    values = {
+        EAGER: value(COUNT.flops / 1e11 / 0.8),
+        "torch:compile:cpu:default": value(0.002, launch=1e-4),
+        GRAPH: value(0.5),
+    }
+    page = html([with_answers(values, lost=["tensorlayerx:eager:cpu:default"])])
+    text = re.sub(r"(<[^>]+>|\s)+", " ", page)
+    assert "PyTorch eager comes closest to what this machine can compute: 80.0 GFLOP/s, 80.0 %" in text
+    assert "of the 100 GFLOP/s of the best large matrix product (PyTorch eager)" in text
+    assert "bound by arithmetic in PyTorch eager; by the launching of operators in PyTorch compile" in text
+    assert "None of the three limits explains even 30.0 % of the step in TensorFlow graph" in text
+    assert "no such thing here" in text
+    assert text.count("Roofline") >= 1
+    assert "operations per byte, at least 9 operators" in text
+
+
+def test_a_report_of_reasons_alone():
+    page = html([with_answers({}, lost=[EAGER, GRAPH])])
+    assert "No answer for PyTorch eager and TensorFlow graph: no such thing here" in page
+
+
+class Still:
+    """A session of a framework that does nothing."""
+
+    class adapter:
+        @staticmethod
+        def synchronize():
+            pass
+
+    program = object()
+
+    def __getattr__(self, name):
+        return lambda **words: {}
+
+    def steps(self, count):
+        return 0.01 * count
+
+
+class Offered:
+    per_operator = True
+
+    def __init__(self):
+        self.products = []
+
+    def on_gpu(self, adapter):
+        return False
+
+    def product(self, adapter, size):
+        return lambda: self.products.append(size)
+
+    def streams(self, adapter, array_bytes):
+        yield "add", lambda: None, 3 * array_bytes
+
+    def smallest(self, adapter):
+        return lambda: None, True
+
+
+def test_the_worker_times_every_size_and_kind(monkeypatch):
+    offered = Offered()
+    monkeypatch.setattr(parts, "of_framework", lambda framework, name: offered)
+    asked = {"sizes": [8, 16], "stream_bytes": 4096, "repetitions": 2, "seconds": 1e-4, "blocks": 3, "warm": 0.0}
+    found = worker.answer(Still(), framework="still", **asked)
+    assert [p["size"] for p in found["products"]] == [8, 16]
+    assert [s["kind"] for s in found["streams"]] == ["add"]
+    assert all(len(p["seconds"]) == 2 for p in [*found["products"], *found["streams"], found["smallest"]])
+    assert found["smallest"]["calls"] % worker.SMALLEST == 0
+    assert len(found["blocks"]) == 3
+    assert all(b["steps"] % worker.WHOLE == 0 for b in found["blocks"])
+    first, most = offered.products.count(8), found["products"][0]["products"]
+    assert first == 2 + 2 * most, "once to compile, once to learn how long, then every repetition whole"
+
+
+def test_arrays_lie_beyond_the_caches(tmp_path):
+    assert worker.beyond_caches(True) == worker.ON_GPU
+    assert worker.beyond_caches(False, tmp_path) == worker.BEYOND * worker.NO_CACHE_KNOWN
+    for index, size in enumerate(("48K\n", "2048K\n", "30M\n")):
+        (tmp_path / f"index{index}").mkdir()
+        (tmp_path / f"index{index}" / "size").write_text(size)
+    assert worker.beyond_caches(False, tmp_path) == worker.BEYOND * 30 * 2**20
+
+
+def test_a_framework_that_offers_nothing_is_unavailable():
+    with pytest.raises(Unavailable, match="limits is not written for numpy"):
+        parts.of_framework("numpy", "limits")
+
+
+def test_every_profile_has_its_amounts():
+    from benchmarks.profiles import PROFILES
+
+    assert set(AMOUNTS) == set(PROFILES)
+    assert all(set(amounts.sizes) == {"cpu", "cuda"} for amounts in AMOUNTS.values())
+    assert [dataclasses.asdict(a)["repetitions"] for a in AMOUNTS.values()] == sorted(
+        a.repetitions for a in AMOUNTS.values()
+    )

@@ -1,0 +1,76 @@
+"""The parts limits and profile end to end, in every mode of each framework on the smallest workload."""
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+from frameworks import ALL, need
+
+from benchmarks.results import read
+from benchmarks.stacks import frameworks
+from benchmarks.verify import verify
+from benchmarks.workload import ROOT
+from reports.render import html
+
+pytestmark = pytest.mark.framework
+
+STACKS = {"torch": ("eager", "compile"), "tensorflow": ("eager", "graph"), "tensorlayerx": ("graph",)}
+
+
+@pytest.fixture(scope="module", params=ALL)
+def run(request, tmp_path_factory):
+    framework = request.param
+    need(framework)
+    out = tmp_path_factory.mktemp(framework)
+    stacks = ",".join(f"{framework}:{mode}" for mode in STACKS[framework])
+    command = [sys.executable, "-m", "benchmarks", "run", "--profile", "smoke", "--measure", "limits,profile"]
+    where = ["--workload", "mnist_mlp_ablation/linear", "--stack", stacks, "--out", str(out)]
+    done = subprocess.run([*command, *where], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return read(out / "result.json"), out
+
+
+def typed(result, part):
+    return {a.stack.split(":")[1]: a.typed for a in result.answers if a.part == part and a.status == "ok"}
+
+
+def expected(result):
+    return {row.stack.mode for row in result.rows if row.status != "unavailable"}
+
+
+def test_the_run_verifies_and_shows(run):
+    result, _ = run
+    assert set(frameworks()) >= {row.stack.framework for row in result.rows}
+    assert list(verify(result)) == []
+    page = html([result])
+    assert "comes closest to what this machine can compute" in page
+    assert "Where a step goes" in page
+
+
+def test_every_stack_has_its_limits(run):
+    result, _ = run
+    found = typed(result, "limits")
+    assert set(found) == expected(result)
+    for mode, value in found.items():
+        assert [p.size for p in value.products] == [256, 512]
+        assert "add" in {s.kind for s in value.streams}
+        assert value.smallest.launches == (value.operators if mode == "eager" else 1.0)
+
+
+def test_every_stack_is_profiled_and_leaves_a_trace(run):
+    result, out = run
+    found = typed(result, "profile")
+    assert set(found) == expected(result)
+    for mode, value in found.items():
+        assert value.split.kernels > 0
+        assert value.split.host > 0
+        kernels = {o.name for o in value.operators if o.kind == "kernel"}
+        assert kernels & {"aten::addmm", "aten::mm", "MatMul", "mkl::_mkl_linear", "_FusedMatMul"}, kernels
+        trace = json.loads(gzip.decompress((out / value.trace).read_bytes()))
+        assert kernels <= {e.get("name") for e in trace["traceEvents"]}
+        assert (value.compilation is None) == (mode == "eager")
+        if value.compilation:
+            assert value.compilation.graphs >= 1
+            assert value.compilation.recompiles == 0

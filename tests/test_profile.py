@@ -1,0 +1,228 @@
+"""The part profile: how a timeline is split, how answers are checked, and what the report says of them."""
+
+import gzip
+import json
+import re
+from html import unescape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from result_factory import make
+
+from benchmarks.answers import Answer
+from benchmarks.parts.profile.measure import AMOUNTS
+from benchmarks.parts.profile.schema import PARTS, Value, check, words
+from benchmarks.parts.profile.timeline import (
+    Event,
+    Recorded,
+    common,
+    length,
+    operators,
+    own_spans,
+    split,
+    union,
+    write_chrome,
+)
+from benchmarks.profiles import PROFILES
+from benchmarks.results import digest
+from reports.render import html
+
+PLACE = {"part": "profile", "workload": "mnist_mlp_ablation", "variant": "linear"}
+
+
+def event(name, kind, start, end, lane="main", *, device=False):
+    return Event(name, kind, lane, float(start), float(end), device)
+
+
+def recorded(*events, window=(0.0, 100.0)):
+    return Recorded(events=list(events), window=window)
+
+
+def test_an_operator_counts_what_no_operator_inside_it_takes():
+    outer, inner = event("addmm", "kernel", 10, 50), event("copy_", "copy", 20, 30)
+    wrapped = event("linear", "host", 5, 60)
+    owned = {e.name: spans for e, spans in own_spans([inner, wrapped, outer])}
+    assert owned == {"linear": [(5, 10), (50, 60)], "addmm": [(10, 20), (30, 50)], "copy_": [(20, 30)]}
+    found = split(recorded(outer, inner, wrapped), device=False, cpu_seconds=100.0)
+    assert found == {"wall": 100, "kernels": 30, "copies": 10, "idle": 0, "host": 60}
+
+
+def test_threads_overlap_and_kernels_go_before_copies():
+    a, b = event("a", "kernel", 10, 40, "pool 1"), event("b", "kernel", 30, 60, "pool 2")
+    c = event("c", "copy", 50, 70, "pool 3")
+    found = split(recorded(a, b, c), device=False, cpu_seconds=150.0)
+    assert (found["kernels"], found["copies"], found["host"]) == (50, 10, 40)
+    assert {o.name: o.seconds for o in operators(recorded(a, b, c), device=False)} == {"a": 30, "b": 30, "c": 20}
+
+
+def test_a_cpu_is_idle_where_no_thread_can_have_run():
+    found = split(recorded(event("a", "kernel", 0, 60)), device=False, cpu_seconds=75.0)
+    assert (found["idle"], found["host"]) == (25, 15)
+    assert split(recorded(event("a", "kernel", 0, 60)), device=False, cpu_seconds=0.0)["host"] == 0
+
+
+def test_a_gpu_is_idle_where_the_host_waits_for_nothing():
+    """The host launches until 30, then waits until 90; the device works 10 to 20 and 40 to 70."""
+    host = [event("launch", "host", 0, 30), event("cudaDeviceSynchronize", "wait", 30, 90)]
+    device = [event("gemm", "kernel", 10, 20, "stream 7", device=True), event("Memcpy", "copy", 40, 70, device=True)]
+    on_cpu = event("aten::mm", "kernel", 5, 8)
+    found = split(recorded(*host, *device, on_cpu), device=True, cpu_seconds=1.0)
+    assert found == {"wall": 100, "kernels": 10, "copies": 30, "idle": 30, "host": 30}
+    names = {o.name: (o.kind, o.seconds) for o in operators(recorded(*host, *device, on_cpu), device=True)}
+    assert names["gemm"] == ("kernel", 10)
+    assert names["launch"] == ("host", 17)
+    assert names["cudaDeviceSynchronize"] == ("host", 30)
+
+
+def test_nothing_outside_the_window_counts():
+    found = recorded(event("a", "kernel", 0, 30), event("a", "kernel", 90, 95), window=(20.0, 60.0))
+    assert split(found, device=False, cpu_seconds=40.0) == {
+        "wall": 40, "kernels": 10, "copies": 0, "idle": 0, "host": 30,
+    }  # fmt: skip
+    (only,) = operators(found, device=False)
+    assert (only.seconds, only.calls) == (10, 1)
+
+
+def test_host_work_beside_a_kernel_costs_nothing():
+    waiting = event("FunctionRun", "host", 0, 100)
+    kernel = event("MatMul", "kernel", 10, 90, "pool")
+    first, second = operators(recorded(waiting, kernel), device=False)
+    assert (first.name, first.seconds, second.name, second.seconds) == ("MatMul", 80, "FunctionRun", 20)
+
+
+spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda p: (float(min(p)), float(max(p)))))
+kinds = st.sampled_from(["kernel", "copy", "host", "wait"])
+lanes = st.sampled_from(["a", "b"])
+events = st.lists(
+    st.builds(
+        lambda kind, lane, start, extent, device: event(kind, kind, start, start + extent, lane, device=device),
+        kinds,
+        lanes,
+        st.integers(0, 120),
+        st.integers(0, 40),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@given(spans, spans)
+def test_spans_are_sets_of_instants(a, b):
+    def instants(found):
+        return {i + 0.5 for i in range(60) if any(s <= i < e for s, e in found)}
+
+    assert instants(union(a)) == instants(a)
+    assert length(union(a)) == len(instants(a))
+    assert instants(common(union(a), union(b))) == instants(a) & instants(b)
+
+
+@given(events, st.booleans(), st.integers(0, 300))
+def test_every_instant_belongs_to_one_part(found, device, cpu):
+    parts = split(recorded(*found), device=device, cpu_seconds=cpu)
+    assert parts["wall"] == 100
+    assert all(parts[part] >= -1e-9 for part in PARTS)
+    assert sum(parts[part] for part in PARTS) == pytest.approx(100)
+    for operator in operators(recorded(*found), device=device):
+        assert 0 < operator.seconds <= 100 * operator.calls
+
+
+def test_a_trace_is_what_browsers_open(tmp_path):
+    path = tmp_path / "t.json.gz"
+    write_chrome([event("mm", "kernel", 1, 3), event("gemm", "kernel", 2, 3, "s", device=True)], path)
+    lines = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
+    assert [(x["name"], x["ts"], x["dur"], x["pid"]) for x in lines if x["ph"] == "X"] == [
+        ("mm", 1e6, 2e6, 0),
+        ("gemm", 2e6, 1e6, 1),
+    ]
+    assert {x["args"]["name"] for x in lines if x["ph"] == "M"} == {"main", "s"}
+
+
+def value(step=0.01, slow=1.1, compilation=None, **shares):
+    """A stack whose step of ``step`` seconds is divided by ``shares``; what is left is the host's."""
+    wall = 8 * step * slow
+    split_ = {part: shares.get(part, 0.0) * wall for part in PARTS} | {"wall": wall}
+    split_["host"] = wall - sum(split_[part] for part in ("kernels", "copies", "idle"))
+    made = [{"name": "aten::addmm", "kind": "kernel", "seconds": wall / 2, "calls": 24}]
+    made += [{"name": "Optimizer.step", "kind": "host", "seconds": wall / 4, "calls": 8}]
+    return Value.model_validate(
+        {
+            "batch_size": 64, "steps": 8, "split": split_, "cpu_seconds": wall, "operators": made,
+            "unprofiled": [{"steps": 8, "seconds": 8 * step * f} for f in (0.9, 1.0, 1.2)],
+            "operator_seconds": wall, "compilation": compilation, "trace": "traces/a.json.gz",
+        }
+    )  # fmt: skip
+
+
+def with_answers(values, lost=()):
+    base = make(interrupted=False)
+    answers = [Answer(**PLACE, stack=k, status="ok", value=v.model_dump()) for k, v in values.items()]
+    answers += [Answer(**PLACE, stack=k, status="failed", reason="it broke") for k in lost]
+    options = base.options.model_copy(update={"measure": [*base.options.measure, "profile"]})
+    changed = base.model_copy(update={"answers": answers, "options": options})
+    return changed.model_copy(update={"digest": digest(changed)})
+
+
+def text(result):
+    return unescape(re.sub(r"(<[^>]+>|\s)+", " ", html([result])))
+
+
+EAGER, GRAPH, SLOW = "torch:eager:cpu:default", "tensorflow:graph:cpu:default", "tensorlayerx:eager:cpu:default"
+
+
+def test_a_step_is_divided_as_the_profiled_ones_were():
+    mine = value(0.01, slow=2.0, kernels=0.6, copies=0.1)
+    assert mine.step_seconds == pytest.approx(0.01)
+    assert mine.slow_down == pytest.approx(2.0)
+    assert mine.per_step("kernels") == pytest.approx(0.006)
+    assert sum(mine.per_step(part) for part in PARTS) == pytest.approx(0.01)
+    assert "kernels 60%" in words(mine)
+
+
+def test_the_report_lays_the_difference_to_what_grew():
+    broken = {"graphs": 3, "graph_breaks": 2, "recompiles": 1, "reasons": ["call to print"]}
+    values = {
+        EAGER: value(0.010, kernels=0.8, compilation=broken),
+        GRAPH: value(0.020, kernels=0.85),
+        SLOW: value(0.040, slow=3.0, kernels=0.2),
+    }
+    found = text(with_answers(values, lost=["torch:compile:cpu:default"]))
+    assert "PyTorch eager spends 80.0 % of its step in the operators themselves and is the fastest here" in found
+    assert "TensorFlow graph (+10.0 ms) mostly in the operators themselves" in found
+    assert "TensorLayerX eager (+30.0 ms) mostly on the host, in Python and the framework's dispatch" in found
+    assert "The profiler itself slowed TensorLayerX eager much" in found
+    assert "it broke" in found
+    assert "Why: call to print" in found
+    assert "aten::addmm" in found
+    assert "traces/a.json.gz" in found
+
+
+def test_no_stack_is_called_slower_for_a_hair():
+    found = text(with_answers({EAGER: value(0.0100, kernels=0.8), GRAPH: value(0.0105, kernels=0.8)}))
+    assert "no other stack is clearly slower" in found
+    assert "lose their time" not in found
+
+
+def test_two_parts_share_a_difference():
+    slow = value(0.030, kernels=0.4, copies=0.2, idle=0.2)
+    found = text(with_answers({EAGER: value(0.010, kernels=0.9), GRAPH: slow}))
+    assert "mostly in copies and waiting" in found or "mostly waiting and in copies" in found
+
+
+def test_answers_that_contradict_themselves_are_found():
+    mine = value(kernels=0.5)
+
+    def complaints(**changes):
+        result = with_answers({EAGER: mine.model_copy(update=changes)})
+        return list(check(result, result.answers[0]))
+
+    assert complaints() == []
+    assert any("add up" in c for c in complaints(split=mine.split.model_copy(update={"host": 0.0})))
+    assert any("order" in c for c in complaints(operators=mine.operators[::-1]))
+    assert any("longer than all" in c for c in complaints(operator_seconds=1e-9))
+    for trace in ("/tmp/a.json.gz", "traces/../a.json.gz", "traces/a.txt"):
+        assert any("does not lie" in c for c in complaints(trace=trace))
+
+
+def test_every_profile_has_its_amounts():
+    assert set(AMOUNTS) == set(PROFILES)
