@@ -63,6 +63,11 @@ class Stack(Strict):
         return f"{self.framework} {self.mode}{device}{extra}{' again' if self.replica else ''}"
 
     @property
+    def kind(self) -> tuple[str, str, str]:
+        """What stacks that differ in their mode only have in common."""
+        return self.framework, self.device, self.interpreter
+
+    @property
     def key(self) -> str:
         return f"{self.framework}:{self.mode}:{self.device}:{self.interpreter}{':again' if self.replica else ''}"
 

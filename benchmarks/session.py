@@ -77,6 +77,30 @@ class Session:
             raise RuntimeError("the worker was asked to run before it was asked to build")
         return self._program
 
+    @property
+    def implementation(self) -> Any:
+        """The implementation's module."""
+        return self._implementation
+
+    @property
+    def seed(self) -> int:
+        """Of weights, order and whatever tasks draw."""
+        return int(self._job["seed"])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The data, by name, memory-mapped and read-only."""
+        return {path.stem: inputs.load_array(self._inputs, path.stem) for path in self._inputs.glob("*.npy")}
+
+    def fresh(self, workload: Workload) -> Program:
+        """Another program of ``workload`` in this mode, from the shared initial weights."""
+        program: Program = self.adapter.build(self._implementation, workload)
+        program.set_tensors(self._initial(workload))
+        return program
+
+    def first(self, workload: Workload, count: int) -> list[inputs.Batch]:
+        """The first ``count`` batches of training, on the host."""
+        return tasks.first(self._task(workload), count)
+
     def hello(self) -> dict[str, Any]:
         """Who this worker is, after the import."""
         rng = np.random.default_rng(0)
