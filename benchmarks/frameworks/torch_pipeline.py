@@ -13,6 +13,7 @@ from benchmarks.parts.pipeline.pairs import pairs_of, with_negatives
 from benchmarks.workload import Images, Pairs, Workload
 
 PROCESSES = (0, 2)  # of a loader, beside the one that trains
+PATIENCE = 60  # seconds for a batch from another process: a failure is told, not waited for
 
 
 class Augmented(Dataset):  # type: ignore[misc]  # PyTorch's types are not followed
@@ -90,9 +91,8 @@ def loaders(
     pinned = adapter.device.type == "cuda"
 
     def made(processes: int) -> Callable[[], Iterator[tuple[Any, ...]]]:
-        loader: Any = DataLoader(
-            data, num_workers=processes, persistent_workers=processes > 0, pin_memory=pinned, **how
-        )
+        further = {"num_workers": processes, "persistent_workers": True, "timeout": PATIENCE} if processes else {}
+        loader: Any = DataLoader(data, pin_memory=pinned, **further, **how)
 
         def epoch() -> Iterator[tuple[Any, ...]]:
             for batch in loader:
