@@ -14,7 +14,7 @@ from benchmarks.workload import ROOT
 pytestmark = pytest.mark.framework
 
 STACKS = "torch:eager-keepmem,tensorflow:graph-multi,tensorflow:graph,tensorlayerx:eager"
-LOOPS = {"torch": ["DataLoader"], "tensorflow": ["fit", "fit ×8", "fit auto"], "tensorlayerx": ["Model.train"]}
+LOOPS = {"torch": ["DataLoader"], "tensorflow": ["fit", "fit ×8"], "tensorlayerx": ["Model.train"]}
 LOADERS = {"torch": 2, "tensorflow": 1, "tensorlayerx": 1}
 
 

@@ -99,7 +99,7 @@ def test_distance_is_of_the_worst_tensor_and_not_blind():
     half = {"w": np.full(4, 0.5, np.float32), "b": aim["b"]}
     assert distance(start, aim, half) == pytest.approx(0.5)
     assert distance(start, aim, {**aim, "b": np.full(1, 2e-9, np.float32)}) < 1e-5  # rounding of what never moved
-    assert distance(start, aim, {**aim, "w": np.full(4, np.nan, np.float32)}) is None
+    assert distance(start, aim, {**aim, "b": np.full(1, np.nan, np.float32)}) is None
 
 
 def test_the_report_says_what_convenience_costs():

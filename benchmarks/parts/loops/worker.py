@@ -126,7 +126,6 @@ def distance(start: Arrays, aim: Arrays, seen: Arrays) -> float | None:
     """‖seen − aim‖ / ‖aim − start‖ of the worst tensor; None where it is not finite."""
     moved = {name: np.linalg.norm(aim[name].astype(np.float64) - value) for name, value in start.items()}
     least = SMALL * np.sqrt(sum(m**2 for m in moved.values()))
-    worst = max(
-        float(np.linalg.norm(seen[name].astype(np.float64) - aim[name]) / max(moved[name], least)) for name in start
-    )
+    off = [np.linalg.norm(seen[name].astype(np.float64) - aim[name]) / max(moved[name], least) for name in start]
+    worst = float(np.max(off))  # NaN stays NaN, which Python's max may lose
     return worst if np.isfinite(worst) else None
