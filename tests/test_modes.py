@@ -78,13 +78,13 @@ def test_modes_of_a_framework_are_told_apart_in_charts():
 @pytest.fixture
 def session(tmp_path):
     """A built session of the toy whose program also takes four steps at once, and what it was called with."""
-    workload = load(TOY, "default").workload
+    workload = load(TOY, "sound").workload
     rng = np.random.default_rng(0)
     shape = (8 * workload.batch_size, *workload.dataset.shape)
     arrays = {"train_x": rng.random(shape, np.float32), "train_y": rng.integers(0, 10, shape[0])}
     inputs.save_arrays(tmp_path / "inputs", arrays)
     np.savez(tmp_path / "weights.npz", **inputs.initial_tensors(workload, 0))
-    job = {"framework": "numpy", "mode": "eager", "device": "cpu", "threads": 1, "seed": 0, "variant": "default"}
+    job = {"framework": "numpy", "mode": "eager", "device": "cpu", "threads": 1, "seed": 0, "variant": "sound"}
     job |= {"folder": str(TOY), "batch_size": workload.batch_size, "inputs": str(tmp_path / "inputs")}
     made = Session(job | {"weights": str(tmp_path / "weights.npz")}, event=lambda fields: None)
     build, made.calls = made.adapter.build, []

@@ -139,7 +139,7 @@ def test_the_report_says_what_loading_costs():
     result = base.model_copy(update={"options": asked, "answers": [answer(value(SLOW, HIDDEN))]})
     work = next(w for w in gather([result]) if w.key == "mnist_mlp")
     (section,) = sections(work, "k")
-    assert "as long in PyTorch (hidden loader, 96% of its loading hidden)" in section.sentence
+    assert "as long in PyTorch (hidden loader, 96 % of its loading hidden)" in section.sentence
     assert any("PyTorch 4" in note for note in section.notes)
     assert "Images were cropped." in section.notes
     (chart,) = section.charts

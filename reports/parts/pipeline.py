@@ -45,7 +45,7 @@ def _ratios(value: Value, feed: Feed) -> list[float]:
 
 def _hidden(value: Value, feed: Feed) -> str:
     share = value.hidden(feed)
-    return "" if share is None else f"{share:.0%} of loading hidden"
+    return "" if share is None else f"{100 * share:.0f} % of loading hidden"
 
 
 def _table(work: Work, found: Sequence[tuple[Stack, Value]]) -> Table:
@@ -73,7 +73,7 @@ def _table(work: Work, found: Sequence[tuple[Stack, Value]]) -> Table:
                     Cell(n.number(rate), sort=rate),
                     NONE if feed is value.resident else Cell(n.ratio(ratio), sort=ratio),
                     NONE if loading is None else Cell(n.duration(loading), sort=loading),
-                    NONE if share is None else Cell(f"{share:.0%}", sort=share),
+                    NONE if share is None else Cell(f"{100 * share:.0f} %", sort=share),
                     Cell(n.duration(feed.first_seconds), sort=feed.first_seconds),
                     Cell(feed.written),
                 ]
@@ -89,7 +89,8 @@ def _sentence(found: Sequence[tuple[Stack, Value]]) -> str:
             continue
         ratio, share = value.ratio(best), value.hidden(best)
         how = "as long" if abs(ratio - 1) <= NEAR else f"{n.ratio(ratio)} times as long"
-        told.append(f"{how} in {framework_name(stack.framework)} ({best.name}, {share or 0:.0%} of its loading hidden)")
+        hidden = f"{best.name}, {100 * (share or 0):.0f} % of its loading hidden"
+        told.append(f"{how} in {framework_name(stack.framework)} ({hidden})")
     if not told:
         return ""
     return f"Fed by the framework's own loader an epoch takes, against one with data resident, {n.words(told)}."
