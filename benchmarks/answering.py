@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,32 @@ if TYPE_CHECKING:
 Ask = Callable[["Running"], dict[str, Any]]
 
 
-def each(run: Run, entry: Entry, workload: Workload, part: str, ask: Ask) -> None:
-    """``ask`` every stack of ``entry`` that has no answer yet, in a fresh process that has said hello."""
+def each(
+    run: Run, entry: Entry, workload: Workload, part: str, ask: Ask, *, among: Sequence[Planned] | None = None
+) -> None:
+    """``ask`` every stack of ``entry``, or those ``among`` it, that has no answer yet, in a fresh process."""
     for planned in unanswered(run, entry, part):
+        if among is not None and planned not in among:
+            continue
 
         def alone(planned: Planned = planned) -> dict[str, Any]:
             with fresh(run, entry, workload, planned, part) as running:
                 return ask(running)
 
         keep(run, entry, part, planned, alone)
+
+
+def representatives(planned: Sequence[Planned], preferred: Mapping[str, str]) -> list[Planned]:
+    """One stack per framework, device and interpreter: in the framework's ``preferred`` mode, or else the first.
+
+    For parts whose schema says PER_FRAMEWORK.
+    """
+    found: dict[tuple[str, str, str], Planned] = {}
+    for p in planned:
+        s = p.stack
+        if not s.replica and (s.mode == preferred.get(s.framework) or s.kind not in found):
+            found[s.kind] = p
+    return list(found.values())
 
 
 def unanswered(run: Run, entry: Entry, part: str) -> list[Planned]:

@@ -53,9 +53,10 @@ def stacks_table(availability: Availability) -> Table:
     devices = [device for device in DEVICES if device != "cuda" or not no_gpu]
     table = Table("framework", "mode", *devices, title="Stacks", title_justify="left", title_style="bold")
     for framework in read_adapters(availability.adapters).values():
-        for mode in framework.modes:
+        for mode in framework.every:
             reasons = [availability.reason(framework.name, mode, device) for device in devices]
-            table.add_row(framework.name, mode, *(escape(r) or "[green]available[/]" for r in reasons))
+            name = f"{mode} (tuned)" if mode in framework.tuned else mode
+            table.add_row(framework.name, name, *(escape(r) or "[green]available[/]" for r in reasons))
     if no_gpu:
         table.caption, table.caption_justify = f"cuda: {no_gpu}", "left"
     return table

@@ -12,13 +12,13 @@ from benchmarks.isolated import FASTEST
 from benchmarks.layers import Embedding
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.profiles import PROFILES
+from benchmarks.stacks import COMPILING
 from benchmarks.workload import Workload, load
 
 # Rough figures of a small CPU, from the phases of a published run on two cores (six workloads, eight stacks, 40 min):
 # the estimate has to tell a quarter of an hour from half of one, not more.
 START_SECONDS = 6.5  # a worker's import, build, first step and end, mean over stacks
 COMPILE_SECONDS = {"cold": 25.0, "warm": 8.0}  # more than that in the first step of a compiling mode
-COMPILING = ("compile",)
 STEP_OVERHEAD = 0.004  # seconds of a step that computes nothing
 CALL_SECONDS = 0.003  # of a single inference that computes nothing
 FLOPS = 60e9

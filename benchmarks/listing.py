@@ -1,4 +1,4 @@
-"""``list``: every workload on every stack, and whether it can run here."""
+"""``list``: every workload on every stack, tuned ones marked, and whether it can run here."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def print_list(impls: Path, env: Sequence[str], *, as_json: bool) -> None:
                     "available": listed.available,
                     "reason": listed.reason,
                     "scope": listed.scope,
+                    "tuned": listed.tuned,
                 }
             )
     if as_json:
@@ -42,7 +43,7 @@ def print_list(impls: Path, env: Sequence[str], *, as_json: bool) -> None:
         for r in rows:
             if (r["workload"], r["variant"]) != (workload.name, workload.variant):
                 continue
-            label = f"{r['framework']} {r['mode']} {r['device']}"
+            label = f"{r['framework']} {r['mode']} {r['device']}{' (tuned)' if r['tuned'] else ''}"
             if r["interpreter"] != "default":
                 label += f" ({r['interpreter']})"
             click.echo(f"  {label:42} {'available' if r['available'] else 'unavailable: ' + str(r['reason'])}")

@@ -16,7 +16,7 @@ import click
 import numpy as np
 
 from benchmarks import data, inputs
-from benchmarks.environment import worker_environment
+from benchmarks.environment import KEEP_MEMORY, worker_environment
 from benchmarks.errors import Problem
 from benchmarks.launch import Worker, WorkerError
 from benchmarks.machine import cpu_budget
@@ -27,11 +27,10 @@ from benchmarks.workload import DEFAULT_IMPLS, ROOT, Found, load
 SHARE = 0.01
 AGREEMENT = 0.02
 STEPS, BLOCKS = 20, 5
-
 # With glibc's defaults the memory that a step frees may go back to the system and be faulted in again by the next
 # step; whether it does hangs on what the process allocated before (0 to 2,000 page faults a step, up to 8 % of the
 # time). Both sides of the comparison keep their memory, so that it compares loops and clocks, not heaps.
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
+ENVIRONMENT = KEEP_MEMORY
 
 SCRIPT = ROOT / "benchmarks" / "selfcheck" / "standalone.py"
 NOOP = ROOT / "benchmarks" / "selfcheck" / "noop"
@@ -134,7 +133,7 @@ class _Bench:
         """Geometric mean of engine over script over pairs of fresh processes in alternating order, and its error."""
         found = load(DEFAULT_IMPLS / "mnist_mlp", "default")
         self._job(found, "torch", "eager")  # writes the arrays that both sides read
-        self.extra = KEEP_MEMORY
+        self.extra = ENVIRONMENT
         logs = []
         for i in range(pairs):
             engine = self.step(found, "torch", steps=STEPS, blocks=BLOCKS) if i % 2 == 0 else None

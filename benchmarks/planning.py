@@ -26,6 +26,7 @@ def make_plan(
     framework: Sequence[str] = (),
     mode: Sequence[str] = (),
     stack: Sequence[str] = (),
+    tuned: bool = False,
     device: Sequence[str] = (),
     profile: str = "quick",
     data: str = "embedded",
@@ -62,7 +63,7 @@ def make_plan(
         raise Problem("--isolated measures training again: --measure must name training too")
     everything = discover(impls.resolve())
     found = choose(everything, workload, everything=profile == "full")
-    known = stacks.frameworks()
+    known = stacks.frameworks(tuned=True)
     _known("--framework", framework, list(known))
     _known("--stack", stack, [f"{name}:{m}" for name, modes in known.items() for m in modes])
     _known("--mode", mode, sorted({m for modes in known.values() for m in modes}))
@@ -88,7 +89,7 @@ def make_plan(
     count, affinity = cpu_budget(threads)
     entries = []
     for f in found:
-        planned = _planned(f, pythons, framework=framework, mode=mode, stack=stack, devices=devices)
+        planned = _planned(f, pythons, framework=framework, mode=mode, stack=stack, tuned=tuned, devices=devices)
         if planned:
             entries.append(
                 Entry(
@@ -114,6 +115,7 @@ def make_plan(
             workloads=[e.key for e in entries],
             frameworks=list(framework),
             modes=list(mode),
+            tuned=tuned,
             devices=devices,
             profile=profile,  # type: ignore[arg-type]
             data=data,  # type: ignore[arg-type]
@@ -175,18 +177,26 @@ def _planned(
     framework: Sequence[str],
     mode: Sequence[str],
     stack: Sequence[str],
+    tuned: bool,
     devices: Sequence[str],
 ) -> list[Planned]:
-    """Every stack asked for that has an implementation file, available or not; only those asked for are probed."""
+    """Every stack asked for that has an implementation file, available or not; only those asked for are probed.
+
+    Tuned modes are asked for by name, or all by ``tuned``.
+    """
     out = []
+    ordinary = stacks.frameworks()
     for name, python in pythons.items():
         availability = stacks.Availability(python=python)
-        for word, modes in stacks.frameworks().items():
+        for word, modes in stacks.frameworks(tuned=True).items():
             if (framework and word not in framework) or not found.implementation(word).exists():
                 continue
             files = implementation_files(found, word)
             for one in modes:
+                named = one in mode or f"{word}:{one}" in stack
                 if (mode and one not in mode) or (stack and f"{word}:{one}" not in stack):
+                    continue
+                if not (named or tuned or one in ordinary[word]):
                     continue
                 for device in devices:
                     reason = availability.reason(word, one, device)

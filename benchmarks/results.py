@@ -45,7 +45,9 @@ class Stack(Strict):
     """With what: framework, mode, device, precision and interpreter."""
 
     framework: str = field("torch, tensorflow, tensorlayerx, or a framework with an adapter of its own")
-    mode: str = field("eager, compile, graph, xla, trainonestep or torch-trainonestep")
+    mode: str = field(
+        "a mode of the framework's adapter, such as eager, compile, graph, xla or trainonestep; `list` shows all"
+    )
     device: Literal["cpu", "cuda"] = field("where the steps run")
     precision: Literal["float32"] = field(
         "declared precision; what was really used is probed, see Launch", default="float32"
@@ -59,6 +61,11 @@ class Stack(Strict):
         device = "" if self.device == "cpu" else f" {self.device}"
         extra = "" if self.interpreter == "default" else f" ({self.interpreter})"
         return f"{self.framework} {self.mode}{device}{extra}{' again' if self.replica else ''}"
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """What stacks that differ in their mode only have in common."""
+        return self.framework, self.device, self.interpreter
 
     @property
     def key(self) -> str:
@@ -334,6 +341,7 @@ class Options(Strict):
     workloads: list[str] = field("workload variants measured, in order")
     frameworks: list[str] = field("--framework; empty means all")
     modes: list[str] = field("--mode; empty means all")
+    tuned: bool = field("--tuned: tuned modes too", default=False)
     devices: list[str] = field("--device")
     profile: Profile = field("--profile")
     data: Literal["embedded", "real"] = field("--data")
@@ -408,7 +416,7 @@ LATER |= {"pilots": []} | dict.fromkeys(
 )
 LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed", "repeats", "steady_from", "stretch"))
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
-LATER |= {"baselines": [], "answers": [], "price_per_hour": None}
+LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False}
 
 
 def _as_first_published(plain: Any) -> Any:

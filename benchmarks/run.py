@@ -191,10 +191,11 @@ class Run:
         stack, short = planned.stack, entry.slug(planned)
         count = threads or self.options.threads
         home, caches = self.scratch / "home" / f"{short}-{name}", caches or self.folder / "caches" / short
-        for folder in (home / "tmp", caches):
+        for folder in (home, caches):
             folder.mkdir(parents=True, exist_ok=True)
         variables = worker_environment(stack, threads=count, scratch=home, caches=caches)
-        variables["TMPDIR"] = str(home / "tmp")  # TensorFlow leaves generated files there
+        # TensorFlow leaves generated files there, and PyTorch's loaders sockets, whose paths must stay below 108 bytes.
+        variables["TMPDIR"] = tempfile.mkdtemp(dir=self.scratch)
         variables |= environment or {}
         worker = Worker(
             python=self.plan.pythons[stack.interpreter],

@@ -73,6 +73,7 @@ class Session:
         self._import_seconds = time.perf_counter() - start
         self._program: Program | None = None
         self._batches: Iterator[tuple[Any, ...]] = iter(())
+        self._stacks: Iterator[tuple[Any, ...]] = iter(())  # of batches, for modes that take several steps at once
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return bool(self.adapter.is_out_of_memory(error))
@@ -82,6 +83,30 @@ class Session:
         if self._program is None:
             raise RuntimeError("the worker was asked to run before it was asked to build")
         return self._program
+
+    @property
+    def implementation(self) -> Any:
+        """The implementation's module."""
+        return self._implementation
+
+    @property
+    def seed(self) -> int:
+        """Of weights, order and whatever tasks draw."""
+        return int(self._job["seed"])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The data, by name, memory-mapped and read-only."""
+        return {path.stem: inputs.load_array(self._inputs, path.stem) for path in self._inputs.glob("*.npy")}
+
+    def fresh(self, workload: Workload) -> Program:
+        """Another program of ``workload`` in this mode, from the shared initial weights."""
+        program: Program = self.adapter.build(self._implementation, workload)
+        program.set_tensors(self._initial(workload))
+        return program
+
+    def first(self, workload: Workload, count: int) -> list[inputs.Batch]:
+        """The first ``count`` batches of training, on the host."""
+        return tasks.first(self._task(workload), count)
 
     def hello(self) -> dict[str, Any]:
         """Who this worker is, after the import."""
@@ -111,6 +136,23 @@ class Session:
     def _place(self, arrays: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
         return tuple(self.adapter.place(array) for array in arrays)
 
+    def _pool(self, host: list[inputs.Batch]) -> tuple[Iterator[tuple[Any, ...]], Iterator[tuple[Any, ...]]]:
+        """Batches on the device, in turns for ever; and the same in stacks where steps are taken together."""
+        stacks = [self._stack(host[i : i + self.together]) for i in range(0, len(host), self.together)]
+        return cycle([self._place(batch.arrays) for batch in host]), cycle(stacks if self.together > 1 else [])
+
+    def _stack(self, host: list[inputs.Batch]) -> tuple[Any, ...]:
+        return self._place(tuple(np.stack(arrays) for arrays in zip(*(b.arrays for b in host), strict=True)))
+
+    @property
+    def together(self) -> int:
+        """Steps that one call of the program takes; timed steps come in whole calls."""
+        return int(getattr(self.program, "together", 1))
+
+    def _whole(self, steps: int) -> int:
+        """``steps``, or as many more as fill the last call."""
+        return -(-steps // self.together) * self.together
+
     # -- phases --------------------------------------------------------------------------------
 
     def do_build(self) -> dict[str, Any]:
@@ -120,21 +162,28 @@ class Session:
         self._program = self.adapter.build(self._implementation, self.workload)
         self.program.set_tensors(self._initial(self.workload))
         host = tasks.first(self._task(self.workload), POOL)
-        self._batches = cycle([self._place(batch.arrays) for batch in host])
+        self._batches, self._stacks = self._pool(host)
         self.adapter.synchronize()
         return {"build_seconds": time.perf_counter() - start, "build_peak_resident": memory.peak()}
 
     def do_first_step(self) -> dict[str, Any]:
         memory.reset_peak()
         self.adapter.reset_peak_memory()
-        return {"first_step_seconds": self.steps(1)}
+        return {"first_step_seconds": self.steps(self.together)}
 
     def steps(self, count: int) -> float:
-        """Run ``count`` steps on rotating batches; wall seconds, synchronised at both ends."""
+        """Run ``count`` steps on rotating batches; wall seconds, synchronised at both ends.
+
+        Where a call takes several steps, what does not fill a call is taken one by one.
+        """
         step, batches, synchronize = self.program.train_step, self._batches, self.adapter.synchronize
+        several: Callable[..., Any] = getattr(self.program, "train_steps", step)
+        calls, single = divmod(count, self.together) if self.together > 1 else (0, count)
         synchronize()
         start = time.perf_counter_ns()
-        for batch in islice(batches, count):
+        for stack in islice(self._stacks, calls):
+            several(*stack)
+        for batch in islice(batches, single):
             step(*batch)
         synchronize()
         return (time.perf_counter_ns() - start) / 1e9
@@ -145,9 +194,9 @@ class Session:
         Steady is what :mod:`benchmarks.steady` says, with at least ``windows`` windows after the last change point.
         Where windows become many, neighbours are joined.
         """
-        once = self.steps(1)
-        window = max(1, min(50, round(floor_seconds / windows / once)))
-        steps, seen, spent = 1, [], 0.0
+        once = self.steps(self.together)
+        window = self._whole(max(1, min(50, round(floor_seconds / windows / once * self.together))))
+        steps, seen, spent = self.together, [], 0.0
         while True:
             seen.append(self.steps(window))
             steps, spent = steps + window, spent + seen[-1]
@@ -170,6 +219,7 @@ class Session:
 
     def do_lead_in(self, *, steps: int, seconds: float) -> dict[str, Any]:
         """Untimed steps just before a block: at least ``steps`` of them and at least ``seconds`` long."""
+        steps = self._whole(steps)
         spent, taken = self.steps(steps), steps
         while spent < seconds:
             spent += self.steps(steps)
@@ -178,6 +228,7 @@ class Session:
 
     def do_block(self, *, steps: int) -> dict[str, Any]:
         """One timed block, with the evidence of what else ran meanwhile."""
+        steps = self._whole(steps)
         before = disturbance.snapshot()
         seconds = self.steps(steps)
         after = disturbance.snapshot()
@@ -185,18 +236,18 @@ class Session:
 
     def do_sources(self, *, other: str, pairs: int, seconds: float) -> dict[str, Any]:
         """Seconds per step on this session's batches and on those of the folder ``other``, in blocks by turns."""
-        own = self._batches
+        own = self._batches, self._stacks
         host = tasks.first(tasks.task(self.workload, Path(other), self._job["seed"]), POOL)
-        both = (own, cycle([self._place(batch.arrays) for batch in host]))
+        both = (own, self._pool(host))
         self.steps(3)
-        steps = max(3, round(seconds * 3 / self.steps(3)))
+        steps = self._whole(max(3, round(seconds * 3 / self.steps(3))))
         seen: tuple[list[float], list[float]] = ([], [])
         for pair in range(pairs):
             for side in ((0, 1), (1, 0))[pair % 2]:
-                self._batches = both[side]
-                self.steps(1)
+                self._batches, self._stacks = both[side]
+                self.steps(self.together)
                 seen[side].append(self.steps(steps) / steps)
-        self._batches = own
+        self._batches, self._stacks = own
         return {"own": seen[0], "other": seen[1]}
 
     def do_part(self, *, part: str, **fields: Any) -> dict[str, Any]:
@@ -217,10 +268,10 @@ class Session:
 
         It has ``windows`` windows; where a step takes longer than one, as many as there are steps, but 10 at least.
         """
-        once = self.steps(1)
-        once = min(once, self.steps(1))  # the first step may have been slow
+        once = self.steps(self.together)
+        once = min(once, self.steps(self.together)) / self.together  # the first step may have been slow
         windows = max(min(windows, 10), min(windows, round(seconds / once)))
-        window = max(1, round(seconds / windows / once))
+        window = self._whole(max(1, round(seconds / windows / once)))
         before = _collections()
         seen = [self.steps(window) for _ in range(windows)]
         return {"window_steps": window, "window_seconds": seen, "collections": _collections() - before}
@@ -289,8 +340,8 @@ class Session:
         found |= {f"gradient/{name}": value for name, value in gradients.items()}
         found["gradient_loss"] = np.array(loss)
         program.set_tensors(initial)
-        for i, batch in enumerate(batches):
-            found[f"loss/loss {i + 1}"] = self.adapter.to_numpy(program.train_step(*batch))
+        for i, loss_seen in enumerate(self._train(program, host)):
+            found[f"loss/loss {i + 1}"] = loss_seen
         found |= {f"final/{name}": value for name, value in program.get_tensors().items()}
         found["evaluation/logits"] = self.adapter.to_numpy(leading(program.predict(*evaluated)))
         with np.load(transplant, allow_pickle=False) as stored:
@@ -318,6 +369,12 @@ class Session:
             found["rest"] = self._at_rest(workload, host[0].arrays)
         np.savez(out, **found)  # type: ignore[arg-type]  # NumPy's own keyword comes first in its stub
         return {"order": self._order_digest()}
+
+    def _train(self, program: Any, host: list[inputs.Batch]) -> list[np.ndarray]:
+        """The losses of one step per batch, all in one call where the timed steps come so."""
+        if hasattr(program, "train_steps"):
+            return list(self.adapter.to_numpy(program.train_steps(*self._stack(host))))
+        return [self.adapter.to_numpy(program.train_step(*self._place(batch.arrays))) for batch in host]
 
     def _drawn_losses(self, program: Program, workload: Workload) -> np.ndarray:
         """The step's loss on the first batch, from the initial weights, with two draws of dropout."""

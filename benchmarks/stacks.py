@@ -1,8 +1,9 @@
 """Which stacks there are, and which can run here.
 
 There is no table: a framework is a file ``benchmarks/frameworks/NAME_adapter.py`` whose literal ``MODES`` (mode ->
-scope in a sentence) is read without importing it. It may also hold a literal ``REQUIRES``, the distributions that must
-be installed (alternatives joined by ``|``); without it, the one that is named as the framework is.
+scope in a sentence) is read without importing it. It may also hold a literal ``TUNED``, further modes that run only
+where they are named or ``--tuned`` asks for them, and a literal ``REQUIRES``, the distributions that must be installed
+(alternatives joined by ``|``); without it, the one that is named as the framework is.
 
 Whether an installed framework really works is asked of a worker process and remembered, because importing one takes
 seconds. ``python -m benchmarks.stacks ADAPTER DEVICE MODE...`` is that process.
@@ -34,6 +35,7 @@ ADAPTERS = Path(__file__).resolve().parent / "frameworks"
 DEVICES = ("cpu", "cuda")
 PROBE_LIMIT = 300.0  # seconds
 REMEMBERED = 100  # probes kept in the cache
+COMPILING = ("compile", "reduce-overhead", "max-autotune")  # modes that generate C++ when they first run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +45,18 @@ class Framework:
     name: str
     adapter: Path
     modes: dict[str, str]
+    tuned: dict[str, str]
     requires: tuple[str, ...]
 
+    @property
+    def every(self) -> dict[str, str]:
+        """All modes, the tuned ones last."""
+        return self.modes | self.tuned
 
-def frameworks() -> dict[str, dict[str, str]]:
-    """Framework -> mode -> scope of the mode in a sentence."""
-    return {name: framework.modes for name, framework in read_adapters().items()}
+
+def frameworks(*, tuned: bool = False) -> dict[str, dict[str, str]]:
+    """Framework -> mode -> scope of the mode in a sentence; with the ``tuned`` ones or without."""
+    return {name: framework.every if tuned else framework.modes for name, framework in read_adapters().items()}
 
 
 @cache
@@ -57,11 +65,12 @@ def read_adapters(folder: Path = ADAPTERS) -> dict[str, Framework]:
     found = {}
     for path in sorted(folder.glob("*_adapter.py")):
         name = path.name.removesuffix("_adapter.py")
-        found_there = literals(path, "MODES", "REQUIRES")
+        found_there = literals(path, "MODES", "TUNED", "REQUIRES")
         modes, requires = found_there.get("MODES"), found_there.get("REQUIRES", (name,))
         if not isinstance(modes, dict) or not modes:
             raise ValueError(f"{path.name} must assign a literal dict to MODES: mode -> its scope in a sentence")
-        found[name] = Framework(name=name, adapter=path, modes=modes, requires=tuple(requires))
+        tuned = found_there.get("TUNED", {})
+        found[name] = Framework(name=name, adapter=path, modes=modes, tuned=tuned, requires=tuple(requires))
     return found
 
 
@@ -88,6 +97,7 @@ class Listed:
     framework: str
     mode: str
     scope: str
+    tuned: bool
     device: str
     available: bool
     reason: str
@@ -105,7 +115,7 @@ def stacks(
         for framework in read_adapters(asked.adapters).values():
             if not workload.implementation(framework.name).is_file():
                 continue
-            for mode, scope in framework.modes.items():
+            for mode, scope in framework.every.items():
                 for device in devices:
                     reason = asked.reason(framework.name, mode, device)
                     yield Listed(
@@ -113,6 +123,7 @@ def stacks(
                         framework=framework.name,
                         mode=mode,
                         scope=scope,
+                        tuned=mode in framework.tuned,
                         device=device,
                         available=not reason,
                         reason=reason,
@@ -163,13 +174,13 @@ class Availability:
         chosen = read_adapters(self.adapters).get(framework)
         if chosen is None:
             return f"there is no adapter for {framework} in benchmarks/frameworks"
-        if mode not in chosen.modes:
-            return f"{framework} has the modes {', '.join(chosen.modes)}, not {mode}"
+        if mode not in chosen.every:
+            return f"{framework} has the modes {', '.join(chosen.every)}, not {mode}"
         if missing := not_installed(chosen.requires, self.python):
             return missing
         if device == "cuda" and (missing := _missing_gpu()):
             return missing
-        if mode == "compile" and (missing := self._no_compiler()):
+        if mode in COMPILING and (missing := self._no_compiler()):
             return missing
         return self._probed(chosen, backend(framework, mode), device)[mode]
 
@@ -186,7 +197,7 @@ class Availability:
 
     def _probed(self, framework: Framework, tl_backend: str, device: str) -> dict[str, str]:
         """Mode -> reason, for all modes that share a worker environment on ``device``."""
-        modes = [m for m in framework.modes if backend(framework.name, m) == tl_backend]
+        modes = [m for m in framework.every if backend(framework.name, m) == tl_backend]
         key = self._key(framework, tl_backend, device)
         if key not in _answers:
             remembered = self._read()

@@ -345,8 +345,12 @@ def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
 Draw: TypeAlias = Callable[[Work, Ranking, str], "Chart | None"]
 
 
+def settings() -> dict[Any, Any]:
+    """Whatever the reader's own matplotlib is set to, charts look the same."""
+    plain: dict[Any, Any] = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
+    return plain | svg.SETTINGS
+
+
 def drawn(draw: Draw, work: Work, found: Ranking, key: str) -> Chart | None:
-    settings: dict[Any, Any] = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
-    settings.update(svg.SETTINGS)
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings()):
         return draw(work, found, key)

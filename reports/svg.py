@@ -21,13 +21,15 @@ from reports.numbers import printable
 WIDTH = 420.0
 FIXED = {"torch": 0, "tensorflow": 1, "tensorlayerx": 2}
 SHADES = {"eager": 0, "compile": 1, "graph": 1, "xla": 2, "trainonestep": 2, "torch-trainonestep": 3}
+SHADES |= {"reduce-overhead": 2, "max-autotune": 3, "graph-multi": 3, "eager-keepmem": 4}
 MARKERS = {"eager": "o", "compile": "s", "graph": "s", "xla": "^", "trainonestep": "D", "torch-trainonestep": "P"}
+MARKERS |= {"reduce-overhead": "^", "max-autotune": "D", "graph-multi": "D", "eager-keepmem": "v"}
 
 # Okabe and Ito's colours (vermilion, blue, green, then three for further frameworks), lighter for the dark page.
 LIGHT = ("#c9510c", "#0b6aa8", "#0a8a68", "#a8558a", "#a37400", "#3f8fbf")
 DARK = ("#f0894a", "#5cb0ea", "#3cc49b", "#dc93bf", "#e0b040", "#8cc8ee")
 PAPER = {"light": "#ffffff", "dark": "#14171b"}
-TOWARDS = (0.0, 0.28, 0.5, 0.66)  # how far each shade goes towards the page's own colour
+TOWARDS = (0.0, 0.28, 0.5, 0.66, 0.14)  # how far each shade goes towards the page's own colour
 
 ROLES = ("ink", "muted", "rule", "paper", "faint")
 INK, MUTED, RULE, SHEET, FAINT = (f"#0a00{i:02x}" for i in range(len(ROLES)))

@@ -59,14 +59,14 @@ def test_list_json_names_every_stack():
         [sys.executable, "-m", "benchmarks", "list", "--json"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     rows = json.loads(done.stdout)
-    keys = {"workload", "variant", "framework", "mode", "device", "available", "reason"}
+    keys = {"workload", "variant", "framework", "mode", "device", "tuned", "available", "reason"}
     assert all(keys <= row.keys() for row in rows)
     assert all(isinstance(row["available"], bool) and (row["available"] or row["reason"]) for row in rows)
     seen = {(r["workload"], r["variant"], r["framework"], r["mode"], r["device"]) for r in rows}
     wanted = {
         (f.workload.name, f.workload.variant, name, mode, device)
         for f in discover()
-        for name, modes in frameworks().items()
+        for name, modes in frameworks(tuned=True).items()
         for mode in modes
         for device in ("cpu", "cuda")
         if f.implementation(name).exists()

@@ -101,6 +101,10 @@ class Program(Protocol):
     def train_step(self, *batch: Any) -> Any:
         """One optimiser step on a placed batch; returns a handle of the loss. This is what is timed."""
 
+    # Modes that take several steps at once also have ``together``, their number, and ``train_steps(*stacked)``, which
+    # takes that many batches stacked along a new first axis (or any other number, compiled apart) and returns their
+    # losses. Their ``train_step`` is the same function with a stack of one.
+
     def predict(self, *inputs: Any) -> Any:
         """Logits of placed inputs in evaluation mode, as a handle; of text, logits and the new state."""
 

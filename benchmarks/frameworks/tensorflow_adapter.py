@@ -1,4 +1,4 @@
-"""TensorFlow with Keras 3: eager, ``tf.function`` and XLA."""
+"""TensorFlow with Keras 3: eager, ``tf.function``, one or several steps in it, and XLA."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ MODES = {
     "graph": "tf.function of the whole step: forward, loss, backward and optimiser; also of evaluation",
     "xla": "tf.function(jit_compile=True) of the whole step; also of evaluation",
 }
+TUNED = {
+    "graph-multi": "one tf.function takes eight stacked batches and loops over the whole step; evaluation as graph"
+}
+TOGETHER = 8  # steps of one call in graph-multi
 
 # Declared layer -> Keras layer, and the attribute that holds each declared tensor. Layouts are the canonical ones.
 Attributes = dict[type, tuple[type, dict[str, str]]]
@@ -76,7 +80,19 @@ class Program:
             return loss, [tf.convert_to_tensor(g) for g in tape.gradient(loss, targets)]  # rows summed where sparse
 
         wrap = adapter.wrap
-        self.train_step = wrap(lambda *batch: implementation.train_step(model, optimizer, *batch))
+
+        def several(*stacked: Any) -> Any:
+            losses = tf.TensorArray(tf.float32, stacked[0].shape[0])
+            for i in tf.range(stacked[0].shape[0]):
+                losses = losses.write(i, implementation.train_step(model, optimizer, *(array[i] for array in stacked)))
+            return losses.stack()
+
+        if adapter.mode == "graph-multi":
+            self.together = TOGETHER
+            self.train_steps = wrap(several)
+            self.train_step = lambda *batch: self.train_steps(*(array[None] for array in batch))[0]
+        else:
+            self.train_step = wrap(lambda *batch: implementation.train_step(model, optimizer, *batch))
         self.predict = wrap(lambda *inputs: implementation.predict(model, *inputs))
         self.differentiate = wrap(gradients)
         self.run = wrap(lambda *inputs: model(*inputs, training=True))
@@ -112,8 +128,8 @@ class Adapter:
 
     def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
         check_precision(precision, device)
-        if mode not in MODES:
-            raise ValueError(f"tensorflow has the modes {', '.join(MODES)}, not {mode!r}")
+        if mode not in MODES | TUNED:
+            raise ValueError(f"tensorflow has the modes {', '.join(MODES | TUNED)}, not {mode!r}")
         if keras.backend.backend() != "tensorflow":
             raise RuntimeError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
         self.mode = mode

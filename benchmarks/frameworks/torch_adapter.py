@@ -1,4 +1,4 @@
-"""PyTorch: eager and ``torch.compile``."""
+"""PyTorch: eager and ``torch.compile``, tuned or not."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ MODES = {
     "eager": "every operation dispatched from Python; PyTorch's own optimiser",
     "compile": "torch.compile of the model, training and evaluation; loss and optimiser stay eager",
 }
+TUNED = {
+    "reduce-overhead": "as compile, with torch.compile's mode of that name: CUDA graphs on a GPU, little on a CPU",
+    "max-autotune": "as compile, with torch.compile's mode of that name: kernels are chosen by timing them first",
+    "eager-keepmem": "as eager, in a process that keeps freed memory (glibc's MALLOC_*_THRESHOLD_)",
+}
+COMPILED = {
+    "compile": None,
+    "reduce-overhead": "reduce-overhead",
+    "max-autotune": "max-autotune",
+}  # torch.compile's mode
 
 Convert = Callable[[np.ndarray], np.ndarray]
 
@@ -144,9 +154,10 @@ class Program:
         self.dropouts = {layer.name: find_layer(self.model, layer.name, nn.Dropout) for layer in workload.dropouts}
         self.optimizer = implementation.optimizer(workload, self.model)
         self.drop = self._drop
-        if adapter.mode == "compile":
-            self.model.compile(dynamic=False)
-            self.drop = torch.compile(self._drop, dynamic=False)
+        if adapter.mode in COMPILED:
+            how: dict[str, Any] = {"dynamic": False, "mode": COMPILED[adapter.mode]}
+            self.model.compile(**how)
+            self.drop = torch.compile(self._drop, **how)
 
     def _train(self, training: bool) -> None:
         if self.model.training is not training:
@@ -200,8 +211,8 @@ class Adapter:
 
     def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
         check_precision(precision, device)
-        if mode not in MODES:
-            raise ValueError(f"torch has the modes {', '.join(MODES)}, not {mode!r}")
+        if mode not in MODES | TUNED:
+            raise ValueError(f"torch has the modes {', '.join(MODES | TUNED)}, not {mode!r}")
         if device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("PyTorch sees no GPU")
         self.mode = mode
@@ -213,7 +224,7 @@ class Adapter:
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.benchmark = True  # TensorFlow autotunes too
         torch.manual_seed(seed)
-        if mode == "compile":
+        if mode in COMPILED:
             # One graph per batch size and flag; beyond the default limit of 8, PyTorch would silently run eagerly.
             torch._dynamo.config.recompile_limit = 64
             torch._dynamo.config.fail_on_recompile_limit_hit = True

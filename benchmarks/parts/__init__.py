@@ -4,7 +4,8 @@
 
 * ``schema.py``: ``TITLE``; ``QUESTION``, a sentence for ``--help``; ``Value``, the model of one answer;
   ``check(result, answer)``, violations in words for ``verify``; ``words(value)``, the answer in one line for the
-  terminal. It imports nothing that measures, because reports read it.
+  terminal. It imports nothing that measures, because reports read it. With ``PER_FRAMEWORK = True`` one stack answers
+  for all modes of its framework.
 * ``measure.py``: ``measure(run, entry, workload)`` asks every stack that the journal holds no answer of (see
   :mod:`benchmarks.answering`), and ``seconds(plan, entry, planned)`` estimates what that takes for one stack.
 * ``worker.py``: ``answer(session, **fields)``, done inside the worker; framework-free. What needs a framework stands in

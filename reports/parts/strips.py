@@ -1,0 +1,63 @@
+"""A chart for parts: one strip of marks per stack and thing measured, a short line at their median."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import matplotlib
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from benchmarks.results import Stack
+from reports import svg
+from reports.charts import FAR, Chart, settings
+from reports.svg import INK, MUTED, SHEET
+from reports.work import framework_name
+
+STEP = 34.0  # pixels from strip to strip
+
+
+@dataclass(frozen=True)
+class Strip:
+    """``values`` are ratios, 1 being what all are held against; ``aside`` is told after the name."""
+
+    stack: Stack
+    name: str
+    values: Sequence[float]
+    aside: str
+
+
+def strips(found: Sequence[Strip], key: str, title: str, caption: str, described: str, xlabel: str) -> Chart | None:
+    if not found:
+        return None
+    with matplotlib.rc_context(settings()):
+        fig = svg.figure(STEP * len(found) + 46)
+        axes = svg.area(fig, left=8, right=24, top=4, bottom=38)
+        values = [v for strip in found for v in strip.values]
+        low, high = min([0.98, *values]), max([1.02, *values])
+        if high > FAR * low:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_minor_locator(NullLocator())
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.axvline(1.0, color=INK, linewidth=1, zorder=1)
+        for y, strip in enumerate(found):
+            colour = svg.colour(strip.stack.framework, strip.stack.mode)
+            middle = median(strip.values)
+            axes.plot([1.0, middle], [y, y], color=colour, linewidth=3, solid_capstyle="butt", zorder=2)
+            axes.scatter(
+                strip.values, [y] * len(strip.values), marker=svg.MARKERS.get(strip.stack.mode, "o"), s=24,
+                color=colour, edgecolor=SHEET, linewidth=0.7, zorder=3, clip_on=False,
+            )  # fmt: skip
+            name = f"{framework_name(strip.stack.framework)}, {strip.name}"
+            place = axes.get_yaxis_transform()
+            axes.text(0, y - 0.25, svg.short(name), va="bottom", ha="left", transform=place)
+            axes.text(1, y - 0.25, strip.aside, va="bottom", ha="right", color=MUTED, transform=place)
+        axes.set(xlim=(low / 1.02, high * 1.02), ylim=(len(found) - 0.6, -0.9), xlabel=xlabel, ylabel="")
+        axes.yaxis.set_major_locator(NullLocator())
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+        return Chart(title, caption, svg.inline(fig, key, described))

@@ -1,0 +1,124 @@
+"""The part ``loops``: what is derived, what verify refuses, and what the report says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from result_factory import make
+
+from benchmarks import verify_answers
+from benchmarks.answering import representatives
+from benchmarks.answers import Answer
+from benchmarks.parts.loops import schema
+from benchmarks.parts.loops.worker import distance
+from benchmarks.plan import Planned
+from benchmarks.results import Stack
+from reports.parts import loops, sections
+from reports.render import html
+from reports.work import gather
+
+STACK = {"workload": "mnist_mlp", "variant": "default"}
+
+
+def loop(name, seconds, error=1e-6):
+    return {"name": name, "written": f"as {name}", "set_up_seconds": 0.5, "seconds": seconds, "error": error}
+
+
+def value(*loops, **changes):
+    sizes = {"batch_size": 500, "steps": 8, "epochs": 5, "proof_steps": 8, "proof_batch": 16, "tolerance": 1e-3}
+    return sizes | {"loops": [loop("bare", [0.4, 0.2, 0.4], None), *loops]} | changes
+
+
+def answered(*answers):
+    """A result of mnist_mlp that was asked for this part."""
+    base = make(interrupted=False)
+    asked = base.options.model_copy(update={"measure": [*base.options.measure, "loops"]})
+    return base.model_copy(update={"options": asked, "answers": list(answers)})
+
+
+def answer(stack, **fields):
+    return Answer(part="loops", stack=stack, **STACK, **fields)
+
+
+GOOD = answer("torch:eager:cpu:default", status="ok", value=value(loop("DataLoader", [0.8, 0.2, 0.6])))
+FIT = answer(
+    "tensorflow:graph:cpu:default",
+    status="ok",
+    value=value(loop("fit", [0.41, 0.2, 0.4]), loop("fit ×8", [0.2, 0.1, 0.2])),
+)
+NONE = answer("tensorlayerx:eager:cpu:default", status="unavailable", reason="it carries no state")
+
+
+def test_ratios_are_of_calls_side_by_side():
+    found = GOOD.typed
+    assert found.ratios(found.loops[1]) == pytest.approx([2.0, 1.0, 1.5])
+    assert found.step_seconds(found.bare) == pytest.approx(0.01)
+    assert schema.words(found) == "bare step 10 ms, DataLoader × 1.5"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (value(loop("fit", [0.1, 0.1])), "not called as often"),
+        (value(loop("fit", [0.1] * 3, 0.2)), "not proven"),
+        (value(loop("fit", [0.1] * 3, None)), "not proven"),
+        (value(loops=[loop("fit", [0.1] * 3)]), "not the bare one"),
+        (value(loop("fit", [0.1] * 3), loop("fit", [0.1] * 3)), "share a name"),
+    ],
+)
+def test_what_verify_refuses(wrong, said):
+    bad = answer("torch:eager:cpu:default", status="ok", value=wrong)
+    assert any(said in violation for violation in schema.check(answered(bad), bad))
+    assert not list(schema.check(answered(GOOD), GOOD))
+
+
+def test_one_stack_answers_for_its_framework():
+    result = answered(GOOD, FIT, NONE)
+    missing = [v for v in verify_answers.check(result) if "mnist_mlp/default" in v]
+    assert missing == []
+    missing = [v for v in verify_answers.check(answered(GOOD, NONE)) if "mnist_mlp/default" in v]
+    assert missing
+    assert all("tensorflow" in violation for violation in missing)
+
+
+def test_representatives_prefer_a_mode_and_leave_canaries_out():
+    def planned(framework, mode, **more):
+        stack = Stack(framework=framework, mode=mode, device="cpu", **more)
+        return Planned(stack=stack, available=True, reason="", implementation={})
+
+    first, second = planned("a", "eager"), planned("a", "graph")
+    again, other = planned("a", "graph", replica=1), planned("b", "xla")
+    assert representatives([first, second, again, other], {"a": "graph"}) == [second, other]
+    assert representatives([second, first], {"a": "compile"}) == [second]
+
+
+def test_distance_is_of_the_worst_tensor_and_not_blind():
+    start = {"w": np.zeros(4, np.float32), "b": np.zeros(1, np.float32)}
+    aim = {"w": np.ones(4, np.float32), "b": np.full(1, 1e-9, np.float32)}
+    assert distance(start, aim, aim) == 0.0
+    half = {"w": np.full(4, 0.5, np.float32), "b": aim["b"]}
+    assert distance(start, aim, half) == pytest.approx(0.5)
+    assert distance(start, aim, {**aim, "b": np.full(1, 2e-9, np.float32)}) < 1e-5  # rounding of what never moved
+    assert distance(start, aim, {**aim, "b": np.full(1, np.nan, np.float32)}) is None
+
+
+def test_the_report_says_what_convenience_costs():
+    work = next(w for w in gather([answered(GOOD, FIT, NONE)]) if w.key == "mnist_mlp")
+    (section,) = sections(work, "k")
+    assert section.title == schema.TITLE
+    assert "in PyTorch 1.50 times the bare loop's time with DataLoader (5.00 ms more)" in section.sentence
+    assert "in TensorFlow as long as the bare loop with fit" in section.sentence
+    assert "0.50 times the bare loop's time with fit ×8 (5.00 ms less)" in section.sentence
+    assert "TensorLayerX" not in section.sentence
+    (chart,) = section.charts
+    assert "PyTorch, DataLoader" in chart.svg
+    ((_, table),) = section.tables
+    assert [line.text for line in table.lines] == ["it carries no state"]
+    assert "As people write it" in html([work.result])
+
+
+def test_where_no_loop_was_measured_the_reason_is_the_sentence():
+    work = next(w for w in gather([answered(NONE)]) if w.key == "mnist_mlp")
+    section = loops.show(work, [NONE], "k")
+    assert "it carries no state" in section.sentence
+    assert not section.charts
