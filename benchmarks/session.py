@@ -197,6 +197,11 @@ class Session:
         answer: dict[str, Any] = importlib.import_module(f"benchmarks.parts.{part}.worker").answer(self, **fields)
         return answer
 
+    def do_museum(self, *, exhibit: str, **fields: Any) -> dict[str, Any]:
+        """What ``inside`` of ``benchmarks/museum/exhibits/EXHIBIT.py`` answers."""
+        answer: dict[str, Any] = importlib.import_module(f"benchmarks.museum.exhibits.{exhibit}").inside(self, **fields)
+        return answer
+
     def do_stretch(self, *, seconds: float, windows: int) -> dict[str, Any]:
         """One unbroken stretch of about ``seconds`` after a lead-in.
 
