@@ -45,16 +45,20 @@ def several(flag: str, help: str) -> Callable[[F], F]:
 
 
 class Commands(click.Group):
-    """Turns known errors into one sentence and a non-zero exit; loads ``data`` and ``selftest`` only when asked."""
+    """Turns known errors into one sentence and a non-zero exit; loads some only when asked."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "data", "selftest"])
+        return sorted([*super().list_commands(ctx), "data", "museum", "selftest"])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name == "data":
             from benchmarks.data.cli import data
 
             return data
+        if name == "museum":
+            from benchmarks.museum.cli import museum
+
+            return museum
         if name == "selftest":
             from benchmarks.selftest.cli import selftest
 

@@ -263,6 +263,11 @@ class Session:
         batches = [batch.arrays for batch in tasks.first(self._task(self.workload), POOL)]
         return compare(self.adapter, self.workload, both, self._initial, batches, **fields)
 
+    def do_museum(self, *, exhibit: str, **fields: Any) -> dict[str, Any]:
+        """What ``inside`` of ``benchmarks/museum/exhibits/EXHIBIT.py`` answers."""
+        answer: dict[str, Any] = importlib.import_module(f"benchmarks.museum.exhibits.{exhibit}").inside(self, **fields)
+        return answer
+
     def do_stretch(self, *, seconds: float, windows: int) -> dict[str, Any]:
         """One unbroken stretch of about ``seconds`` after a lead-in.
 

@@ -78,5 +78,5 @@ def test_commands():
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    for command in ("list", "run", "verify", "data", "overhead", "hog", "doctor"):
+    for command in ("list", "run", "verify", "data", "overhead", "hog", "doctor", "museum"):
         assert f"\n  {command} " in done.stdout

@@ -1,0 +1,109 @@
+"""``python -m benchmarks museum``. Imports that cost time stand inside."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+
+INTERRUPTED = 130
+
+
+@click.command()
+@click.option("--only", multiple=True, metavar="NAME", help="Only these exhibits (repeat it, or separate by commas).")
+@click.option("--list", "list_only", is_flag=True, help="Name the exhibits and end.")
+@click.option("--profile", type=click.Choice(["smoke", "quick"]), default="quick", show_default=True)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--threads", type=click.IntRange(1), help="Threads and CPUs of each stack. Default: all physical cores.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the raw samples here."
+)
+@click.option(
+    "--read",
+    "kept",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Measure nothing: show a --json.",
+)
+@click.option(
+    "--write",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Renew the table in a page, such as docs/MUSEUM.md.",
+)
+def museum(
+    only: tuple[str, ...],
+    list_only: bool,
+    profile: str,
+    device: str,
+    threads: int | None,
+    json_file: Path | None,
+    kept: Path | None,
+    page: Path | None,
+) -> None:
+    """Classic benchmarking mistakes, switched on one by one: how far does the number move (about five minutes)?"""
+    if list_only:
+        return _list()
+    if kept is not None and (only or json_file or threads):
+        raise click.UsageError("--read shows what was measured; it goes with --write only")
+    names = [name.strip() for words in only for name in words.split(",") if name.strip()]
+    if kept is not None:
+        from benchmarks.museum.schema import read
+
+        found = read(kept)
+    else:
+        from benchmarks.commands import _command
+        from benchmarks.museum.visit import visit
+
+        # Also where the shell had SIGINT ignored, as it does for background jobs: whoever sends it means it.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
+        try:
+            found = visit(
+                only=names,
+                profile=profile,  # type: ignore[arg-type]  # click has checked it
+                device=device,  # type: ignore[arg-type]  # as above
+                threads=threads,
+                command=_command(),
+                say=_Say(),
+            )
+        except KeyboardInterrupt:
+            click.echo("interrupted; nothing is kept", err=True)
+            sys.exit(INTERRUPTED)
+    if json_file is not None:
+        from benchmarks.museum.schema import write
+
+        write(found, json_file)
+        click.echo(json_file)
+    if page is not None:
+        from benchmarks.museum.page import renew
+
+        click.echo(f"{page}: {'renewed' if renew(page, found) else 'is up to date'}")
+    from benchmarks.museum.page import show
+
+    show(found)
+    sys.exit(int(any(case.status not in ("ok", "unavailable") for case in found.cases)))
+
+
+class _Say:
+    """What is going on, with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        click.echo(f"{time.monotonic() - self.begun:5.0f} s  {text}", err=True)
+
+
+def _list() -> None:
+    from benchmarks.museum import exhibit, names
+
+    for name in names():
+        places = ", ".join(dict.fromkeys(f"{p.workload} on {p.stack}" for p in exhibit(name).PLACES))
+        click.echo(f"{name:20} {exhibit(name).TITLE} ({places})")
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt

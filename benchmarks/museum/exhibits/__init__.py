@@ -1,0 +1,1 @@
+"""One module per mistake; :mod:`benchmarks.museum` says what each holds."""

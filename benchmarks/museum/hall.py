@@ -1,0 +1,152 @@
+"""The parent's side of an exhibit: workers for it, and what its ``look`` may ask of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from benchmarks import disturbance, museum
+from benchmarks.certify import certify
+from benchmarks.launch import WorkerError
+from benchmarks.plan import Entry, Planned
+from benchmarks.results import Certificate
+from benchmarks.run import Run, Running
+from benchmarks.workload import Workload
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Amounts:
+    """How much a visit measures. ``pairs`` of blocks of ``seconds``; ``launches``: fresh processes where an exhibit
+    is about them; ``seeds``: trainings; ``distinct``: batches that are never seen twice in a block, or hardly."""
+
+    pairs: int
+    seconds: float
+    launches: int
+    seeds: int
+    distinct: int
+    first_steps: int
+
+
+AMOUNTS = {
+    "smoke": Amounts(pairs=2, seconds=0.005, launches=1, seeds=1, distinct=12, first_steps=3),
+    "quick": Amounts(pairs=7, seconds=0.25, launches=3, seeds=3, distinct=512, first_steps=100),
+}
+
+
+class Room:
+    """One case being looked at. Its worker is started when it is first needed and serves the next case of its stack."""
+
+    def __init__(
+        self, run: Run, entry: Entry, workload: Workload, planned: Planned, place: museum.Place, exhibit: str
+    ) -> None:
+        self._run, self._entry, self._planned = run, entry, planned
+        self.workload, self.place, self.exhibit = workload, place, exhibit
+        self.amounts = AMOUNTS[run.options.profile]
+        self.threads = run.options.threads
+        self.recipe = run.options.recipe
+        self._running: Running | None = None
+        self._built = False
+
+    def lend(self, running: Running | None) -> None:
+        """A worker of the same stack that another case has left; it is built anew when it is needed."""
+        self._running = running
+
+    @property
+    def running(self) -> Running:
+        if self._running is None:
+            self._running = self._started()
+        if not self._built:
+            self._built = True
+            self.ask("build")
+        return self._running
+
+    @property
+    def held(self) -> Running | None:
+        """The worker, if there is one yet."""
+        return self._running
+
+    def _started(self, **changes: Any) -> Running:
+        self._run.counter += 1
+        name = f"{self.exhibit}-{self._run.counter}"
+        started = self._run.start(
+            self._entry, self.workload, self._planned, name=name, seed=self._run.options.seed, attempt=1, **changes
+        )
+        try:
+            started.hello = self._run.hello(started)
+        except WorkerError as error:
+            error.log_tail = self._run.log_tail(started)
+            self._run.stop(started)
+            raise
+        return started
+
+    @contextmanager
+    def launched(self) -> Iterator[Room]:
+        """The same room with a fresh worker of its own, its compile caches empty."""
+        other = Room(self._run, self._entry, self.workload, self._planned, self.place, self.exhibit)
+        other.lend(started := self._started(caches=self._run.folder / "caches" / f"fresh-{self._run.counter}"))
+        try:
+            yield other
+        except WorkerError as error:
+            error.log_tail = self._run.log_tail(started)
+            raise
+        finally:
+            self._run.stop(started)
+
+    # -- what looks may ask --------------------------------------------------------------------------
+
+    def ask(self, command: str, **fields: Any) -> dict[str, Any]:
+        """Any request that a worker of a run answers, such as build, warm_up or block."""
+        return self.running.worker.ask(command, limit=self._run.limit, **fields)
+
+    def inside(self, **fields: Any) -> dict[str, Any]:
+        """What the exhibit's own ``inside`` answers."""
+        return self.ask("museum", exhibit=self.exhibit, **fields)
+
+    def by_turns(self, **fields: Any) -> dict[str, Any]:
+        """``inside`` with the amounts that :func:`benchmarks.museum.inside.by_turns` needs."""
+        return self.inside(pairs=self.amounts.pairs, seconds=self.amounts.seconds, **fields)
+
+    def block(self, steps: int) -> dict[str, Any]:
+        """One block of ``steps`` after a lead-in, as a run times it, with the run's evidence of disturbance."""
+        self.ask("lead_in", steps=3, seconds=0.0)
+        answer = self.ask("block", steps=steps)
+        busy = answer["busy_seconds"]
+        told = {name: answer[name] for name in ("steal_seconds", "throttled_seconds", "cpu_throttles")}
+        disturbed = disturbance.is_disturbed(
+            None if busy is None else max(0.0, busy - answer["cpu_seconds"]),
+            seconds=answer["seconds"],
+            cpus=self.threads,
+            **told,
+        )
+        return {"seconds": answer["seconds"], "steps": steps, "disturbed": disturbed}
+
+    def certificates(self, **fields: Any) -> dict[str, Any]:
+        """Fields ``sound`` and ``faulty``; for mistakes in the program. ``fields`` go to ``inside``."""
+        sound = self._certificate()
+        self.inside(what="put in", **fields)
+        faulty = self._certificate()
+        self.inside(what="take out", **fields)
+        return {"sound": sound, "faulty": faulty}
+
+    def _certificate(self) -> dict[str, Any]:
+        self._run.say(f"{self.workload.key}  {self.exhibit}  parity certificate")
+        certify(self._run, self._entry, self.workload, self.running)
+        event = self._run.journal.of("certificate", row=self.running.row)[-1]
+        found = Certificate.model_validate(event["certificate"])
+        failed = [t.check for t in found.tensors if not t.passed] + [p.name for p in found.probes if not p.passed]
+        return {"status": found.status, "reason": found.reason, "failed": list(dict.fromkeys(failed))}
+
+    def scores(self) -> dict[str, Any]:
+        """Field ``scores``: the recipe trained from a few seeds, right and wrong."""
+        seeds = list(range(self.amounts.seeds))
+        found: dict[str, list[float]] = {}
+        for side, what in (("right", "take out"), ("wrong", "put in")):
+            self._run.say(f"{self.workload.key}  {self.exhibit}  training, {side}")
+            self.inside(what=what)
+            found[side] = [self.inside(what="train", seed=s, recipe=self.recipe)["metric"] for s in seeds]
+        self.inside(what="take out")
+        (data,) = self._run.journal.of("data", key=self._entry.key)
+        kept = {"metric": self.workload.metric, "recipe": self.recipe, "seeds": seeds}
+        return {"scores": kept | found | {"optimum": data["data"]["optimum"]}}

@@ -1,0 +1,39 @@
+"""Visits to the museum made by hand."""
+
+from benchmarks.museum.schema import Case, Exhibit, Museum, Sample
+from benchmarks.results import Interpreter, Machine
+
+
+def case(*factors, right=0.001, disturbed=False, **changes):
+    """One case whose wrong number is ``factors`` times the right one, by repetition."""
+    fields = {
+        "workload": "mnist_mlp_ablation/batchnorm",
+        "stack": "torch:eager:cpu",
+        "status": "ok" if factors else "unavailable",
+        "reason": "" if factors else "there is nothing to leave out",
+        "batch_size": 64,
+        "right": [Sample(seconds=right * 10, steps=10, disturbed=disturbed) for _ in factors],
+        "wrong": [Sample(seconds=right * f * 20, steps=20) for f in factors],
+    }
+    return Case(**(fields | changes))
+
+
+def visit(exhibits, **changes):
+    """A whole visit; ``exhibits`` maps names to cases."""
+    facts = Machine(
+        name="a-machine", cpu="A CPU", physical_cores=2, logical_cores=2, governor=None, memory_bytes=1, system="x"
+    )
+    fields = {
+        "started": "2026-11-26T12:00:00+00:00",
+        "seconds": 240.0,
+        "command": "python -m benchmarks museum",
+        "profile": "quick",
+        "device": "cpu",
+        "threads": 2,
+        "machine": facts,
+        "interpreter": Interpreter(name="default", python="CPython 3", packages={"torch": "2.13", "numpy": "2"}),
+        "git_commit": None,
+        "git_dirty": None,
+        "exhibits": [Exhibit(name=name, cases=cases) for name, cases in exhibits.items()],
+    }
+    return Museum(**(fields | changes))
