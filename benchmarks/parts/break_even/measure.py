@@ -42,7 +42,8 @@ AMOUNTS = {
 
 
 def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
-    from benchmarks.estimate import COMPILE_SECONDS, COMPILING, START_SECONDS, step_seconds
+    from benchmarks.estimate import COMPILE_SECONDS, START_SECONDS, step_seconds
+    from benchmarks.stacks import COMPILING
 
     if not _is_asked(planned):
         return 0.0

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import tasks
 from benchmarks.answering import each
-from benchmarks.estimate import COMPILE_SECONDS, COMPILING, FLOPS, START_SECONDS, STEP_OVERHEAD, multiply_accumulates
+from benchmarks.estimate import COMPILE_SECONDS, FLOPS, START_SECONDS, STEP_OVERHEAD, multiply_accumulates
 from benchmarks.launch import WorkerError
 from benchmarks.machine import memory_available
 from benchmarks.parts.timing import time_steps
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.profiles import PROFILES
+from benchmarks.stacks import COMPILING
 from benchmarks.workload import Workload
 
 if TYPE_CHECKING:
