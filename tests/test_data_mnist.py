@@ -83,6 +83,10 @@ def test_a_file_cut_anywhere_is_refused(array: np.ndarray, draw: st.DataObject) 
         (gzip.compress(idx(np.zeros((2, 3), np.uint8))[:-1]), r"promises \(2, 3\) bytes and holds 5"),
         (gzip.compress(struct.pack(">4B4I", 0, 0, 8, 4, *[1 << 16] * 4)), "holds 0"),  # 2**64 bytes, 0 modulo 2**64
     ],
+    ids=[
+        *("not gzip", "empty", "wrong magic", "floats", "255 dimensions", "short header", "a byte too many"),
+        *("a byte too few", "2**64 bytes"),
+    ],
 )
 def test_what_is_no_idx_file_is_refused(content: bytes, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
