@@ -56,10 +56,18 @@ class RowAdagrad:
         first = tf.reshape(tf.cast(earlier == 1, tf.float32), [-1] + [1] * (rows.shape.rank - 1))
         return ids, first * out  # (R,), (R, ...)
 
+    def apply_rows(self, variable, sums, rows, ids):  # (V, ...), (V, ...), (U, ...), (U,)
+        """TensorFlow's one operation for both lines below, which XLA lacks."""
+        rate = tf.convert_to_tensor(self.learning_rate)  # ()
+        tf.raw_ops.ResourceSparseApplyAdagrad(var=variable.handle, accum=sums.handle, lr=rate, grad=rows, indices=ids)
+
     def apply(self, gradients, variables):
         for slices, variable in zip(gradients, variables, strict=True):
             ids, summed = self.summed(slices.values, slices.indices)
             sums = self.sums[id(variable)]
+            if not self.static:
+                self.apply_rows(variable.value, sums, summed, ids)
+                continue
             sums.scatter_add(tf.IndexedSlices(tf.square(summed), ids))
             step = self.learning_rate * summed * tf.math.rsqrt(tf.gather(sums, ids))
             variable.value.scatter_sub(tf.IndexedSlices(step, ids))

@@ -38,13 +38,23 @@ class RowAdagrad:
     TensorLayerX's own is Keras's, which neither sums them nor stays with the touched rows.
     """
 
-    def __init__(self, learning_rate: float, initial_accumulator: float, variables):
+    def __init__(self, learning_rate: float, initial_accumulator: float, variables, static: bool):
         self.learning_rate = tf.Variable(learning_rate, trainable=False)
         self.sums = {v.ref(): tf.Variable(tf.fill(v.shape, initial_accumulator), trainable=False) for v in variables}
+        self.static = static
+
+    def apply_rows(self, variable, sums, rows, ids):  # (V, ...), (V, ...), (U, ...), (U,)
+        rate = tf.convert_to_tensor(self.learning_rate)  # ()
+        tf.raw_ops.ResourceSparseApplyAdagrad(var=variable.handle, accum=sums.handle, lr=rate, grad=rows, indices=ids)
 
     def apply_gradients(self, grads_and_vars):
         for slices, variable in grads_and_vars:
             rows, ids = slices.values, slices.indices  # (R, ...), (R,)
+            if not self.static:
+                ids, places = tf.unique(ids)  # (U,), (R,)
+                summed = tf.math.unsorted_segment_sum(rows, places, tf.size(ids))  # (U, ...)
+                self.apply_rows(variable, self.sums[variable.ref()], summed, ids)
+                continue
             same = tf.cast(ids[:, None] == ids, tf.float32)  # (R, R)
             # Every place of a repeated row holds its sum; all places but the first then count nothing.
             summed = tf.reshape(tf.matmul(same, tf.reshape(rows, (tf.size(ids), -1))), tf.shape(rows))
@@ -62,7 +72,8 @@ def build(workload: Workload) -> SkipGram:
 
 def optimizer(workload: Workload, model: SkipGram):
     adagrad = workload.optimiser
-    return RowAdagrad(adagrad.learning_rate, adagrad.initial_accumulator, model.trainable_weights)
+    static = bool(tf.config.get_visible_devices("GPU"))  # which would have to tell the host how many ids there are
+    return RowAdagrad(adagrad.learning_rate, adagrad.initial_accumulator, model.trainable_weights, static)
 
 
 def loss(model: SkipGram, centre, context, negatives, log_true, log_negatives):

@@ -24,9 +24,9 @@ UNBIASED = """class Unbiased(layers.BatchNormalization):
 
 
 class BatchNet(keras.Model):"""
-STEP = "step = self.learning_rate * summed"
-ODD = "tf.cast(tf.reshape(ids, [-1] + [1] * (summed.shape.rank - 1)) % 2, tf.float32)"
-HALF = f"step = self.learning_rate * {ODD} * summed"
+STEP = "lr=rate, grad=rows"
+ODD = "tf.cast(tf.reshape(ids, [-1] + [1] * (rows.shape.rank - 1)) % 2, tf.float32)"
+HALF = f"lr=rate, grad=rows * {ODD}"
 
 FAULTS = [
     fault(MLP, "evaluation mode while training", ("model(x, training=True)", "model(x, training=False)"), mode="graph"),

@@ -31,8 +31,8 @@ GATES = """rnn, lists = self.lstm.rnn, [list(v) for v in (self.lstm.weight_ih, s
         """
 FORGET = """self.lstm.rnn.b_ih = [b + np.repeat(np.float32([0, 1, 0, 0]), 200) for b in self.lstm.bias_ih]
         """
-STEP = "step = self.learning_rate * first * summed"
-HALF = "step = self.learning_rate * tf.cast(tf.reshape(ids, tf.shape(first)) % 2, tf.float32) * first * summed"
+STEP = "lr=rate, grad=rows"
+HALF = "lr=rate, grad=rows * tf.cast(tf.reshape(ids, [-1] + [1] * (rows.shape.rank - 1)) % 2, tf.float32)"
 
 FAULTS = [
     fault(MLP, "evaluation mode while training", (LOGITS, f"    model.set_eval()\n{LOGITS}"), mode="graph"),
@@ -70,6 +70,7 @@ FAULTS = [
     fault(W2V, "expected count not subtracted", (" - log_true", ""), (" - log_negatives", "")),
     fault(W2V, "accidental hits removed", ("bias[n:] - log_negatives",
           "bias[n:] - log_negatives - 1e9 * tf.cast(context[:, None] == negatives, tf.float32)")),
-    fault(W2V, "Adagrad without row sums", ("first * tf.square(summed)", "tf.square(rows)")),
+    fault(W2V, "Adagrad without row sums", ("[variable.ref()], summed, ids)",
+          "[variable.ref()], rows, slices.indices)")),
     fault(W2V, "half the rows updated", (STEP, HALF)),
 ]  # fmt: skip
