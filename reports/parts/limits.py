@@ -27,8 +27,8 @@ NOTE = (
     "Shares of the step's time that its counted operations, its least bytes and its least launches would take at the "
     f"ceilings. The largest binds where it makes up {n.percent(SHARE)} of the step; otherwise the time goes where no "
     "bound sees it: dispatch beyond the least, kernels below the ceiling, arrays moved more often than need be. "
-    "Ceilings of arithmetic and memory are the best of all stacks in this run on that device at that precision; a launch is each "
-    "stack's own."
+    "Ceilings of arithmetic and memory are the best of all stacks in this run on that device at that precision; a "
+    "launch is each stack's own."
 )
 Found = list[tuple[Row, Value, Judged]]
 
