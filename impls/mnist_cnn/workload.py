@@ -90,8 +90,8 @@ WORKLOADS = (
                 ),
                 target=Target(
                     value=0.7,
-                    protocol="first reached after 120 and 144 of 180 steps, scored every 8, by seed 0 in tensorflow graph "
-                    "and in tensorlayerx graph, on the last 1,280 of 12,800 training images",
+                    protocol="first reached after 120 and 144 of 180 steps, scored every 8, by seed 0 in tensorflow "
+                    "graph and in tensorlayerx graph, on the last 1,280 of 12,800 training images",
                 ),
             ),
             Recipe(
