@@ -93,8 +93,8 @@ WORKLOADS = (
                 ),
                 target=Target(
                     value=800.0,
-                    protocol="first reached after 180 of 224 steps, scored every 10, by seed 0 in tensorflow graph, on the "
-                    "last 10,000 of 100,000 training words; perplexities swing between evaluations before",
+                    protocol="first reached after 180 of 224 steps, scored every 10, by seed 0 in tensorflow graph, on "
+                    "the last 10,000 of 100,000 training words; perplexities swing between evaluations before",
                 ),
             ),
             Recipe(
