@@ -18,7 +18,7 @@ Settled in the open:
 """
 
 from benchmarks.layers import Constant, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, TruncatedNormal
-from benchmarks.workload import Accepted, Adam, Images, Recipe, Source, Unmeasured, Workload
+from benchmarks.workload import Accepted, Adam, Images, Recipe, Source, Target, Unmeasured, Workload
 
 CONV = TruncatedNormal(stddev=0.02)
 DENSE = TruncatedNormal(stddev=0.1)
@@ -87,6 +87,11 @@ WORKLOADS = (
                     low=0.698,
                     high=0.868,
                     protocol=f"embedded data, 2 epochs of 12,800, learning rate 1e-3; 5 seeds in {WHERE}",
+                ),
+                target=Target(
+                    value=0.7,
+                    protocol="first reached after 120 and 144 of 180 steps, scored every 8, by seed 0 in tensorflow "
+                    "graph and in tensorlayerx graph, on the last 1,280 of 12,800 training images",
                 ),
             ),
             Recipe(
