@@ -76,7 +76,7 @@ def test_an_interrupt_leaves_no_process_behind(monkeypatch):
 @pytest.mark.framework
 def test_soft_max_twice_in_torch_learns_worse_and_is_caught(monkeypatch):
     need("torch")
-    here = Place(LINEAR, "torch:eager", judged=True)
+    here = Place(LINEAR, "torch:eager", judged=True, trained=True)
     precise = Place(LINEAR, "torch:eager", "bfloat16 autocast", judged=True)
     found = moved(monkeypatch, {"double_softmax": [here], "evaluation_mode": [here], "precision": [precise]})()
     for (case,) in found.values():

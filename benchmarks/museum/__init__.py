@@ -29,13 +29,14 @@ FOLDER = Path(__file__).resolve().parent / "exhibits"
 class Place:
     """Where an exhibit is shown: a workload variant, a FRAMEWORK:MODE, and the form of the mistake if it has several.
 
-    ``judged``: the certificate, and for some exhibits a training, is asked for there too.
+    ``judged``: certificates are asked for there too; ``trained``: the recipe is trained, right and wrong.
     """
 
     workload: str
     stack: str
     form: str = ""
     judged: bool = False
+    trained: bool = False
 
 
 @cache

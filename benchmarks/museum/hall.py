@@ -123,7 +123,9 @@ class Room:
         return {"seconds": answer["seconds"], "steps": steps, "disturbed": disturbed}
 
     def certificates(self, **fields: Any) -> dict[str, Any]:
-        """Fields ``sound`` and ``faulty``; for mistakes in the program. ``fields`` go to ``inside``."""
+        """Fields ``sound`` and ``faulty``; where the place is judged. ``fields`` go to ``inside``."""
+        if not self.place.judged:
+            return {}
         sound = self._certificate()
         self.inside(what="put in", **fields)
         faulty = self._certificate()
@@ -139,7 +141,9 @@ class Room:
         return {"status": found.status, "reason": found.reason, "failed": list(dict.fromkeys(failed))}
 
     def scores(self) -> dict[str, Any]:
-        """Field ``scores``: the recipe trained from a few seeds, right and wrong."""
+        """Field ``scores``, where the place trains: the recipe from a few seeds, right and wrong."""
+        if not self.place.trained:
+            return {}
         seeds = list(range(self.amounts.seeds))
         found: dict[str, list[float]] = {}
         for side, what in (("right", "take out"), ("wrong", "put in")):

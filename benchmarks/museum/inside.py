@@ -17,8 +17,8 @@ from benchmarks.session import Session
 from benchmarks.workload import load_module
 
 Take = Callable[[int], float]  # takes so many steps and gives the seconds that this way of measuring claims for them
-LEAD_IN = 3  # untimed steps before each block
-FEWEST = 4  # steps of a block
+LEAD_IN = 3  # untimed steps before each block, fewer only where a block is shorter
+FEWEST = 2  # steps of a block
 PROBE = 5  # steps from which the length of a block is chosen
 
 
@@ -50,14 +50,17 @@ def by_turns(
     for pair in range(pairs):
         for side in ((0, 1), (1, 0))[pair % 2]:
             take = (right, wrong)[side]
-            take(LEAD_IN)
-            seen[side].append(sample(session, take, counts[side % len(counts)]))
+            count = counts[side % len(counts)]
+            take(min(LEAD_IN, count))
+            seen[side].append(sample(session, take, count))
     return {"right": seen[0], "wrong": seen[1]}
 
 
 def _count(take: Take, seconds: float) -> int:
     """Steps of a block of about ``seconds``; warms up."""
     take(1)  # may compile
+    if take(1) > seconds / FEWEST:
+        return FEWEST
     count = max(FEWEST, round(seconds * PROBE / take(PROBE)))
     take(count)  # warm-up
     return count

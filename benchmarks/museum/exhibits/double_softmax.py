@@ -22,14 +22,13 @@ MISTAKE = (
 )
 PREVENTED = "The parity certificate: logits, loss and every gradient are held against a float64 reference."
 PLACES = (
-    Place("mnist_mlp_ablation/batchnorm", "torch:eager", judged=True),
+    Place("mnist_mlp_ablation/batchnorm", "torch:eager", judged=True, trained=True),
     Place("mnist_mlp_ablation/batchnorm", "tensorflow:graph"),
 )
 
 
 def look(room: Room) -> dict[str, Any]:
-    found = room.by_turns(what="timed")
-    return found | room.scores() | room.certificates() if room.place.judged else found
+    return room.by_turns(what="timed") | room.scores() | room.certificates()
 
 
 def spoil(session: Session, module: Any) -> None:

@@ -25,15 +25,14 @@ PREVENTED = (
     "rate). PyTorch's adapter also sets the mode before each step."
 )
 PLACES = (
-    Place("mnist_mlp", "torch:eager"),
+    Place("mnist_mlp", "torch:eager", judged=True),
     Place("mnist_mlp", "tensorflow:graph"),
-    Place("mnist_mlp_ablation/batchnorm", "torch:eager", judged=True),
+    Place("mnist_mlp_ablation/batchnorm", "torch:eager", judged=True, trained=True),
 )
 
 
 def look(room: Room) -> dict[str, Any]:
-    found = room.by_turns(what="timed")
-    return found | room.scores() | room.certificates() if room.place.judged else found
+    return room.by_turns(what="timed") | room.scores() | room.certificates()
 
 
 def spoil(session: Session, module: Any) -> None:

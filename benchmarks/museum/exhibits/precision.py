@@ -34,8 +34,8 @@ PLACES = (
 
 
 def look(room: Room) -> dict[str, Any]:
-    found = room.by_turns(form=room.place.form, what="timed")
-    return found | room.certificates(form=room.place.form) if room.place.judged else found
+    form = room.place.form
+    return room.by_turns(form=form, what="timed") | room.certificates(form=form)
 
 
 def inside(session: Session, *, form: str, **fields: Any) -> dict[str, Any]:
