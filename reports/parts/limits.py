@@ -25,8 +25,8 @@ ABOVE = (
 )
 NOTE = (
     "Shares of the step's time that its counted operations, its least bytes and its least launches would take at the "
-    f"ceilings. The largest binds where it makes up {n.percent(SHARE)} of the step; otherwise the time goes where no bound "
-    "sees it: dispatch beyond the least, kernels below the ceiling, arrays moved more often than need be. Ceilings of "
+    f"ceilings. The largest binds where it makes up {n.percent(SHARE)} of the step; otherwise the time goes where no "
+    "bound sees it: dispatch beyond the least, kernels below the ceiling, arrays moved more often than need be. Ceilings of "
     "arithmetic and memory are the best of all stacks in this run on that device at that precision; a launch is each "
     "stack's own."
 )
@@ -134,15 +134,12 @@ def _sentence(result: Result, found: Found, roofs: dict[tuple[str, str], Ceiling
     if told:
         out += f" The step is bound by {'; by '.join(told)}."
     if bound["none"]:
+        who = n.words(bound["none"]) if told else "any stack"
         out += (
-            f" None of the three limits explains {_part()} of the step in {n.words(bound['none'])}: there the time "
-            "goes into the framework itself or into kernels far below the ceilings."
+            f" None of the three limits explains even {n.percent(SHARE)} of the step in {who}: there the time goes "
+            "into the framework itself or into kernels far below the ceilings."
         )
     return out
-
-
-def _part() -> str:
-    return f"even {n.percent(SHARE)}"
 
 
 def _what(bound: str) -> str:
