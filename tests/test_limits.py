@@ -134,6 +134,11 @@ def test_the_report_says_who_comes_closest_and_what_binds():
     assert "operations per byte, at least 9 operators" in text
 
 
+def test_where_nothing_binds_the_report_says_so_of_all():
+    page = html([with_answers({EAGER: value(1.0), GRAPH: value(2.0)})])
+    assert "of the step in any stack: there the time goes" in page
+
+
 def test_a_report_of_reasons_alone():
     page = html([with_answers({}, lost=[EAGER, GRAPH])])
     assert "No answer for PyTorch eager and TensorFlow graph: no such thing here" in page

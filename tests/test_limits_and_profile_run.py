@@ -1,4 +1,4 @@
-"""The parts limits and profile end to end, in every mode of each framework on the smallest workload."""
+"""The parts limits and profile end to end, with each framework on the smallest workload."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ from reports.render import html
 
 pytestmark = pytest.mark.framework
 
-STACKS = {"torch": ("eager", "compile"), "tensorflow": ("eager", "graph"), "tensorlayerx": ("graph",)}
+STACKS = {"torch": ("eager", "compile"), "tensorflow": ("graph",), "tensorlayerx": ("eager",)}  # that is TensorFlow's
 
 
 @pytest.fixture(scope="module", params=ALL)

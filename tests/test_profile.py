@@ -56,10 +56,11 @@ def test_threads_overlap_and_kernels_go_before_copies():
     assert {o.name: o.seconds for o in operators(recorded(a, b, c), device=False)} == {"a": 30, "b": 30, "c": 20}
 
 
-def test_a_cpu_is_idle_where_no_thread_can_have_run():
+def test_a_cpu_is_idle_as_far_as_cpu_time_is_missing():
     found = split(recorded(event("a", "kernel", 0, 60)), device=False, cpu_seconds=75.0)
-    assert (found["idle"], found["host"]) == (25, 15)
+    assert (found["idle"], found["host"]) == (10, 30)
     assert split(recorded(event("a", "kernel", 0, 60)), device=False, cpu_seconds=0.0)["host"] == 0
+    assert split(recorded(), device=False, cpu_seconds=120.0)["idle"] == 0
 
 
 def test_a_gpu_is_idle_where_the_host_waits_for_nothing():
@@ -77,7 +78,7 @@ def test_a_gpu_is_idle_where_the_host_waits_for_nothing():
 
 def test_nothing_outside_the_window_counts():
     found = recorded(event("a", "kernel", 0, 30), event("a", "kernel", 90, 95), window=(20.0, 60.0))
-    assert split(found, device=False, cpu_seconds=40.0) == {
+    assert split(found, device=False, cpu_seconds=44.0) == {
         "wall": 40, "kernels": 10, "copies": 0, "idle": 0, "host": 30,
     }  # fmt: skip
     (only,) = operators(found, device=False)

@@ -134,15 +134,12 @@ def _sentence(result: Result, found: Found, roofs: dict[tuple[str, str], Ceiling
     if told:
         out += f" The step is bound by {'; by '.join(told)}."
     if bound["none"]:
+        who = n.words(bound["none"]) if told else "any stack"
         out += (
-            f" None of the three limits explains {_part()} of the step in {n.words(bound['none'])}: there the time "
-            "goes into the framework itself or into kernels far below the ceilings."
+            f" None of the three limits explains even {n.percent(SHARE)} of the step in {who}: there the time goes "
+            "into the framework itself or into kernels far below the ceilings."
         )
     return out
-
-
-def _part() -> str:
-    return f"even {n.percent(SHARE)}"
 
 
 def _what(bound: str) -> str:

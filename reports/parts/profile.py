@@ -30,7 +30,7 @@ WORDS = {
 }
 NOTE = (
     "Kernels: an operator computes, on any thread or stream. Copies: data are only moved. Idle: the host waits for a "
-    "GPU that has nothing to do; on a CPU, no thread can have run. Host: the rest. Bars are the step time without the "
+    "GPU that has nothing to do; on a CPU, no thread ran. Host: the rest. Bars are the step time without the "
     "profiler, divided as the profiled steps were; on a CPU an operator's own dispatch counts with its kernel."
 )
 Found = list[tuple[Row, Value]]

@@ -25,8 +25,8 @@ class Split(Strict):
     copies: float = field("seconds in which data are only moved: host to device, layouts, types", ge=0)
     host: float = field("the rest: Python, dispatch, views, allocation, gaps between operators", ge=0)
     idle: float = field(
-        "GPU: seconds in which the host waits for a device that has nothing to do; CPU: wall seconds in which no "
-        "thread can have run, because the process used less CPU time than passed (it waited, or others had the CPU)",
+        "GPU: seconds in which the host waits for a device that has nothing to do; CPU: seconds outside kernels and "
+        "copies in which no thread ran, as far as the process used less CPU time than passed (estimated)",
         ge=0,
     )
 

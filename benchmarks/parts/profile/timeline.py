@@ -5,8 +5,8 @@ Every instant of the stretch belongs to one of four:
 * **kernels**: an operator that computes is running, on whatever thread or stream;
 * **copies**: none is, but data are being moved, between host and device or from one layout or type to another;
 * **idle**: neither, and nobody works. On a GPU: the host waits in a synchronising call although the device has nothing
-  to do. On a CPU nothing waits for a device; there it is the wall time in which no thread of the process can have run,
-  because the process used less CPU time than has passed (a lower bound);
+  to do. On a CPU nothing waits for a device; where the process used less CPU time than has passed, the time that it
+  cannot have run (it waited, or others had the CPU) is taken to be spread evenly, and idle is what of it lies here;
 * **host**: the rest. Python, the framework's dispatch, views, allocation, gaps between operators.
 
 On a CPU an operator's own time includes the microseconds of its own dispatch, so there kernels are an upper bound. An
@@ -134,7 +134,7 @@ def split(recorded: Recorded, *, device: bool, cpu_seconds: float) -> dict[str, 
         waited = common(union(spans["wait"]), window)
         idle = length(waited) - length(common(waited, busy))
     else:
-        idle = min(rest, max(0.0, wall - cpu_seconds))
+        idle = rest * max(0.0, 1 - cpu_seconds / wall)
     return {
         "wall": wall,
         "kernels": length(kernels),
