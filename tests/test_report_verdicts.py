@@ -113,3 +113,18 @@ def test_the_terminal_tells_first_places_and_the_canary(full: r.Result) -> None:
 def test_help_names_the_self_test() -> None:
     done = CliRunner().invoke(main, ["--help"])
     assert "selftest" in done.output
+
+
+def test_a_run_that_was_only_asked_further_questions_says_so():
+    result = result_factory.make()
+    first = result.declared[0]
+    value = {"batch_size": 2, "steps": 1, "imported_resident": 10}
+    place = {"part": "memory", "workload": first.name, "variant": first.variant, "stack": "torch:eager:cpu:default"}
+    options = result.options.model_copy(update={"measure": ["memory"]})
+    answered = {"options": options, "rows": [], "answers": [r.Answer(**place, status="ok", value=value)]}
+    asked = gather([result.model_copy(update=answered)])[0]
+    said = sentence(asked, rank(asked))
+    assert said.headline == "Speeds were not compared"
+    assert said.text == "; answered below: memory."
+    silent = gather([result.model_copy(update=answered | {"answers": []})])[0]
+    assert sentence(silent, rank(silent)).headline == "Nothing was measured"
