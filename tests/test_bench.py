@@ -1,6 +1,7 @@
 """pytest-benchmark as a front end: our samples in its JSON, failures reported, compare works."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ TOYS = Path(__file__).parent / "toys"
 def bench(*words):
     command = [sys.executable, "-m", "pytest", "benchmarks", "--impls", str(TOYS), "--profile", "smoke"]
     command += ["--threads", "1", "-p", "no:cacheprovider", *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    # A pytest of its own, not a worker of the one that runs this test.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(scope="module")
