@@ -27,6 +27,9 @@ def ranged(recipe):
 
 
 EMBEDDED, REAL = ranged("quick"), ranged("short")
+# ResNet trains here in one framework, in the others where BOOKBENCH_SLOW is set: each takes minutes on two cores, and
+# tests/test_agreement.py holds committed trainings of all three to range and margin.
+SLOW, QUICKEST = ("cifar10_resnet",), "torch"
 METRIC = {(w.name, w.variant): w.metric for w in EMBEDDED}
 
 
@@ -64,10 +67,12 @@ def check(result, workloads, recipe):
 def test_quick_recipes_reach_their_ranges(tmp_path, framework):
     need(framework)
     assert EMBEDDED, "no workload declares a measured range for its quick recipe"
-    result = train(tmp_path, framework, EMBEDDED, "--recipe", "quick")
-    check(result, EMBEDDED, "quick")
+    every = framework == QUICKEST or bool(os.environ.get("BOOKBENCH_SLOW"))
+    chosen = EMBEDDED if every else [w for w in EMBEDDED if w.name not in SLOW]
+    result = train(tmp_path, framework, chosen, "--recipe", "quick")
+    check(result, chosen, "quick")
     optima = {(d.workload, d.variant): d.optimum for d in result.data}
-    assert all(0.97 <= optima[w.name, w.variant] <= 0.99 for w in EMBEDDED if w.dataset.name == "mnist")
+    assert all(0.97 <= optima[w.name, w.variant] <= 0.99 for w in chosen if w.dataset.name == "mnist")
     for row in result.rows:
         optimum, metric = optima[row.workload, row.variant], row.accuracy.trainings[0].metric
         if optimum is not None:  # a loss and a perplexity are better where they are lower
