@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from frameworks import need
 
-from benchmarks.sources import _interval
+from benchmarks.sources import _interval, markdown
 from benchmarks.workload import ROOT
 
 
@@ -65,3 +65,10 @@ def test_both_sources_are_timed_in_one_process():
     assert done.returncode in (0, 1), done.stderr  # how long steps take is nobody's promise
     assert "mnist_mlp_ablation/linear" in done.stdout
     assert "95 % interval" in done.stdout
+
+
+def test_the_published_table_is_of_the_committed_ratios():
+    files = sorted((ROOT / "results" / "sources").glob("*.json"))
+    if not files:
+        pytest.skip("no ratios are committed under results/sources yet")
+    assert markdown(files) in (ROOT / "docs" / "BIAS.md").read_text("utf-8")
