@@ -50,16 +50,16 @@ def unanswered(run: Run, entry: Entry, part: str) -> list[Planned]:
     return [p for p in entry.runnable() if not p.stack.replica and p.stack.key not in known]
 
 
-def keep(run: Run, entry: Entry, part: str, planned: Planned | None, find: Callable[[], dict[str, Any]]) -> None:
-    """Journal what ``find`` finds, or how it failed; None for ``planned`` where the whole workload is answered."""
+def keep(run: Run, entry: Entry, part: str, planned: Planned, find: Callable[[], dict[str, Any]]) -> None:
+    """Journal what ``find`` finds for a stack, or how it failed."""
     answer: dict[str, Any] = {"part": part, "workload": entry.workload, "variant": entry.variant}
-    answer["stack"] = planned.stack.key if planned else ""
-    run.say(f"{entry.key}  {part.replace('_', ' ')}  {planned.stack.label if planned else ''}")
+    answer["stack"] = planned.stack.key
+    run.say(f"{entry.key}  {part.replace('_', ' ')}  {planned.stack.label}")
     try:
         answer |= {"status": "ok", "value": find()}
     except WorkerError as error:
         answer |= {"status": error.status, "reason": run.clean(error.reason)}
-        answer["log_tail"] = [] if error.status == "unavailable" else list(getattr(error, "log_tail", []))
+        answer["log_tail"] = [] if error.status == "unavailable" else error.log_tail
         run.say(f"{entry.key}  {part}: {error.status}: {error.reason}")
     run.journal.add("answer", part=part, key=entry.key, answer=answer)
 

@@ -16,7 +16,7 @@ class Answer(Strict):
     part: str = field("name of the part, a folder in benchmarks/parts")
     workload: str = field("as in Row")
     variant: str = field("as in Row")
-    stack: str = field("Stack.key; empty where the whole workload is answered at once", default="")
+    stack: str = field("Stack.key")
     status: Status = field("ok, unavailable (the reason says why), or how it failed")
     reason: str = field("empty when ok; otherwise what happened, in a sentence", default="")
     log_tail: list[str] = field("last lines of the worker's log, when it failed", default_factory=list)
@@ -40,4 +40,4 @@ class Answer(Strict):
     @property
     def key(self) -> str:
         name = self.workload if self.variant == "default" else f"{self.workload}/{self.variant}"
-        return f"{self.part} of {name}" + (f" on {self.stack}" if self.stack else "")
+        return f"{self.part} of {name} on {self.stack}"

@@ -246,7 +246,7 @@ def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
 
 def _answers(result: Result, workload: str, variant: str) -> list[str]:
     """Under each part's title what it found, stack by stack."""
-    names = {r.stack.key: r.stack.label for r in result.rows} | {"": "all stacks"}
+    names = {r.stack.key: r.stack.label for r in result.rows}
     out: list[str] = []
     for part in parts.chosen(result.options.measure):
         mine = [a for a in result.answers if (a.part, a.workload, a.variant) == (part, workload, variant)]

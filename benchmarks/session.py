@@ -420,7 +420,7 @@ class Session:
         workload = self.workload.trained_by(declared)
         memory.reset_peak()
         self.adapter.reset_peak_memory()
-        built, task = self.initial_program(workload), self._task(workload)
+        built, task = self.fresh(workload), self._task(workload)
         digest = inputs.OrderDigest()
         seconds, start = 0.0, time.perf_counter()
         scores: dict[str, float] = {}
@@ -447,12 +447,6 @@ class Session:
             "peak_resident": memory.peak(),
             "peak_device": self.adapter.peak_memory(),
         }
-
-    def initial_program(self, workload: Workload) -> Program:
-        """Built anew, with the shared initial weights."""
-        program: Program = self.adapter.build(self._implementation, workload)
-        program.set_tensors(self._initial(workload))
-        return program
 
     def epochs(self, program: Program, workload: Workload, count: int) -> Iterator[tuple[Program, Placed]]:
         """For each epoch the program, at the epoch's learning rate and with states at 0, and its batches.

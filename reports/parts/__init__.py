@@ -43,7 +43,7 @@ def sections(work: Work, key: str) -> list[Section]:
 
 def without(work: Work, answers: Sequence[Answer]) -> list[Line]:
     """Answers that hold no value, as lines of a table: those of one status and reason share a line."""
-    names = {row.stack.key: label(row.stack) for row in work.rows} | {"": "all stacks"}
+    names = {row.stack.key: label(row.stack) for row in work.rows}
     lines: dict[tuple[str, str], list[str]] = {}
     for a in answers:
         if a.status != "ok":

@@ -17,7 +17,7 @@ def answer(session: Session, *, recipe: str, target: float, every: int, steps: i
     workload = session.workload.trained_by(declared)
     judged = dataclasses.replace(workload, also_batch_statistics=None)  # the metric is all that is asked
     start = time.perf_counter()
-    built = session.initial_program(workload)
+    built = session.fresh(workload)
     session.adapter.synchronize()
     build = seconds = time.perf_counter() - start
     evaluation, taken, points = 0.0, 0, []
