@@ -12,9 +12,9 @@ import numpy as np
 from benchmarks import inputs, parity, tasks
 from benchmarks.frameworks.base import Conventions
 from benchmarks.launch import WorkerError
+from benchmarks.proof import ORDER_BATCHES
 from benchmarks.reference import Reference
 from benchmarks.results import Certificate, Probe
-from benchmarks.session import ORDER_BATCHES
 from benchmarks.workload import Workload
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import gc
 import importlib
@@ -11,18 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from benchmarks import disturbance, inputs, memory, steady, tasks
 from benchmarks.frameworks.base import Program
-from benchmarks.tasks.text import GENERATED, PROMPT, TextTask
-from benchmarks.workload import Images, Workload, load, load_module
+from benchmarks.tasks.text import TextTask
+from benchmarks.workload import Workload, load, load_module
 
 POOL = 8  # distinct batches that rotate in timed blocks
 MOST_WINDOWS = 256  # of a warm-up; then neighbours are joined
-ORDER_BATCHES = 512  # batches of an epoch whose order the certificate checks
 
 Placed: TypeAlias = Iterator[tuple[inputs.Batch, tuple[Any, ...]]]  # batches, each with its arrays on the device
 
@@ -72,7 +70,7 @@ class Session:
         )
         self._import_seconds = time.perf_counter() - start
         self._program: Program | None = None
-        self._batches: Iterator[tuple[Any, ...]] = iter(())
+        self.batches: Iterator[tuple[Any, ...]] = iter(())
         self._stacks: Iterator[tuple[Any, ...]] = iter(())  # of batches, for modes that take several steps at once
 
     def is_out_of_memory(self, error: BaseException) -> bool:
@@ -90,6 +88,14 @@ class Session:
         return self._implementation
 
     @property
+    def framework(self) -> str:
+        return str(self._job["framework"])
+
+    @property
+    def mode(self) -> str:
+        return str(self._job["mode"])
+
+    @property
     def seed(self) -> int:
         """Of weights, order and whatever tasks draw."""
         return int(self._job["seed"])
@@ -101,12 +107,12 @@ class Session:
     def fresh(self, workload: Workload) -> Program:
         """Another program of ``workload`` in this mode, from the shared initial weights."""
         program: Program = self.adapter.build(self._implementation, workload)
-        program.set_tensors(self._initial(workload))
+        program.set_tensors(self.initial(workload))
         return program
 
     def first(self, workload: Workload, count: int) -> list[inputs.Batch]:
         """The first ``count`` batches of training, on the host."""
-        return tasks.first(self._task(workload), count)
+        return tasks.first(self.task(workload), count)
 
     def hello(self) -> dict[str, Any]:
         """Who this worker is, after the import."""
@@ -124,25 +130,25 @@ class Session:
             "precision_error": float(np.linalg.norm(product - exact) / np.linalg.norm(exact)),
         }
 
-    def _initial(self, workload: Workload) -> dict[str, np.ndarray]:
+    def initial(self, workload: Workload) -> dict[str, np.ndarray]:
         """The shared weights; states at 0 in the shapes ``workload`` gives them."""
         with np.load(self._job["weights"], allow_pickle=False) as stored:
             weights = {name: stored[name] for name in stored.files}
         return weights | states(workload)
 
-    def _task(self, workload: Workload) -> tasks.Task:
+    def task(self, workload: Workload) -> tasks.Task:
         return tasks.task(workload, self._inputs, self._job["seed"])
 
-    def _place(self, arrays: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
+    def place(self, arrays: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
         return tuple(self.adapter.place(array) for array in arrays)
 
     def _pool(self, host: list[inputs.Batch]) -> tuple[Iterator[tuple[Any, ...]], Iterator[tuple[Any, ...]]]:
         """Batches on the device, in turns for ever; and the same in stacks where steps are taken together."""
-        stacks = [self._stack(host[i : i + self.together]) for i in range(0, len(host), self.together)]
-        return cycle([self._place(batch.arrays) for batch in host]), cycle(stacks if self.together > 1 else [])
+        stacks = [self.stack(host[i : i + self.together]) for i in range(0, len(host), self.together)]
+        return cycle([self.place(batch.arrays) for batch in host]), cycle(stacks if self.together > 1 else [])
 
-    def _stack(self, host: list[inputs.Batch]) -> tuple[Any, ...]:
-        return self._place(tuple(np.stack(arrays) for arrays in zip(*(b.arrays for b in host), strict=True)))
+    def stack(self, host: list[inputs.Batch]) -> tuple[Any, ...]:
+        return self.place(tuple(np.stack(arrays) for arrays in zip(*(b.arrays for b in host), strict=True)))
 
     @property
     def together(self) -> int:
@@ -160,9 +166,9 @@ class Session:
         memory.reset_peak()
         start = time.perf_counter()
         self._program = self.adapter.build(self._implementation, self.workload)
-        self.program.set_tensors(self._initial(self.workload))
-        host = tasks.first(self._task(self.workload), POOL)
-        self._batches, self._stacks = self._pool(host)
+        self.program.set_tensors(self.initial(self.workload))
+        host = tasks.first(self.task(self.workload), POOL)
+        self.batches, self._stacks = self._pool(host)
         self.adapter.synchronize()
         return {"build_seconds": time.perf_counter() - start, "build_peak_resident": memory.peak()}
 
@@ -176,7 +182,7 @@ class Session:
 
         Where a call takes several steps, what does not fill a call is taken one by one.
         """
-        step, batches, synchronize = self.program.train_step, self._batches, self.adapter.synchronize
+        step, batches, synchronize = self.program.train_step, self.batches, self.adapter.synchronize
         several: Callable[..., Any] = getattr(self.program, "train_steps", step)
         calls, single = divmod(count, self.together) if self.together > 1 else (0, count)
         synchronize()
@@ -236,7 +242,7 @@ class Session:
 
     def do_sources(self, *, other: str, pairs: int, seconds: float) -> dict[str, Any]:
         """Seconds per step on this session's batches and on those of the folder ``other``, in blocks by turns."""
-        own = self._batches, self._stacks
+        own = self.batches, self._stacks
         host = tasks.first(tasks.task(self.workload, Path(other), self._job["seed"]), POOL)
         both = (own, self._pool(host))
         self.steps(3)
@@ -244,10 +250,10 @@ class Session:
         seen: tuple[list[float], list[float]] = ([], [])
         for pair in range(pairs):
             for side in ((0, 1), (1, 0))[pair % 2]:
-                self._batches, self._stacks = both[side]
+                self.batches, self._stacks = both[side]
                 self.steps(self.together)
                 seen[side].append(self.steps(steps) / steps)
-        self._batches, self._stacks = own
+        self.batches, self._stacks = own
         return {"own": seen[0], "other": seen[1]}
 
     def do_part(self, *, part: str, **fields: Any) -> dict[str, Any]:
@@ -260,8 +266,8 @@ class Session:
         from benchmarks.peers.worker import compare
 
         both = (self._implementation, load_module(Path(path), Path(path).stem))
-        batches = [batch.arrays for batch in tasks.first(self._task(self.workload), POOL)]
-        return compare(self.adapter, self.workload, both, self._initial, batches, **fields)
+        batches = [batch.arrays for batch in tasks.first(self.task(self.workload), POOL)]
+        return compare(self.adapter, self.workload, both, self.initial, batches, **fields)
 
     def do_museum(self, *, exhibit: str, **fields: Any) -> dict[str, Any]:
         """What ``inside`` of ``benchmarks/museum/exhibits/EXHIBIT.py`` answers."""
@@ -292,7 +298,7 @@ class Session:
         """Single: batch 1, host to host, synchronised per call. Offline: throughput per batch size."""
         memory.reset_peak()
         self.adapter.reset_peak_memory()
-        task, hands = self._task(self.workload), Hands(self.adapter, self.program)
+        task, hands = self.task(self.workload), Hands(self.adapter, self.program)
         task.single(hands, warm_calls)
         single = task.single(hands, calls)
         offline = [self._offline(task, size, min_seconds) for size in batch_sizes]
@@ -305,7 +311,7 @@ class Session:
 
     def _offline(self, task: tasks.Task, size: int, min_seconds: float) -> dict[str, Any]:
         predict, synchronize = self.program.predict, self.adapter.synchronize
-        pool = [self._place(arrays) for arrays in task.offline(size)]
+        pool = [self.place(arrays) for arrays in task.offline(size)]
         for batch in pool[:3]:
             predict(*batch)
         synchronize()
@@ -321,96 +327,13 @@ class Session:
 
     def inputs_of(self, size: int) -> list[tuple[Any, ...]]:
         """A few different inputs of ``program.predict`` with ``size`` rows, on the device."""
-        return [self._place(arrays) for arrays in self._task(self.workload).offline(size)]
+        return [self.place(arrays) for arrays in self.task(self.workload).offline(size)]
 
-    # -- certificate ---------------------------------------------------------------------------
+    def do_certificate(self, **fields: Any) -> dict[str, Any]:
+        """What :mod:`benchmarks.proof` answers."""
+        from benchmarks import proof
 
-    def do_certificate(self, *, steps: int, batch_size: int, transplant: str, out: str) -> dict[str, Any]:
-        """Everything the certificate compares, written to the npz file ``out`` under ``check/tensor`` keys.
-
-        The model is built again without dropout; ``transplant`` holds the tensors whose
-        evaluation is compared apart from this stack's own training.
-        """
-        workload = self.workload.certified(batch_size)
-        program = self.adapter.build(self._implementation, workload)
-        task, initial = self._task(workload), self._initial(workload)
-        host = tasks.first(task, steps)
-        batches = [self._place(batch.arrays) for batch in host]
-        evaluated = self._place(task.predict_inputs(host[0]))
-        found: dict[str, np.ndarray] = {}
-        program.set_tensors(initial)
-        found["forward/logits"] = program.forward(*self._place(task.forward_inputs(host[0])))
-        program.set_tensors(initial)
-        loss, gradients = program.gradients(*batches[0])
-        found |= {f"gradient/{name}": value for name, value in gradients.items()}
-        found["gradient_loss"] = np.array(loss)
-        program.set_tensors(initial)
-        for i, loss_seen in enumerate(self._train(program, host)):
-            found[f"loss/loss {i + 1}"] = loss_seen
-        found |= {f"final/{name}": value for name, value in program.get_tensors().items()}
-        found["evaluation/logits"] = self.adapter.to_numpy(leading(program.predict(*evaluated)))
-        with np.load(transplant, allow_pickle=False) as stored:
-            transplanted = {n: stored[n] for n in stored.files if n not in states(workload)}
-        # The program that was timed, its dropout included: in evaluation it must draw nothing.
-        self.program.set_tensors(transplanted)
-        found["transplanted_evaluation/logits"] = self.adapter.to_numpy(leading(self.program.predict(*evaluated)))
-        if isinstance(task, TextTask):
-            prompt, rng = host[0].arrays[0][:1, :PROMPT], np.random.default_rng(0)
-            hands = Hands(self.adapter, self.program)
-            found["generated"] = task.generate(hands, prompt, count=GENERATED, k=1, rng=rng)
-        for i, handle in enumerate(batches[0]):
-            found[f"fed/{i}"] = _host_layout(self.adapter.to_numpy(handle), host[0].arrays[i].shape)
-        shape = (self.workload.batch_size, 800)
-        for call in ("dropout1", "dropout2"):
-            for name, value in self.program.dropout_on_ones(shape).items():
-                found[f"{call}/{name}"] = value
-        if any(layer.rate for layer in self.workload.dropouts):
-            found["drawn_losses"] = self._drawn_losses(self.program, self.workload)
-        for layer in self.workload.dropouts:
-            if layer.rate:
-                alone = self.workload.with_dropout_only(layer.name)
-                found[f"drawn/{layer.name}"] = self._drawn_losses(self._eager(alone), alone)
-        if isinstance(self.workload.dataset, Images):
-            found["rest"] = self._at_rest(workload, host[0].arrays)
-        np.savez(out, **found)  # type: ignore[arg-type]  # NumPy's own keyword comes first in its stub
-        return {"order": self._order_digest()}
-
-    def _train(self, program: Any, host: list[inputs.Batch]) -> list[np.ndarray]:
-        """The losses of one step per batch, all in one call where the timed steps come so."""
-        if hasattr(program, "train_steps"):
-            return list(self.adapter.to_numpy(program.train_steps(*self._stack(host))))
-        return [self.adapter.to_numpy(program.train_step(*self._place(batch.arrays))) for batch in host]
-
-    def _drawn_losses(self, program: Program, workload: Workload) -> np.ndarray:
-        """The step's loss on the first batch, from the initial weights, with two draws of dropout."""
-        (first,), initial = tasks.first(self._task(workload), 1), self._initial(workload)
-        batch, losses = self._place(first.arrays), []
-        for _ in range(2):
-            program.set_tensors(initial)
-            losses.append(self.adapter.to_numpy(program.train_step(*batch)))
-        return np.array(losses)
-
-    def _eager(self, workload: Workload) -> Program:
-        """``workload`` as the same implementation runs it uncompiled: cheap to build for a step or two."""
-        twin = copy.copy(self.adapter)
-        twin.mode = self._job["mode"] if self._job["mode"].startswith("torch-") else "eager"
-        return cast("Program", twin.build(self._implementation, workload))
-
-    def _at_rest(self, workload: Workload, batch: tuple[np.ndarray, ...]) -> np.ndarray:
-        """How far two steps on images of zeros move the first layer's weights, whose gradient then is exactly 0."""
-        program, initial = self._eager(workload), self._initial(workload)
-        program.set_tensors(initial)
-        placed = self._place((np.zeros_like(batch[0]), *batch[1:]))
-        for _ in range(2):
-            program.train_step(*placed)
-        name = workload.tensors[0].name
-        return np.array(np.abs(program.get_tensors()[name] - initial[name]).max())
-
-    def _order_digest(self) -> str:
-        digest = inputs.OrderDigest()
-        for batch in islice(self._task(self.workload).epoch(0), ORDER_BATCHES):
-            digest.add(batch.ids, [self.adapter.to_numpy(handle) for handle in self._place(batch.arrays)])
-        return digest.hexdigest()
+        return proof.answer(self, **fields)
 
     # -- accuracy ------------------------------------------------------------------------------
 
@@ -420,7 +343,7 @@ class Session:
         workload = self.workload.trained_by(declared)
         memory.reset_peak()
         self.adapter.reset_peak_memory()
-        built, task = self.fresh(workload), self._task(workload)
+        built, task = self.fresh(workload), self.task(workload)
         digest = inputs.OrderDigest()
         seconds, start = 0.0, time.perf_counter()
         scores: dict[str, float] = {}
@@ -453,17 +376,17 @@ class Session:
 
         A batch is made and placed when it is taken. Where the declaration wants a fresh optimiser the program changes.
         """
-        task, rate = self._task(workload), workload.learning_rate(0)
+        task, rate = self.task(workload), workload.learning_rate(0)
         for epoch in range(count):
             if workload.learning_rate(epoch) != rate:
                 rate = workload.learning_rate(epoch)
                 program = self._change_rate(program, workload, rate)
             program.set_tensors(states(workload))
-            yield program, ((batch, self._place(batch.arrays)) for batch in task.epoch(epoch))
+            yield program, ((batch, self.place(batch.arrays)) for batch in task.epoch(epoch))
 
     def score(self, program: Program, workload: Workload) -> dict[str, float]:
         """The metric of ``workload``, first, and its other scores, on the whole test set of this worker's folder."""
-        return self._task(workload).evaluate(Hands(self.adapter, program))
+        return self.task(workload).evaluate(Hands(self.adapter, program))
 
     def _change_rate(self, program: Program, workload: Workload, rate: float) -> Program:
         if workload.decay and workload.decay.fresh:
@@ -485,17 +408,5 @@ def states(workload: Workload) -> dict[str, np.ndarray]:
     return {t.name: np.zeros(t.shape, np.float32) for t in workload.tensors if t.state}
 
 
-def leading(output: Any) -> Any:
-    """The logits of a model that returns its state as well."""
-    return output[0] if isinstance(output, (tuple, list)) else output
-
-
 def _affinity() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-
-
-def _host_layout(placed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A batch read back from the device in the host's layout, whether the framework keeps NHWC or NCHW."""
-    if placed.shape != shape and placed.ndim == 4:
-        placed = placed.transpose(0, 2, 3, 1)
-    return placed

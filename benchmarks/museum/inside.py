@@ -25,15 +25,15 @@ PROBE = 5  # steps from which the length of a block is chosen
 def taking(session: Session, program: Program | None = None, batches: Iterable[tuple[Any, ...]] | None = None) -> Take:
     """Steps by the suite's own clock, of another program or on other batches (in turn, for ever) than the session's."""
     chosen = session.program if program is None else program
-    fed: Iterator[tuple[Any, ...]] = session._batches if batches is None else cycle(batches)
+    fed: Iterator[tuple[Any, ...]] = session.batches if batches is None else cycle(batches)
 
     def take(count: int) -> float:
-        kept = session._program, session._batches
-        session._program, session._batches = chosen, fed
+        kept = session._program, session.batches
+        session._program, session.batches = chosen, fed
         try:
             return session.steps(count)
         finally:
-            session._program, session._batches = kept
+            session._program, session.batches = kept
 
     return take
 

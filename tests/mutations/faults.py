@@ -66,7 +66,7 @@ def _epochs(change: Callable[[list[Batch]], list[Batch]]) -> Callable[[Any], Non
     """A session whose epochs are ``change`` of the real ones."""
 
     def patch(session: Any) -> None:
-        made = session._task
+        made = session.task
 
         def task(workload: Any) -> Any:
             out = made(workload)
@@ -78,7 +78,7 @@ def _epochs(change: Callable[[list[Batch]], list[Batch]]) -> Callable[[Any], Non
             out.epoch = changed
             return out
 
-        session._task = task
+        session.task = task
 
     return patch
 
@@ -87,13 +87,13 @@ def _placed(change: Callable[[tuple[np.ndarray, ...]], tuple[np.ndarray, ...]]) 
     """A session that puts ``change`` of a batch on the device."""
 
     def patch(session: Any) -> None:
-        place = session._place
+        place = session.place
 
         def changed(arrays: tuple[np.ndarray, ...]) -> Any:
             batch = len(arrays) > 1 and arrays[1].dtype.kind == "i"  # not the inputs of evaluation
             return place(change(arrays) if batch else arrays)
 
-        session._place = changed
+        session.place = changed
 
     return patch
 

@@ -40,8 +40,8 @@ def inside(session: Session, **fields: Any) -> dict[str, Any]:
     from benchmarks.museum.inside import by_turns, taking
     from benchmarks.session import POOL
 
-    step, place, synchronize = session.program.train_step, session._place, session.adapter.synchronize
-    host = cycle([batch.arrays for batch in tasks.first(session._task(session.workload), POOL)])
+    step, place, synchronize = session.program.train_step, session.place, session.adapter.synchronize
+    host = cycle([batch.arrays for batch in tasks.first(session.task(session.workload), POOL)])
 
     def copying(count: int) -> float:
         synchronize()

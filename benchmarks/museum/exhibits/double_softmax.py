@@ -34,7 +34,7 @@ def look(room: Room) -> dict[str, Any]:
 def spoil(session: Session, module: Any) -> None:
     from benchmarks.museum.inside import replaced_loss
 
-    soft_max = parts.of_framework(session._job["framework"], "museum").soft_max
+    soft_max = parts.of_framework(session.framework, "museum").soft_max
     replaced_loss(module, lambda model: lambda *inputs, **words: soft_max(model(*inputs, **words)))
 
 

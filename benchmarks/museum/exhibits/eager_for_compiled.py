@@ -35,6 +35,6 @@ def inside(session: Session, **fields: Any) -> dict[str, Any]:
 
     adapter = copy.copy(session.adapter)
     adapter.mode = "eager"
-    twin = adapter.build(session._implementation, session.workload)
+    twin = adapter.build(session.implementation, session.workload)
     twin.set_tensors(session.program.get_tensors())
     return by_turns(session, taking(session), taking(session, twin), **fields)

@@ -36,7 +36,7 @@ def look(room: Room) -> dict[str, Any]:
 
 
 def spoil(session: Session, module: Any) -> None:
-    parts.of_framework(session._job["framework"], "museum").in_evaluation(module)
+    parts.of_framework(session.framework, "museum").in_evaluation(module)
 
 
 def inside(session: Session, **fields: Any) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def look(room: Room) -> dict[str, Any]:
 def inside(session: Session, **fields: Any) -> dict[str, Any]:
     from benchmarks.museum.inside import by_turns, taking
 
-    step, batches, adapter = session.program.train_step, session._batches, session.adapter
+    step, batches, adapter = session.program.train_step, session.batches, session.adapter
 
     def reading(count: int) -> float:
         adapter.synchronize()

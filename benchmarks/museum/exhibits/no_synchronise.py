@@ -36,8 +36,8 @@ def look(room: Room) -> dict[str, Any]:
 def inside(session: Session, **fields: Any) -> dict[str, Any]:
     from benchmarks.museum.inside import by_turns
 
-    step, batches = session.program.train_step, session._batches
-    with parts.of_framework(session._job["framework"], "museum").unsynchronised(session) as wait:
+    step, batches = session.program.train_step, session.batches
+    with parts.of_framework(session.framework, "museum").unsynchronised(session) as wait:
 
         def steps(count: int, *, waiting: bool) -> float:
             wait()

@@ -42,6 +42,6 @@ def inside(session: Session, *, form: str, **fields: Any) -> dict[str, Any]:
     from benchmarks.museum.inside import faulty
 
     def spoil(session: Session, module: Any) -> None:
-        parts.of_framework(session._job["framework"], "museum").in_precision(module, form)
+        parts.of_framework(session.framework, "museum").in_precision(module, form)
 
     return faulty(session, spoil, **fields)

@@ -40,6 +40,6 @@ def look(room: Room) -> dict[str, Any]:
 def inside(session: Session, *, count: int, distinct: int, **fields: Any) -> dict[str, Any]:
     from benchmarks.museum.inside import by_turns, taking
 
-    host = tasks.first(session._task(session.workload), distinct)
-    placed = [session._place(batch.arrays) for batch in host]
+    host = tasks.first(session.task(session.workload), distinct)
+    placed = [session.place(batch.arrays) for batch in host]
     return by_turns(session, taking(session, batches=placed), taking(session, batches=placed[:count]), **fields)

@@ -35,7 +35,7 @@ def look(room: Room) -> dict[str, Any]:
 def inside(session: Session, **fields: Any) -> dict[str, Any]:
     from benchmarks.museum.inside import by_turns
 
-    threads = parts.of_framework(session._job["framework"], "museum").threads
+    threads = parts.of_framework(session.framework, "museum").threads
 
     def alone(count: int) -> float:
         with threads(1):
