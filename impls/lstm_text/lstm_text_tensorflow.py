@@ -19,7 +19,8 @@ class LanguageModel(keras.Model):
     def __init__(self, batch_size: int):
         super().__init__()
         self.embedding = layers.Embedding(10_000, 200)
-        self.lstm = layers.LSTM(200, return_sequences=True, return_state=True, unit_forget_bias=False)
+        unroll = not tf.config.get_visible_devices("GPU")  # cuDNN's fused layer there; on a CPU a loop costs more
+        self.lstm = layers.LSTM(200, return_sequences=True, return_state=True, unit_forget_bias=False, unroll=unroll)
         self.fc = layers.Dense(10_000)
         self.lstm_h = tf.Variable(tf.zeros((batch_size, 200)), trainable=False)  # state of training
         self.lstm_c = tf.Variable(tf.zeros((batch_size, 200)), trainable=False)

@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from benchmarks.frameworks.tensorflow_adam import FusedAdam
 from benchmarks.workload import Workload
 
 
@@ -45,8 +46,8 @@ def build(workload: Workload) -> MLP:
 
 
 def optimizer(workload: Workload, model: MLP):
-    adam = workload.optimiser
-    out = keras.optimizers.Adam(adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, epsilon=adam.epsilon)
+    adam, jit = workload.optimiser, model.jit_compile
+    out = FusedAdam(adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, epsilon=adam.epsilon, jit_compile=jit)
     out.build(model.trainable_variables)
     return out
 
