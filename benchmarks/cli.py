@@ -189,7 +189,12 @@ def sources(workload: list[str], stack: str, pairs: int, threads: int | None, js
 @click.option("--threads", type=click.IntRange(1))
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @IMPLS
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Keep raw ratios here.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep raw ratios here; go on from what is there.",
+)
 @click.option(
     "--from", "kept", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Show such a file instead."
 )

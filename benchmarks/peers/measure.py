@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from benchmarks.errors import Problem
 from benchmarks.launch import Worker, WorkerError
 from benchmarks.machine import cpu_budget, git_state, interpreter, machine
 from benchmarks.peers import Peer, page, peers
-from benchmarks.peers.record import TOLERANCE, TOLERANCE_AMPLIFYING, Pass, Record, Row
+from benchmarks.peers.record import TOLERANCE, TOLERANCE_AMPLIFYING, Pass, Record, Row, read
 from benchmarks.planning import choose
 from benchmarks.results import Stack
 from benchmarks.session import POOL
@@ -52,7 +53,8 @@ def measure(
     impls: Path,
     json_file: Path | None,
 ) -> Record:
-    """Every comparison asked for. With ``json_file`` the record is written anew after each pass."""
+    """Every comparison asked for. With ``json_file`` the record is written anew after each pass, and the good passes
+    that it holds already are not measured again."""
     count, affinity = cpu_budget(threads)
     asked = _asked(workloads, stacks, device, impls)
     if not asked:
@@ -71,25 +73,41 @@ def measure(
         rounds=rounds,
         rows=[a.row for a in asked],
     )
+    if json_file and json_file.exists():
+        _go_on(record, asked, json_file)
     with tempfile.TemporaryDirectory(prefix="bookbench-peers-", ignore_cleanup_errors=True) as scratch:
         bench = _Bench(Path(scratch), threads=count, affinity=affinity, rounds=rounds, seconds=seconds)
-        begun, done, todo = time.monotonic(), 0, passes * sum(not a.row.unavailable for a in asked)
-        for index in range(passes):
-            for a in asked:
-                if a.row.unavailable:
-                    continue
-                found = bench.run(a, index)
-                a.row.passes.append(found)
-                done += 1
-                spent = time.monotonic() - begun
-                told = f"{found.ratio:.3f}" if found.status == "ok" else f"{found.status}: {found.reason}"
-                left = spent / done * (todo - done) / 60
-                click.echo(
-                    f"  {done}/{todo}  {a.row.key}, pass {index + 1}: {told}  (about {left:.1f} min left)", err=True
-                )
-                if json_file:
-                    record.write(json_file)
+        waiting = [(i, a) for i in range(passes) for a in asked if not a.row.unavailable and not a.row.holds(i)]
+        begun, todo = time.monotonic(), len(waiting)
+        for done, (index, a) in enumerate(waiting, start=1):
+            found = bench.run(a, index)
+            a.row.passes = sorted([*a.row.passes, found], key=attrgetter("index"))
+            spent = time.monotonic() - begun
+            told = f"{found.ratio:.3f}" if found.status == "ok" else f"{found.status}: {found.reason}"
+            left = spent / done * (todo - done) / 60
+            click.echo(f"  {done}/{todo}  {a.row.key}, pass {index + 1}: {told}  (about {left:.1f} min left)", err=True)
+            if json_file:
+                record.write(json_file)
     return record
+
+
+def _go_on(record: Record, asked: Sequence[Asked], path: Path) -> None:
+    """Take over what the record at ``path`` holds; Problem unless it was made here, the same way, of the same files."""
+    kept = read(path)
+    for name in ("suite_version", "machine", "interpreter", "threads", "block_seconds", "rounds"):
+        if getattr(kept, name) != getattr(record, name):
+            raise Problem(f"{path.name} holds a run with another {name}: give --json a new file")
+    held = {row.key: row for row in kept.rows}
+    for a in asked:
+        old = held.pop(a.row.key, None)
+        if old is None:
+            continue
+        if old.files != a.row.files:
+            raise Problem(f"{path.name} holds {old.key} from other files than today's: give --json a new file")
+        a.row.passes = old.good
+    record.rows = sorted([*record.rows, *held.values()], key=attrgetter("key"))
+    record.passes = max(record.passes, kept.passes)
+    record.started = kept.started
 
 
 def _asked(workloads: Sequence[str], stacks: Sequence[str], device: str, impls: Path) -> list[Asked]:
@@ -180,8 +198,6 @@ class _Bench:
 
 def run_peers(*, kept: Path | None, page_file: Path | None, json_file: Path | None, **asked: Any) -> int:
     """Measure, or read the record ``kept``; print the table; 1 when something failed."""
-    from benchmarks.peers.record import read
-
     record = read(kept) if kept else measure(json_file=json_file, **asked)
     for row in record.rows:
         click.echo("  ".join(word for word in page.cells(row) if word != "–"))

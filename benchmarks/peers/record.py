@@ -71,6 +71,9 @@ class Row(Strict):
     def good(self) -> list[Pass]:
         return [p for p in self.passes if p.status == "ok"]
 
+    def holds(self, index: int) -> bool:
+        return any(p.index == index for p in self.good)
+
     @property
     def reason(self) -> str:
         """Why there is no figure, or why it must not be used; empty otherwise."""
@@ -156,7 +159,9 @@ class Record(Strict):
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        unfinished = path.with_name(path.name + ".part")
+        unfinished.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        unfinished.replace(path)
 
 
 def read(path: Path) -> Record:
