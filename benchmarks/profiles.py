@@ -17,7 +17,8 @@ class Profile:
     after it (:mod:`benchmarks.pilot`), ``passes`` at least.
     ``canary``: one stack is launched twice. ``inference_passes`` is how many passes
     measure inference. ``side_by_side`` workers are prepared and closed at a time: more than
-    one makes phases meaningless and is for smoke runs only; blocks are always timed alone.
+    one makes phases meaningless and is for smoke runs only; blocks are always timed alone. ``imports`` workers import
+    at a time, before any of them builds: an import keeps one core busy, so that on two cores a pair waits for nothing.
     ``trains_in_pass``: one seed trains in the pass's own process, in the first mode of each framework,
     instead of the fastest mode in a fresh one. ``certificate_batch`` makes certificates of smaller
     batches than the timed ones, which None stands for. ``repeats``: rounds that may be measured again because of a
@@ -47,6 +48,7 @@ class Profile:
     inference_passes: int
     accuracy_seeds: int
     side_by_side: int = 1
+    imports: int = 1
     trains_in_pass: bool = False
     certificate_batch: int | None = None
     recipes: dict[str, str]  # data source -> recipe name
@@ -111,6 +113,7 @@ PROFILES = {
         offline_seconds=0.5,
         inference_passes=1,
         accuracy_seeds=1,
+        imports=2,
         recipes={"embedded": "quick", "real": "short"},
     ),
     "full": Profile(

@@ -273,6 +273,9 @@ class Run:
                 started.append(self._launch(entry, workload, planned, index, interleaved=interleaved, alone=alone))
                 yield started[-1]
 
+        def imports(r: Running) -> bool:
+            return self.guard(r, index, self._import, entry, r, index)
+
         def phases(r: Running) -> bool:
             return self.guard(r, index, self._phases, entry, r, index)
 
@@ -282,8 +285,13 @@ class Run:
             self.stop(r)
 
         try:
-            good = self.side_by_side(phases, launched())
-            running = [r for r, ok in zip(started, good, strict=True) if ok]
+            if self.profile.imports > 1:
+                good = self.side_by_side(imports, launched(), at_once=self.profile.imports)
+                imported = [r for r, ok in zip(started, good, strict=True) if ok]
+                running = [r for r in imported if phases(r)]
+            else:
+                good = self.side_by_side(lambda r: imports(r) and phases(r), launched())
+                running = [r for r, ok in zip(started, good, strict=True) if ok]
             if "training" in self.options.measure:
                 measure_rounds(self, entry, index, running)
             self.side_by_side(after, running)
@@ -308,14 +316,17 @@ class Run:
         running.row, running.alone = row, alone
         return running
 
-    def side_by_side(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        """``work`` on every item, one after the other; in smoke runs a few at a time.
+    def side_by_side(
+        self, work: Callable[[Any], Any], items: Iterable[Any], *, at_once: int | None = None
+    ) -> list[Any]:
+        """``work`` on every item, ``at_once``: by default one after the other, in smoke runs a few at a time.
 
         The items themselves are always made in the calling thread: a worker dies with the thread that started it.
         """
-        if self.profile.side_by_side == 1:
+        at_once = at_once or self.profile.side_by_side
+        if at_once == 1:
             return [work(item) for item in items]
-        with ThreadPoolExecutor(self.profile.side_by_side) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             try:
                 return list(pool.map(work, items))
             except BaseException:
@@ -358,11 +369,16 @@ class Run:
         answer["environment"] = {k: self.clean(seen[k]) for k in RECORDED if k in seen}
         return answer
 
-    def _phases(self, entry: Entry, r: Running, index: int) -> None:
+    def _label(self, entry: Entry, r: Running, index: int) -> str:
         words = "alone, pass" if r.alone else "pass"
-        label = f"{entry.key}  {words} {index + 1}/{self.passes}  {r.planned.stack.label}"
-        self.say(f"{label}: import")
+        return f"{entry.key}  {words} {index + 1}/{self.passes}  {r.planned.stack.label}"
+
+    def _import(self, entry: Entry, r: Running, index: int) -> None:
+        self.say(f"{self._label(entry, r, index)}: import")
         self._phase(r, index, **self.hello(r))
+
+    def _phases(self, entry: Entry, r: Running, index: int) -> None:
+        label = self._label(entry, r, index)
         self.say(f"{label}: build")
         self._phase(r, index, **r.worker.ask("build", limit=self.limit))
         self.say(f"{label}: first step")

@@ -107,7 +107,9 @@ class Stretch(Strict):
 class Phases(Strict):
     """Everything before the rounds, each on its own clock, in seconds. None where the launch ended before it."""
 
-    import_seconds: float | None = field("importing the framework and the implementation", default=None)
+    import_seconds: float | None = field(
+        "importing the framework and the implementation; in quick runs two workers import at a time", default=None
+    )
     build_seconds: float | None = field(
         "building model and optimiser, loading the shared initial weights, placing data", default=None
     )

@@ -8,6 +8,7 @@ import importlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -46,12 +47,12 @@ class Session:
 
     ``job`` holds: framework, mode, device, threads, seed, folder, variant,
     batch_size, inputs (folder of arrays) and weights (npz of initial tensors);
-    ``precision`` where it is not float32.
+    ``precision`` where it is not float32. ``implementation`` is the module of the framework's own code.
     """
 
     def __init__(self, job: dict[str, Any], *, event: Callable[[dict[str, Any]], None]) -> None:
         self._event = event
-        self._job = job
+        self.job = job
         self._inputs = Path(job["inputs"])
         self.workload: Workload = dataclasses.replace(
             load(Path(job["folder"]), job["variant"]).workload, batch_size=job["batch_size"]
@@ -60,7 +61,7 @@ class Session:
         framework = job["framework"]
         module = importlib.import_module(f"benchmarks.frameworks.{framework}_adapter")
         path = Path(job["folder"]) / f"{self.workload.name}_{framework}.py"
-        self._implementation = load_module(path, path.stem)
+        self.implementation = load_module(path, path.stem)
         self.adapter: Any = module.Adapter(
             mode=job["mode"],
             device=job["device"],
@@ -73,6 +74,16 @@ class Session:
         self.batches: Iterator[tuple[Any, ...]] = iter(())
         self._stacks: Iterator[tuple[Any, ...]] = iter(())  # of batches, for modes that take several steps at once
 
+    @contextmanager
+    def running(self, program: Program, batches: Iterator[tuple[Any, ...]]) -> Iterator[None]:
+        """Meanwhile steps are of ``program`` on ``batches``."""
+        kept = self._program, self.batches
+        self._program, self.batches = program, batches
+        try:
+            yield
+        finally:
+            self._program, self.batches = kept
+
     def is_out_of_memory(self, error: BaseException) -> bool:
         return bool(self.adapter.is_out_of_memory(error))
 
@@ -83,22 +94,17 @@ class Session:
         return self._program
 
     @property
-    def implementation(self) -> Any:
-        """The implementation's module."""
-        return self._implementation
-
-    @property
     def framework(self) -> str:
-        return str(self._job["framework"])
+        return str(self.job["framework"])
 
     @property
     def mode(self) -> str:
-        return str(self._job["mode"])
+        return str(self.job["mode"])
 
     @property
     def seed(self) -> int:
         """Of weights, order and whatever tasks draw."""
-        return int(self._job["seed"])
+        return int(self.job["seed"])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The data, by name, memory-mapped and read-only."""
@@ -106,7 +112,7 @@ class Session:
 
     def fresh(self, workload: Workload) -> Program:
         """Another program of ``workload`` in this mode, from the shared initial weights."""
-        program: Program = self.adapter.build(self._implementation, workload)
+        program: Program = self.adapter.build(self.implementation, workload)
         program.set_tensors(self.initial(workload))
         return program
 
@@ -132,12 +138,12 @@ class Session:
 
     def initial(self, workload: Workload) -> dict[str, np.ndarray]:
         """The shared weights; states at 0 in the shapes ``workload`` gives them."""
-        with np.load(self._job["weights"], allow_pickle=False) as stored:
+        with np.load(self.job["weights"], allow_pickle=False) as stored:
             weights = {name: stored[name] for name in stored.files}
         return weights | states(workload)
 
     def task(self, workload: Workload) -> tasks.Task:
-        return tasks.task(workload, self._inputs, self._job["seed"])
+        return tasks.task(workload, self._inputs, self.job["seed"])
 
     def place(self, arrays: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
         return tuple(self.adapter.place(array) for array in arrays)
@@ -165,7 +171,7 @@ class Session:
         """Model, optimiser, shared weights, batches on the device."""
         memory.reset_peak()
         start = time.perf_counter()
-        self._program = self.adapter.build(self._implementation, self.workload)
+        self._program = self.adapter.build(self.implementation, self.workload)
         self.program.set_tensors(self.initial(self.workload))
         host = tasks.first(self.task(self.workload), POOL)
         self.batches, self._stacks = self._pool(host)
@@ -243,7 +249,7 @@ class Session:
     def do_sources(self, *, other: str, pairs: int, seconds: float) -> dict[str, Any]:
         """Seconds per step on this session's batches and on those of the folder ``other``, in blocks by turns."""
         own = self.batches, self._stacks
-        host = tasks.first(tasks.task(self.workload, Path(other), self._job["seed"]), POOL)
+        host = tasks.first(tasks.task(self.workload, Path(other), self.job["seed"]), POOL)
         both = (own, self._pool(host))
         self.steps(3)
         steps = self._whole(max(3, round(seconds * 3 / self.steps(3))))
@@ -265,7 +271,7 @@ class Session:
         """This workload by another implementation, timed by turns with this one: :mod:`benchmarks.peers`."""
         from benchmarks.peers.worker import compare
 
-        both = (self._implementation, load_module(Path(path), Path(path).stem))
+        both = (self.implementation, load_module(Path(path), Path(path).stem))
         batches = [batch.arrays for batch in tasks.first(self.task(self.workload), POOL)]
         return compare(self.adapter, self.workload, both, self.initial, batches, **fields)
 
@@ -392,7 +398,7 @@ class Session:
         if workload.decay and workload.decay.fresh:
             optimiser = dataclasses.replace(workload.optimiser, learning_rate=rate)
             kept = program.get_tensors()
-            program = self.adapter.build(self._implementation, dataclasses.replace(workload, optimiser=optimiser))
+            program = self.adapter.build(self.implementation, dataclasses.replace(workload, optimiser=optimiser))
             program.set_tensors(kept)
         else:
             program.set_learning_rate(rate)

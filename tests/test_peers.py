@@ -260,6 +260,26 @@ def test_a_record_is_shown_and_written_again(measured, tmp_path):
     assert page.markdown(read_record(path)) in copy.read_text()
 
 
+def test_a_broken_off_record_is_finished_and_its_good_passes_stay(measured, tmp_path):
+    """Resumed after passes were lost; the one that raises is tried again."""
+    path, _ = measured
+    whole = read_record(path)
+    for r in whole.rows:
+        del r.passes[1 if r.peer == "same" else 2 :]
+    out = tmp_path / "record.json"
+    whole.write(out)
+    words = ("--impls", TOYS, "--passes", 2, "--rounds", 2, "--seconds", 0.01, "--threads", 1, "--json", out)
+    done = bench(*words)
+    assert "3/3" in done.stderr and "4/" not in done.stderr, done.stderr  # one of "same", two of "raises"
+    before, after = ({r.peer: r for r in kept.rows} for kept in (whole, read_record(out)))
+    assert after["same"].passes[0] == before["same"].passes[0]
+    assert [p.index for p in after["same"].passes] == [0, 1]
+    assert after["half"].passes == before["half"].passes
+    refused = bench(*words[:-2], "--rounds", 4, "--json", out)
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == "error: record.json holds a run with another rounds: give --json a new file"
+
+
 def test_bad_requests_are_one_sentence(measured):
     path, _ = measured
     assert "--from measures nothing" in bench("--from", path, "--passes", 2).stderr

@@ -28,12 +28,8 @@ def taking(session: Session, program: Program | None = None, batches: Iterable[t
     fed: Iterator[tuple[Any, ...]] = session.batches if batches is None else cycle(batches)
 
     def take(count: int) -> float:
-        kept = session._program, session.batches
-        session._program, session.batches = chosen, fed
-        try:
+        with session.running(chosen, fed):
             return session.steps(count)
-        finally:
-            session._program, session.batches = kept
 
     return take
 
@@ -77,7 +73,7 @@ def sample(session: Session, take: Take, steps: int) -> dict[str, Any]:
         None if busy is None else max(0.0, busy - seen["cpu_seconds"]),
         seen["steal_seconds"],
         elapsed,
-        cpus=session._job["threads"],
+        cpus=session.job["threads"],
         throttled_seconds=seen["throttled_seconds"],
         cpu_throttles=seen["cpu_throttles"],
     )
@@ -92,7 +88,7 @@ Spoil = Callable[[Session, Any], None]  # puts a fault into a copy of the implem
 
 def copied(session: Session) -> Any:
     """The implementation's module, loaded again from its file: what is replaced in it stays there."""
-    path = Path(session._job["folder"]) / f"{session.workload.name}_{session._job['framework']}.py"
+    path = Path(session.job["folder"]) / f"{session.workload.name}_{session.framework}.py"
     return load_module(path, f"{path.stem}_in_the_museum")
 
 
@@ -114,7 +110,7 @@ def faulty(session: Session, spoil: Spoil, *, what: str, **fields: Any) -> dict[
         return by_turns(session, taking(session), taking(session, twin), **fields)
     if what == "train":
         return trained(session, **fields)
-    session._implementation = spoilt(session, spoil) if what == "put in" else copied(session)
+    session.implementation = spoilt(session, spoil) if what == "put in" else copied(session)
     session.do_build()
     return {}
 
@@ -122,9 +118,9 @@ def faulty(session: Session, spoil: Spoil, *, what: str, **fields: Any) -> dict[
 def trained(session: Session, *, seed: int, recipe: str) -> dict[str, Any]:
     """One training from ``seed`` of the program that the session holds now."""
     twin = copy.copy(session)
-    weights = Path(session._job["weights"]).with_name(f"museum-{session.workload.name}-{seed}.npz")
+    weights = Path(session.job["weights"]).with_name(f"museum-{session.workload.name}-{seed}.npz")
     np.savez(weights, **inputs.initial_tensors(session.workload, seed))  # type: ignore[arg-type]  # NumPy's stub
-    twin._job = {**session._job, "seed": seed, "weights": str(weights)}
+    twin.job = {**session.job, "seed": seed, "weights": str(weights)}
     return {"metric": twin.do_train(recipe=recipe)["metric"]}
 
 

@@ -74,14 +74,15 @@ def measure(
         rows=[a.row for a in asked],
     )
     if json_file and json_file.exists():
-        _go_on(record, asked, json_file)
+        record = _go_on(record, asked, json_file)
     with tempfile.TemporaryDirectory(prefix="bookbench-peers-", ignore_cleanup_errors=True) as scratch:
         bench = _Bench(Path(scratch), threads=count, affinity=affinity, rounds=rounds, seconds=seconds)
         waiting = [(i, a) for i in range(passes) for a in asked if not a.row.unavailable and not a.row.holds(i)]
         begun, todo = time.monotonic(), len(waiting)
         for done, (index, a) in enumerate(waiting, start=1):
             found = bench.run(a, index)
-            a.row.passes = sorted([*a.row.passes, found], key=attrgetter("index"))
+            a.row.passes.append(found)
+            a.row.passes.sort(key=attrgetter("index"))
             spent = time.monotonic() - begun
             told = f"{found.ratio:.3f}" if found.status == "ok" else f"{found.status}: {found.reason}"
             left = spent / done * (todo - done) / 60
@@ -91,12 +92,12 @@ def measure(
     return record
 
 
-def _go_on(record: Record, asked: Sequence[Asked], path: Path) -> None:
-    """Take over what the record at ``path`` holds; Problem unless it was made here, the same way, of the same files."""
+def _go_on(record: Record, asked: Sequence[Asked], path: Path) -> Record:
+    """``record`` with what that at ``path`` holds; Problem unless it was made here, the same way, of the same files."""
     kept = read(path)
     for name in ("suite_version", "machine", "interpreter", "threads", "block_seconds", "rounds"):
         if getattr(kept, name) != getattr(record, name):
-            raise Problem(f"{path.name} holds a run with another {name}: give --json a new file")
+            raise Problem(f"{path.name} holds a run with another {name.replace('_', ' ')}: give --json a new file")
     held = {row.key: row for row in kept.rows}
     for a in asked:
         old = held.pop(a.row.key, None)
@@ -104,10 +105,9 @@ def _go_on(record: Record, asked: Sequence[Asked], path: Path) -> None:
             continue
         if old.files != a.row.files:
             raise Problem(f"{path.name} holds {old.key} from other files than today's: give --json a new file")
-        a.row.passes = old.good
-    record.rows = sorted([*record.rows, *held.values()], key=attrgetter("key"))
-    record.passes = max(record.passes, kept.passes)
-    record.started = kept.started
+        a.row.passes.extend(old.good)
+    rows = sorted([*record.rows, *held.values()], key=lambda row: (row.workload, row.stack.framework))
+    return record.model_copy(update={"rows": rows, "passes": max(record.passes, kept.passes), "started": kept.started})
 
 
 def _asked(workloads: Sequence[str], stacks: Sequence[str], device: str, impls: Path) -> list[Asked]:
