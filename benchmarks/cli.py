@@ -184,8 +184,8 @@ def sources(workload: list[str], stack: str, pairs: int, threads: int | None, js
 @several("--workload", "Workloads. Default: all that have peers.")
 @several("--stack", "FRAMEWORK:MODE pairs. Default: all in which a peer is compared.")
 @click.option("--passes", type=click.IntRange(1), default=3, show_default=True, help="Fresh processes of each pair.")
-@click.option("--rounds", type=click.IntRange(2), default=6, show_default=True, help="Fewer for slow steps.")
-@click.option("--seconds", type=click.FloatRange(0.01), default=0.5, show_default=True, help="Least length of a block.")
+@click.option("--rounds", type=click.IntRange(2), default=12, show_default=True, help="Fewer for slow steps.")
+@click.option("--seconds", type=click.FloatRange(0.01), default=0.2, show_default=True, help="Least length of a block.")
 @click.option("--threads", type=click.IntRange(1))
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @IMPLS

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks import gpu
+from benchmarks import cpu_speed, gpu
 from benchmarks.disturbance import is_disturbed, process_cpu_seconds
 from benchmarks.plan import Entry
 from benchmarks.schedule import round_orders
@@ -72,6 +72,7 @@ class _Rounds:
     def _block(self, r: Running, others: list[Running], number: int, position: int, repeats: int | None) -> None:
         run = self.run
         waited = wait_until_idle(others)
+        loop_before = cpu_speed.slowest(cpus := run.plan.affinity[: run.options.threads])
         lead = r.worker.ask(
             "lead_in",
             limit=run.limit,
@@ -84,6 +85,7 @@ class _Rounds:
         busy, own = answer.get("busy_seconds"), answer["cpu_seconds"]
         parent = time.process_time() - own_before
         foreign = None if busy is None else max(0.0, busy - own - idle - parent)
+        loop_after = cpu_speed.slowest(cpus)
         seen = gpu.evidence() if r.planned.stack.device == "cuda" else {}
         # A stack that has become faster since its warm-up still gets blocks of the declared length.
         r.step_seconds = min(r.step_seconds, answer["seconds"] / answer["steps"])
@@ -107,6 +109,7 @@ class _Rounds:
                 "foreign_cpu_seconds": foreign,
                 "idle_worker_cpu_seconds": idle,
                 "idle_wait_seconds": waited,
+                "loop_seconds": None if loop_before is None or loop_after is None else (loop_before, loop_after),
                 **{name: answer.get(name) for name in (*told, "pressure_seconds", "involuntary_switches")},
                 **seen,
             },

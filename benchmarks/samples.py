@@ -50,6 +50,11 @@ class Evidence(Strict):
     cpu_throttles: int | None = field(
         "thermal throttling events of the run's CPUs; None where the system does not count them", default=None
     )
+    loop_seconds: tuple[float, float] | None = field(
+        "seconds of a fixed loop on the slowest of the run's CPUs, just before the lead-in and just after the block; "
+        "None where a thread cannot choose its CPU",
+        default=None,
+    )
     gpu_clock_mhz: float | None = field("SM clock after the block", default=None)
     gpu_temperature_c: float | None = field("GPU temperature after the block", default=None)
     gpu_throttle_reasons: int | None = field("NVML throttle-reason bit mask after the block", default=None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchmarks.cpu_speed import SLOW
 from benchmarks.results import Launch, Result
+from benchmarks.samples import Evidence
 from reports import numbers as n
 from reports.table import Cell, Column, Table
 from reports.work import Work, label
@@ -185,6 +187,8 @@ def disturbance(result: Result) -> str:
         f"{marked:,} marked as disturbed.",
         f"Waiting workers used at most {n.percent(idle)} of one CPU during a block.",
     ]
+    if spoken := cpu_speeds([b.evidence for b in timed]):
+        parts.append(spoken)
     if errors:
         parts.append(
             f"Largest precision probe error {n.number(max(errors))} (float32 gives about 1e-7, TF32 above 1e-4)."
@@ -192,3 +196,21 @@ def disturbance(result: Result) -> str:
     if turns:
         parts.append(f"{n.plural(turns, 'launch', 'es')} not interleaved, for lack of memory.")
     return " ".join(parts)
+
+
+def cpu_speeds(evidence: Sequence[Evidence]) -> str:
+    """What the loop between blocks says of the CPUs; empty where it was not run or they were steady."""
+    loops = [e.loop_seconds for e in evidence if e.loop_seconds is not None]
+    if not loops:
+        return ""
+    best = min(min(both) for both in loops)
+    slow = sum(best / max(both) < SLOW for both in loops)
+    if not slow:
+        return ""
+    lowest = best / max(max(both) for both in loops)
+    return (
+        f"The CPUs were unsteady: beside {n.count(slow)} of {n.plural(len(loops), 'block')} a fixed loop ran at less "
+        f"than {SLOW * 100:.0f} % of its best speed in this run, down to {lowest * 100:.0f} %. A neighbour on the same "
+        "physical core or a lowered clock does that without a trace in this machine's counters; it marks no block, and "
+        "widens the intervals."
+    )
