@@ -12,12 +12,12 @@ class FusedAdam(keras.optimizers.Adam):
     """``keras.optimizers.Adam`` with the same numbers, in one operation a variable instead of a dozen.
 
     Every step launches the dozen in eager mode, and walks through each variable several times in graph mode. XLA fuses
-    Keras's own update, which therefore stays there (``jit_compile``).
+    Keras's own update, which therefore stays there (``xla``).
     """
 
-    def __init__(self, *arguments: Any, jit_compile: bool = False, **words: Any) -> None:
+    def __init__(self, *arguments: Any, xla: bool = False, **words: Any) -> None:
         super().__init__(*arguments, **words)
-        self.fused = not jit_compile
+        self.fused = not xla
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         if self.fused:

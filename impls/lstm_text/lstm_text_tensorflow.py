@@ -45,10 +45,10 @@ class ClippedSGD(keras.optimizers.SGD):
     batch, so that there rows stay rows.
     """
 
-    def __init__(self, learning_rate: float, clip_norm: float, jit_compile: bool):
+    def __init__(self, learning_rate: float, clip_norm: float, rows: bool):
         super().__init__(learning_rate)
         self.clip_norm = clip_norm
-        self.summed = summed_rows if jit_compile else tf.convert_to_tensor
+        self.summed = summed_rows if rows else tf.convert_to_tensor
 
     def apply(self, gradients, variables):
         summed = [self.summed(g) for g in gradients]
@@ -68,7 +68,8 @@ def summed_rows(gradient):
 
 def optimizer(workload: Workload, model: LanguageModel):
     sgd = workload.optimiser
-    out = ClippedSGD(sgd.learning_rate, sgd.clip_norm, model.jit_compile)
+    rows = model.jit_compile
+    out = ClippedSGD(sgd.learning_rate, sgd.clip_norm, rows)
     out.build(model.trainable_variables)
     return out
 

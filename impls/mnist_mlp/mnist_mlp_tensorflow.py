@@ -46,8 +46,9 @@ def build(workload: Workload) -> MLP:
 
 
 def optimizer(workload: Workload, model: MLP):
-    adam, jit = workload.optimiser, model.jit_compile
-    out = FusedAdam(adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, epsilon=adam.epsilon, jit_compile=jit)
+    adam = workload.optimiser
+    xla = model.jit_compile
+    out = FusedAdam(adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, epsilon=adam.epsilon, xla=xla)
     out.build(model.trainable_variables)
     return out
 
