@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 
-class FusedAdam(keras.optimizers.Adam):
+class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
     """``keras.optimizers.Adam`` with the same numbers, in one operation a variable instead of a dozen.
 
     Every step launches the dozen in eager mode, and walks through each variable several times in graph mode. XLA fuses
@@ -26,7 +26,7 @@ class FusedAdam(keras.optimizers.Adam):
             self.powers = [tf.pow(beta, step) for beta in self.betas]
         return super().apply(grads, trainable_variables)
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
         if not self.fused or isinstance(gradient, tf.IndexedSlices):
             return super().update_step(gradient, variable, learning_rate)
         place = self._get_variable_index(variable)
