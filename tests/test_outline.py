@@ -14,7 +14,7 @@ FILES = sorted(path for folder in FOLDERS for path in folder.glob(f"{folder.name
 LAST = ["build", "optimizer", "loss", "train_step", "predict"]
 FORBIDDEN = (".cuda(", ".to(", "tf.function", "tf.device", "torch.compile(", "jit_compile", "time.", "seed", "epoch")
 # No device, but the layout of the weights; and Keras's own word for what the adapter decided, which is only read.
-ALLOWED = re.compile(r"\.to\(memory_format=|= model\.jit_compile\b")
+ALLOWED = re.compile(r"\.to\(memory_format=|(= model|if self)\.jit_compile\b")
 MOST_LINES = 130
 
 

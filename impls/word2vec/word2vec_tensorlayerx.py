@@ -22,13 +22,11 @@ class SkipGram(nn.Module):
         self.nce_bias = self._get_weights("nce_bias", shape=(50_000,))
 
     def forward(self, centre, context, negatives, log_true, log_negatives):  # (N,), (N,), (S,), (N,), (S,)
-        n = centre.shape[0]  # N
-        words = tlx.concat([context, negatives], 0)  # (N + S,)
-        weight = tlx.gather(self.nce_weight, words)  # (N + S, 128)
-        bias = tlx.gather(self.nce_bias, words)  # (N + S,)
         hidden = self.embedding(centre)  # (N, 128)
-        true = tlx.reduce_sum(hidden * weight[:n], 1) + bias[:n] - log_true  # (N,)
-        noise = tlx.matmul(hidden, weight[n:], transpose_b=True) + bias[n:] - log_negatives  # (N, S)
+        weight, bias = tlx.gather(self.nce_weight, context), tlx.gather(self.nce_bias, context)  # (N, 128), (N,)
+        true = tlx.reduce_sum(hidden * weight, 1) + bias - log_true  # (N,)
+        weight, bias = tlx.gather(self.nce_weight, negatives), tlx.gather(self.nce_bias, negatives)  # (S, 128), (S,)
+        noise = tlx.matmul(hidden, weight, transpose_b=True) + bias - log_negatives  # (N, S)
         return tlx.concat([tlx.expand_dims(true, 1), noise], 1)  # (N, 1 + S)
 
 
@@ -78,7 +76,9 @@ def optimizer(workload: Workload, model: SkipGram):
 
 def loss(model: SkipGram, centre, context, negatives, log_true, log_negatives):
     logits = model(centre, context, negatives, log_true, log_negatives)  # (N, 1 + S)
-    each = tlx.softplus(-logits[:, 0]) + tlx.reduce_sum(tlx.softplus(logits[:, 1:]), 1)  # (N,)
+    n, negative = logits.shape[0], logits.shape[1] - 1  # N, S
+    signs = tlx.concat([-tlx.ones((n, 1)), tlx.ones((n, negative))], 1)  # (N, 1 + S): the first is true
+    each = tlx.reduce_sum(tlx.softplus(signs * logits), 1)  # (N,)
     return tlx.reduce_mean(each)  # ()
 
 
