@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 LOOP, TRIES = 20_000, 3  # turns of the loop, about half a millisecond; the fastest try counts
 MOST_CPUS = 4  # are looked at, spread over the budget
-SLOW = 0.8  # of the best speed in the run
 
 
 def slowest(cpus: Sequence[int]) -> float | None:

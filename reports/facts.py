@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.cpu_speed import SLOW
 from benchmarks.results import Launch, Result
 from benchmarks.samples import Evidence
 from reports import numbers as n
@@ -13,6 +12,8 @@ from reports.table import Cell, Column, Table
 from reports.work import Work, label
 
 Pairs = list[tuple[str, str]]
+
+UNSTEADY = 0.8  # of the best speed at which the run's CPUs ran the fixed loop between blocks
 
 
 def day(stamp: str) -> str:
@@ -204,13 +205,13 @@ def cpu_speeds(evidence: Sequence[Evidence]) -> str:
     if not loops:
         return ""
     best = min(min(both) for both in loops)
-    slow = sum(best / max(both) < SLOW for both in loops)
+    slow = sum(best / max(both) < UNSTEADY for both in loops)
     if not slow:
         return ""
     lowest = best / max(max(both) for both in loops)
     return (
         f"The CPUs were unsteady: beside {n.count(slow)} of {n.plural(len(loops), 'block')} a fixed loop ran at less "
-        f"than {SLOW * 100:.0f} % of its best speed in this run, down to {lowest * 100:.0f} %. A neighbour on the same "
+        f"than {UNSTEADY * 100:.0f} % of its best speed in this run, down to {lowest * 100:.0f} %. A neighbour on the same "
         "physical core or a lowered clock does that without a trace in this machine's counters; it marks no block, and "
         "widens the intervals."
     )
