@@ -212,6 +212,6 @@ def cpu_speeds(evidence: Sequence[Evidence]) -> str:
     return (
         f"The CPUs were unsteady: beside {n.count(slow)} of {n.plural(len(loops), 'block')} a fixed loop ran at less "
         f"than {UNSTEADY * 100:.0f} % of its best speed in this run, down to {lowest * 100:.0f} %. A neighbour on the "
-        "same physical core or a lowered clock does that without a trace in this machine's counters; it marks no block, "
-        "and widens the intervals."
+        "same physical core or a lowered clock does that without a trace in this machine's counters; it marks no "
+        "block, and widens the intervals."
     )
