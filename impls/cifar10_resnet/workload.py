@@ -126,7 +126,17 @@ WORKLOADS = (
                 train_examples=6_400,
                 test_examples=2_000,
                 decay=LAST_SLOWER,
-                accepted=Unmeasured(reason="three seeds in three frameworks take half an hour of a core: not yet"),
+                # Measured .542 to .568 and .546 to .573, the seeds' deviation .011 and .013, the test set's standard
+                # error .011; the frameworks agree within .036.
+                accepted=Accepted(
+                    low=0.508,
+                    high=0.602,
+                    protocol="CIFAR-10, 4 epochs of its first 6,400 images, the last at a tenth of the rate, scored on "
+                    "2,000; 3 seeds in torch eager, tensorflow graph, tensorlayerx graph; lowest to highest, widened "
+                    "by three of the larger of the seeds' deviation and the test set's standard error",
+                    also=(Beside(score="accuracy_batch_statistics", low=0.506, high=0.613),),
+                    margin=0.05,
+                ),
             ),
             Recipe(
                 name="quick",
