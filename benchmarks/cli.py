@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from benchmarks import parts
+from benchmarks.output import NewFile
 from benchmarks.profiles import MEASURES, PROFILES
 from benchmarks.workload import DEFAULT_IMPLS, DeclarationError
 
@@ -72,6 +73,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (Problem, DeclarationError) as error:
             click.echo(f"error: {error}", err=True)
+            ctx.exit(EXIT_USAGE)
+        except OSError as error:  # a folder that is a file, a full disk, a run's folder deleted meanwhile
+            if error.filename is None:
+                raise
+            what = (error.strerror or str(error)).lower()
+            click.echo(f"error: {error.filename}: {what}; what was kept before stays as it is", err=True)
             ctx.exit(EXIT_USAGE)
 
 
@@ -172,7 +179,7 @@ def overhead(pairs: int, threads: int | None) -> None:
 @click.option("--stack", default="torch:eager", show_default=True, help="FRAMEWORK:MODE that takes the steps.")
 @click.option("--pairs", type=click.IntRange(6), default=20, show_default=True, help="Pairs of blocks.")
 @click.option("--threads", type=click.IntRange(1))
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the ratios here.")
+@click.option("--json", "json_file", type=NewFile(), help="Write the ratios here.")
 def sources(workload: list[str], stack: str, pairs: int, threads: int | None, json_file: Path | None) -> None:
     """Whether a step takes as long on embedded data as on real data (which must be there: see `data`)."""
     from benchmarks.sources import run_sources
@@ -192,7 +199,7 @@ def sources(workload: list[str], stack: str, pairs: int, threads: int | None, js
 @click.option(
     "--json",
     "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="Keep raw ratios here; go on from what is there.",
 )
 @click.option(

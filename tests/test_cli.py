@@ -36,6 +36,18 @@ def test_help_and_list_import_nothing_heavy():
         assert not set(HEAVY) & set(loaded)
 
 
+def test_a_folder_that_is_a_file_is_one_sentence(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    commands = [[name, "--json", f"{file}/x.json"] for name in ("sources", "peers", "museum", "selftest")]
+    for words in [["run", "--impls", "tests/toys", "--out", f"{file}/run"], *commands]:
+        command = [sys.executable, "-m", "benchmarks", *words]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert done.stderr.splitlines()[-1].lower().startswith("error: "), done.stderr
+
+
 def test_the_engine_imports_no_framework():
     done = python("import sys, benchmarks.run, benchmarks.commands, reports.cli; print(*sys.modules)")
     assert done.returncode == 0, done.stderr

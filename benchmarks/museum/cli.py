@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from benchmarks.output import NewFile
+
 INTERRUPTED = 130
 
 
@@ -18,9 +20,7 @@ INTERRUPTED = 130
 @click.option("--profile", type=click.Choice(["smoke", "quick"]), default="quick", show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="Threads and CPUs of each stack. Default: all physical cores.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the raw samples here."
-)
+@click.option("--json", "json_file", type=NewFile(), help="Write the raw samples here.")
 @click.option(
     "--read",
     "kept",

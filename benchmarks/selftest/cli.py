@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from benchmarks.errors import Problem
+from benchmarks.output import NewFile
 from benchmarks.selftest.checks import Check
 from benchmarks.workload import DEFAULT_IMPLS
 
@@ -22,7 +23,7 @@ FOLDER = Path(__file__).parent / "bank"
 @click.option("--trials", type=click.IntRange(50), default=400, show_default=True, help="Trials per bank and check.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--banks", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, show_default="the suite's")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures here.")
+@click.option("--json", "json_file", type=NewFile(), help="Write the figures here.")
 @click.pass_context
 def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: Path, json_file: Path | None) -> None:
     """Whether verdicts keep their promises: on a simulated machine and on trials drawn from real launches."""
