@@ -25,8 +25,8 @@ class SkipGram(nn.Module):
         hidden = self.embedding(centre)  # (N, 128)
         weight, bias = tlx.gather(self.nce_weight, context), tlx.gather(self.nce_bias, context)  # (N, 128), (N,)
         true = tlx.reduce_sum(hidden * weight, 1) + bias - log_true  # (N,)
-        weight, bias = tlx.gather(self.nce_weight, negatives), tlx.gather(self.nce_bias, negatives)  # (S, 128), (S,)
-        noise = tlx.matmul(hidden, weight, transpose_b=True) + bias - log_negatives  # (N, S)
+        noise = tlx.matmul(hidden, tlx.gather(self.nce_weight, negatives), transpose_b=True)  # (N, S)
+        noise = noise + tlx.gather(self.nce_bias, negatives) - log_negatives  # (N, S)
         return tlx.concat([tlx.expand_dims(true, 1), noise], 1)  # (N, 1 + S)
 
 
