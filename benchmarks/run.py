@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import baselines, data, inputs, parts, pilot, tasks
+from benchmarks import baselines, data, inputs, parts, phases, pilot, tasks
 from benchmarks.assemble import assemble
 from benchmarks.budget import afterwards
-from benchmarks.certify import certify
 from benchmarks.environment import RECORDED, clean_paths, worker_environment
 from benchmarks.isolated import ALONE, measure_isolated
 from benchmarks.journal import Journal
@@ -27,7 +26,7 @@ from benchmarks.profiles import PROFILES
 from benchmarks.results import Result, Row, write
 from benchmarks.rounds import measure_rounds
 from benchmarks.schedule import launch_order
-from benchmarks.trainings import train_all, train_in_pass
+from benchmarks.trainings import train_all
 from benchmarks.workload import Workload
 
 WORKER_BYTES = 1_500_000_000  # what one resident worker may take; decides whether all fit at once
@@ -219,6 +218,14 @@ class Run:
         self._alive.append(running)
         return running
 
+    def hello(self, r: Running) -> dict[str, Any]:
+        """The worker's first answer, with what is recorded of its environment; its conventions go to ``r``."""
+        answer = r.worker.ask("hello", limit=self.limit, **r.job)
+        r.conventions = answer.pop("conventions")
+        seen = answer.pop("environment")
+        answer["environment"] = {k: self.clean(seen[k]) for k in RECORDED if k in seen}
+        return answer
+
     def stop(self, running: Running) -> None:
         running.worker.stop()
         if running in self._alive:
@@ -274,13 +281,13 @@ class Run:
                 yield started[-1]
 
         def imports(r: Running) -> bool:
-            return self.guard(r, index, self._import, entry, r, index)
+            return self.guard(r, index, phases.importing, self, entry, r, index)
 
-        def phases(r: Running) -> bool:
-            return self.guard(r, index, self._phases, entry, r, index)
+        def ready(r: Running) -> bool:
+            return self.guard(r, index, phases.before_rounds, self, entry, r, index)
 
         def after(r: Running) -> None:
-            if self.guard(r, index, self._after, entry, workload, r, index):
+            if self.guard(r, index, phases.after_rounds, self, entry, workload, r, index):
                 self.journal.add("end", row=r.row, attempt=r.attempt, status="ok", reason="", pass_index=index)
             self.stop(r)
 
@@ -288,9 +295,9 @@ class Run:
             if self.profile.imports > 1:
                 good = self.side_by_side(imports, launched(), at_once=self.profile.imports)
                 imported = [r for r, ok in zip(started, good, strict=True) if ok]
-                running = [r for r in imported if phases(r)]
+                running = [r for r in imported if ready(r)]
             else:
-                good = self.side_by_side(lambda r: imports(r) and phases(r), launched())
+                good = self.side_by_side(lambda r: imports(r) and ready(r), launched())
                 running = [r for r, ok in zip(started, good, strict=True) if ok]
             if "training" in self.options.measure:
                 measure_rounds(self, entry, index, running)
@@ -357,83 +364,6 @@ class Run:
             reason=self.clean(error.reason),
             log_tail=self.log_tail(r),
             pass_index=index,
-        )
-
-    def _phase(self, r: Running, index: int, **fields: Any) -> None:
-        self.journal.add("phase", row=r.row, attempt=r.attempt, fields=fields, pass_index=index)
-
-    def hello(self, r: Running) -> dict[str, Any]:
-        answer = r.worker.ask("hello", limit=self.limit, **r.job)
-        r.conventions = answer.pop("conventions")
-        seen = answer.pop("environment")
-        answer["environment"] = {k: self.clean(seen[k]) for k in RECORDED if k in seen}
-        return answer
-
-    def _label(self, entry: Entry, r: Running, index: int) -> str:
-        words = "alone, pass" if r.alone else "pass"
-        return f"{entry.key}  {words} {index + 1}/{self.passes}  {r.planned.stack.label}"
-
-    def _import(self, entry: Entry, r: Running, index: int) -> None:
-        self.say(f"{self._label(entry, r, index)}: import")
-        self._phase(r, index, **self.hello(r))
-
-    def _phases(self, entry: Entry, r: Running, index: int) -> None:
-        label = self._label(entry, r, index)
-        self.say(f"{label}: build")
-        self._phase(r, index, **r.worker.ask("build", limit=self.limit))
-        self.say(f"{label}: first step")
-        self._phase(r, index, **r.worker.ask("first_step", limit=self.limit))
-        if "training" not in self.options.measure:
-            return
-        self.say(f"{label}: warm-up")
-        profile = self.profile
-        warm = r.worker.ask(
-            "warm_up",
-            limit=self.limit,
-            floor_seconds=profile.warm_floor,
-            ceiling_seconds=profile.warm_ceiling,
-            windows=profile.warm_windows,
-        )
-        self._phase(r, index, warm_up=warm)
-        last = warm["window_seconds"][-profile.warm_windows :]
-        r.step_seconds = sorted(last)[len(last) // 2] / warm["window_steps"]
-
-    def _after(self, entry: Entry, workload: Workload, r: Running, index: int) -> None:
-        """What is measured once the rounds are over: stretch, memory, inference, the certificate.
-
-        Nothing of stacks alone and of the canary, whose rounds are all that is asked for.
-        """
-        if r.alone or r.planned.stack.replica:
-            return
-        label = f"{entry.key}  pass {index + 1}/{self.passes}  {r.planned.stack.label}"
-        profile = self.profile
-        if "training" in self.options.measure and index < profile.stretch_passes:
-            self.say(f"{label}: unbroken stretch")
-            stretch = r.worker.ask(
-                "stretch", limit=self.limit, seconds=profile.stretch, windows=profile.stretch_windows
-            )
-            self._phase(r, index, stretch=stretch)
-        self._phase(r, index, **r.worker.ask("training_memory", limit=self.limit))
-        if "inference" in self.options.measure and index < profile.inference_passes:
-            self.say(f"{label}: inference")
-            answer = r.worker.ask(
-                "inference",
-                limit=self.limit,
-                calls=profile.single_calls,
-                warm_calls=profile.single_warm,
-                batch_sizes=list(profile.offline_sizes),
-                min_seconds=profile.offline_seconds,
-            )
-            seen = {"single": answer.pop("single"), "offline": answer.pop("offline")}
-            self._phase(r, index, inference=seen, **answer)
-        if "certificate" in self.options.measure and not self._certified(r.row):
-            self.say(f"{label}: parity certificate")
-            certify(self, entry, workload, r)
-        train_in_pass(self, entry, workload, r)
-
-    def _certified(self, row: str) -> bool:
-        return any(
-            e["certificate"]["status"] in ("ok", "parity_failed") for e in self.journal.of("certificate", row=row)
         )
 
 

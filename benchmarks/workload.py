@@ -13,17 +13,29 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from benchmarks.layers import Dropout, Initialiser, Layer, Placed, Residual, Shape, Tensor, optional, place
 
+# Offered here too: a declaration needs no other module.
+from benchmarks.recipes import SGD as SGD
+from benchmarks.recipes import Accepted as Accepted
+from benchmarks.recipes import Adagrad as Adagrad
+from benchmarks.recipes import Adam as Adam
+from benchmarks.recipes import Beside as Beside
+from benchmarks.recipes import BookFigure as BookFigure
+from benchmarks.recipes import DataSource as DataSource
+from benchmarks.recipes import Decay as Decay
+from benchmarks.recipes import Optimiser as Optimiser
+from benchmarks.recipes import Recipe as Recipe
+from benchmarks.recipes import Target as Target
+from benchmarks.recipes import Unmeasured as Unmeasured
+
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_IMPLS = ROOT / "impls"
-
-DataSource: TypeAlias = Literal["embedded", "real"]
 
 
 class DeclarationError(ValueError):
@@ -93,54 +105,6 @@ class Pairs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SGD:
-    """w -= learning_rate * g. With ``clip_norm`` all gradients are first scaled together to that norm at most.
-
-    The norm is over row-summed gradients: a word that occurs twice counts with the sum of its rows.
-    """
-
-    learning_rate: float
-    clip_norm: float | None = optional()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adam:
-    """Adam without weight decay. Where epsilon sits is the framework's convention, stated in the certificate."""
-
-    learning_rate: float
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adagrad:
-    """a += g * g; w -= learning_rate * g / sqrt(a), where g is the sum over all occurrences of a row."""
-
-    learning_rate: float
-    initial_accumulator: float = 0.1
-
-
-Optimiser: TypeAlias = "SGD | Adam | Adagrad"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decay:
-    """Epoch i (from 0) trains at learning_rate * factor ** (max(0, i - start) // every).
-
-    ``fresh`` makes a new optimiser, its moments at their initial values, at every change.
-    """
-
-    factor: float
-    every: int = 1
-    start: int = 0
-    fresh: bool = False
-
-    def exponent(self, epoch: int) -> int:
-        return max(0, epoch - self.start) // self.every
-
-
-@dataclass(frozen=True, kw_only=True)
 class NCE:
     """Noise-contrastive estimation: logistic regression of the true class against shared negatives.
 
@@ -157,91 +121,6 @@ class NCE:
             Tensor(name=f"{self.name}.weight", shape=(classes, inputs), initialiser=self.weight),
             Tensor(name=f"{self.name}.bias", shape=(classes,), initialiser=self.bias),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Beside:
-    """Range in which another score of the same training must lie."""
-
-    score: str
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accepted:
-    """Range in which the metric must lie, and other scores ``also``. ``protocol`` says how it was measured.
-
-    Two frameworks agree when the mean difference over paired seeds is, by two one-sided t tests at 5 %,
-    within ``margin``.
-    """
-
-    low: float
-    high: float
-    protocol: str
-    also: tuple[Beside, ...] | None = optional()
-    margin: float | None = optional()
-
-    def missed(self, metric: float, also: Mapping[str, float]) -> list[str]:
-        """What lies outside, in words; empty when all is in range."""
-        out = [] if self.low <= metric <= self.high else [f"{metric:.5g} outside {self.low} to {self.high}"]
-        for beside in self.also or ():
-            value = also.get(beside.score)
-            if value is None or not beside.low <= value <= beside.high:
-                figure = "missing" if value is None else f"{value:.5g}"
-                out.append(f"{beside.score} {figure} outside {beside.low} to {beside.high}")
-        return out
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unmeasured:
-    """No range is claimed, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What the metric is to reach on data held out of the training data, fixed before anything was compared.
-
-    ``protocol`` says how it was chosen. It holds for the declared batch size.
-    """
-
-    value: float
-    protocol: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How the workload is trained to an accuracy.
-
-    A recipe may change learning rate, its decay, number of epochs and data size, never the
-    shapes that are timed. ``train_examples`` and ``test_examples`` of None mean
-    all the data source has (embedded data is generated at the declared size).
-    """
-
-    name: Literal["book", "short", "quick", "smoke"]
-    data: DataSource
-    epochs: int
-    train_examples: int | None = None
-    test_examples: int | None = None
-    learning_rate: float | None = None
-    decay: Decay | None = optional()
-    augmentation: Literal["resize40_flip_crop32"] | None = optional()
-    accepted: Accepted | Unmeasured
-    target: Target | None = optional()
-
-
-@dataclass(frozen=True, kw_only=True)
-class BookFigure:
-    """A figure printed in a book, on real data.
-
-    ``score`` names the score beside the metric, of the same kind as it, that the book measured; None: the metric.
-    """
-
-    value: float
-    what: str
-    score: str | None = optional()
 
 
 @dataclass(frozen=True, kw_only=True)
