@@ -231,7 +231,7 @@ def run(framework: str, mode: str) -> SimpleNamespace:
             "OMP_NUM_THREADS": str(THREADS),
         }
         command = [sys.executable, __file__, framework, mode, ",".join(RUNS[framework, mode]), str(out)]
-        done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=400)
+        done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=1200)
         if done.returncode:
             return SimpleNamespace(error=done.stdout[-2000:] + done.stderr[-4000:])
         with np.load(out) as stored:

@@ -26,7 +26,6 @@ def trained():
 
 
 TRAINED = trained()
-MODES = frameworks()  # the tuned ones included
 DECLARED = {
     (f.workload.name, f.workload.variant, recipe.name): recipe.accepted
     for f in discover()
@@ -55,6 +54,17 @@ def test_every_committed_training_is_in_the_declared_range(key):
             for seed, training in seeds.items():
                 missed = DECLARED[key].missed(training.metric, training.also)
                 assert missed == [], f"{framework} {mode}, seed {seed}"
+
+
+QUICK = [f.workload for f in discover() if isinstance(f.workload.recipe("quick").accepted, Accepted)]
+
+
+@pytest.mark.parametrize("workload", QUICK, ids=lambda w: w.key)
+def test_quick_recipes_were_trained_in_every_mode(workload):
+    found = TRAINED[workload.name, workload.variant, "quick"]
+    for framework, modes in found.items():
+        # TensorLayerX's other backend runs on CUDA machines only.
+        assert set(modes) >= {m for m in frameworks()[framework] if not m.startswith("torch-")}, framework
 
 
 def test_margin_needed_is_the_bound_of_two_one_sided_tests():

@@ -22,33 +22,52 @@ CASES = [
     for mode in frameworks()[framework]
     if found.implementation(framework).exists()
 ]
-# Compiling takes a quarter of a minute per variant; these have the layers and the code of one compiled already.
-FEW_STACKS = {
-    "linear": {("torch", "eager"), ("tensorflow", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "graph")},
-    "relu": {("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "eager"), ("tensorlayerx", "graph")},
+SLOW = bool(os.environ.get("BOOKBENCH_SLOW"))
+# A start takes seconds, a compilation a quarter of a minute. One workload runs on every stack, the others on those that
+# are timed first or compile; variants, which share layers and code with another, on one stack of each framework.
+# With BOOKBENCH_SLOW every workload runs on every stack; every quick run of a user certifies them all anyhow.
+EVERYWHERE = "mnist_mlp"
+MAIN = {
+    ("torch", "eager"),
+    ("torch", "compile"),
+    ("tensorflow", "graph"),
+    ("tensorflow", "xla"),
+    ("tensorlayerx", "graph"),
+}
+FEW = {
+    "linear": {("torch", "eager"), ("tensorflow", "eager"), ("tensorlayerx", "eager")},
+    "relu": {("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "trainonestep")},
     "resnet18": {("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "graph")},
 }
-PARTS = {
-    "all": [],
-    "linear": ["--workload", "mnist_mlp_ablation/linear"],
-    "relu": ["--workload", "mnist_mlp_ablation/relu"],
-    "resnet18": ["--workload", "cifar10_resnet/resnet18", "--batch-size", "16"],  # steps of seconds otherwise
-}
+SMALLER = {"resnet18": ["--batch-size", "16"]}  # steps of seconds otherwise
+
+
+def chosen(workload):
+    """The stacks it runs on here; None: every one."""
+    return FEW.get(workload.variant, None if SLOW or workload.key == EVERYWHERE else MAIN)
+
+
+def runs():
+    """Name -> words of a run; workloads that run on the same stacks share one."""
+    groups = {}
+    for workload in dict.fromkeys(w for w, _, _ in CASES):
+        few, words = chosen(workload), SMALLER.get(workload.variant, [])
+        stacks = () if few is None else tuple(f"{f}:{m}" for f, m in sorted(few))
+        groups.setdefault((stacks, *words), []).append(workload.key)
+    for number, ((stacks, *words), keys) in enumerate(groups.items()):
+        yield f"run{number}", ["--workload", ",".join(keys), *(["--stack", ",".join(stacks)] if stacks else []), *words]
 
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
-    """All workloads in all modes, but some variants on a few stacks only."""
+    """The smoke runs of all workloads."""
     if not any(installed(f) for f in ALL):
         pytest.skip("no framework is installed")
     out = tmp_path_factory.mktemp("contract")
-    common = [sys.executable, "-m", "benchmarks", "run", "--profile", "smoke"]
     found = []
-    for name, words in PARTS.items():
-        words = [*words, *(w for f, m in sorted(FEW_STACKS.get(name, ())) for w in ("--stack", f"{f}:{m}"))]
-        done = subprocess.run(
-            [*common, *words, "--out", str(out / name)], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+    for name, words in runs():
+        command = [sys.executable, "-m", "benchmarks", "run", "--profile", "smoke", *words, "--out", str(out / name)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode in (0, 1), done.stderr
         found.append(read(out / name / "result.json"))
     return found
@@ -59,8 +78,8 @@ def result(tmp_path_factory):
 )
 def test_stack_keeps_the_contract(result, workload, framework, mode):
     need(framework)
-    if (framework, mode) not in FEW_STACKS.get(workload.variant, {(framework, mode)}):
-        pytest.skip("another variant of this workload runs on every stack; this one on a few")
+    if (framework, mode) not in (chosen(workload) or {(framework, mode)}):
+        pytest.skip("this workload runs here on other stacks only; with BOOKBENCH_SLOW on all")
     rows = [
         row
         for r in result

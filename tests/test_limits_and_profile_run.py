@@ -27,7 +27,7 @@ def run(request, tmp_path_factory):
     stacks = ",".join(f"{framework}:{mode}" for mode in STACKS[framework])
     command = [sys.executable, "-m", "benchmarks", "run", "--profile", "smoke", "--measure", "limits,profile"]
     where = ["--workload", "mnist_mlp_ablation/linear", "--stack", stacks, "--out", str(out)]
-    done = subprocess.run([*command, *where], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([*command, *where], cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     return read(out / "result.json"), out
 

@@ -22,7 +22,7 @@ TITLES = ("Precision", "Batch size", "Threads")
 
 def bench(out, *words):
     command = [sys.executable, "-m", "benchmarks", "run", "--profile", "smoke", "--out", str(out), *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
     return done, read(out / "result.json")
 
 

@@ -77,7 +77,7 @@ def run(framework: str, scratch: Path) -> dict[str, Any]:
     environment = worker_environment(stack, threads=1, scratch=scratch / "home", caches=scratch / "caches")
     (scratch / "home").mkdir()
     command = [sys.executable, __file__, framework, str(scratch)]
-    ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=1200)
     assert ended.returncode == 0, ended.stderr[-3000:]
     lines = (scratch / "answers").read_text().splitlines()
     return {answer.pop("peer"): answer for answer in map(json.loads, lines)}

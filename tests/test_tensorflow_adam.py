@@ -62,7 +62,7 @@ def compare():
 def test_the_numbers_are_those_of_keras():
     environment = os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, __file__], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, __file__], env=environment, capture_output=True, text=True, timeout=1200, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     apart = json.loads(done.stdout.splitlines()[-1])

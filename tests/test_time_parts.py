@@ -20,7 +20,7 @@ ALL = "break_even,time_to_accuracy,energy"
 def bench(out, *words, measure=ALL):
     command = [sys.executable, "-m", "benchmarks", "run", "--profile", "smoke", "--measure", measure]
     return subprocess.run(
-        [*command, *words, "--out", str(out)], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        [*command, *words, "--out", str(out)], cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False
     )
 
 
