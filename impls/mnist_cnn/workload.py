@@ -82,11 +82,12 @@ WORKLOADS = (
                 train_examples=12_800,
                 test_examples=5_000,
                 learning_rate=1e-3,
-                # Measured .7512 to .8148.
+                # Measured .7616 to .8172, seeds' deviation up to .025; the frameworks agree within .036.
                 accepted=Accepted(
                     low=0.698,
                     high=0.868,
                     protocol=f"embedded data, 2 epochs of 12,800, learning rate 1e-3; 5 seeds in {WHERE}",
+                    margin=0.05,
                 ),
                 target=Target(
                     value=0.7,

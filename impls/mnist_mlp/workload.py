@@ -72,11 +72,12 @@ WORKLOADS = (
                 train_examples=20_000,
                 test_examples=10_000,
                 learning_rate=3e-3,
-                # Measured .6362 to .6609.
+                # Measured .6372 to .6584, seeds' deviation .008; the frameworks agree within .0074.
                 accepted=Accepted(
                     low=0.611,
                     high=0.686,
                     protocol=f"embedded data, 8 epochs of 20,000, learning rate 3e-3; 5 seeds in {WHERE}",
+                    margin=0.01,
                 ),
                 target=Target(
                     value=0.52,
