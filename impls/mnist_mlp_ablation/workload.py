@@ -61,7 +61,8 @@ def recipes(
             epochs=4,
             train_examples=20_000,
             test_examples=10_000,
-            accepted=Accepted(low=quick[0], high=quick[1], protocol=QUICK),
+            # The frameworks agree within .0007, linear ones image by image: ten images more for another machine.
+            accepted=Accepted(low=quick[0], high=quick[1], protocol=QUICK, margin=0.002),
             target=target,
         ),
         Recipe(
