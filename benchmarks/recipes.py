@@ -137,8 +137,10 @@ class BookFigure:
     """A figure printed in a book, on real data.
 
     ``score`` names the score beside the metric, of the same kind as it, that the book measured; None: the metric.
+    ``aside`` says in a word or two what it is of, where the same book printed it of something not measured here.
     """
 
     value: float
     what: str
     score: str | None = optional()
+    aside: str | None = optional()

@@ -177,7 +177,7 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     if work.optimum is not None:
         references.append((work.optimum, "-"))
         handles.append(Line2D([], [], color=INK, linewidth=1, label=f"{measure.bound} {measure.text(work.optimum)}"))
-    for figure in (f for f in work.figures if not f.score):  # the curves are of the metric
+    for figure in (f for f in work.figures if not (f.score or f.aside)):  # the curves are of the metric
         dashes = (0, (5, 3)) if figure.held else (0, (5, 3, 1, 3))
         references.append((figure.value, dashes))
         text = f"{figure.name} {measure.text(figure.value)}" + ("" if work.real else ", real data")

@@ -115,7 +115,7 @@ def _metric(work: Work, row: Row) -> str:
 
 def _references(work: Work) -> str:
     """The book's figure is for real data, the optimum for generated data."""
-    books = [work.printed(f) + ("" if f.held else ", other book") for f in work.figures]
+    books = [work.printed(f) + ("" if f.held else f", {f.aside or f.name}") for f in work.figures]
     return " / ".join([work.measure.text(work.optimum), "; ".join(books) or numbers.NOTHING])
 
 
@@ -188,6 +188,9 @@ def _books(works: Sequence[Work]) -> str:
             other = figure is not None and not figure.held
             cells = [f"{work.title}; {figure.what}" if figure and other else work.title]
             cells += [kind + (work.printed(figure) if figure else numbers.NOTHING)]
+            if figure is not None and figure.aside:
+                lines.append(_line([*cells, *[numbers.NOTHING] * len(frameworks), "not measured"]))
+                continue
             cells += [_measured(work, framework, figure) for framework in frameworks]
             lines.append(_line([*cells, "trained otherwise" if other else _within(work)]))
     return "\n".join(lines)

@@ -208,6 +208,11 @@ def seed_range(work: Work, row: Row, figure: Figure | None = None) -> str:
     return f"{text(min(found))} to {text(max(found))} over {len(found)} seeds"
 
 
+def _printed_beside(work: Work, figure: Figure) -> str:
+    whose = "The book also" if figure.aside else "Another book"
+    return f"{whose} prints {work.printed(figure)} ({figure.what})."
+
+
 def _untimed(work: Work) -> Sentence:
     """The run was not to time training: what it says of accuracy and certificates."""
     asides = ["Training was not timed in this run."]
@@ -217,7 +222,7 @@ def _untimed(work: Work) -> Sentence:
     held = [(r, b) for r in work.rows if (b := against_book(work, r)) is not None]
     if held:
         headline, text = _held(work, held)
-        asides += [f"Another book prints {work.printed(f)} ({f.what})." for f in work.figures if not f.held]
+        asides += [_printed_beside(work, f) for f in work.figures if not f.held]
         return Sentence("untimed", headline, text, tuple(asides))
     trained = [r for r in work.rows if r.accuracy is not None and r.accuracy.trainings]
     if trained:

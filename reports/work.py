@@ -57,10 +57,13 @@ class Figure:
     what: str
     score: str
     held: bool
+    aside: str = ""  # of what else the same book printed it
 
     @property
     def name(self) -> str:
-        return "book" if self.held else "other book"
+        if self.held:
+            return "book"
+        return f"book, {self.aside}" if self.aside else "other book"
 
     def of(self, training: Training) -> float | None:
         """The training's value of what the book measured."""
@@ -193,7 +196,8 @@ def _figure(plain: Any, *, held: bool) -> Figure | None:
     value = plain.get("value") if isinstance(plain, dict) else None
     if not isinstance(value, (int, float)):
         return None
-    return Figure(float(value), str(plain.get("what") or ""), str(plain.get("score") or ""), held)
+    what, score, aside = (str(plain.get(name) or "") for name in ("what", "score", "aside"))
+    return Figure(float(value), what, score, held, aside)
 
 
 def _turned(c: Comparison) -> Comparison:

@@ -101,11 +101,28 @@ def test_a_timed_run_names_all_figures(result: Result) -> None:
     assert "0.9311 (batch statistics); 0.9000, other book" in summary.markdown([w.result])
 
 
+def test_what_the_book_printed_of_something_else_is_shown_and_not_compared(result: Result) -> None:
+    plain = {"type": "BookFigure", "value": 0.977, "what": "images it had seen", "aside": "training images"}
+    declared = [
+        d.model_copy(update={"declaration": {**d.declaration, "other_figures": [plain]}})
+        if d.variant == "batchnorm"
+        else d
+        for d in result.declared
+    ]
+    seen = result.model_copy(update={"declared": declared})
+    (line,) = [line for line in summary.markdown([seen]).splitlines() if "images it had seen" in line]
+    assert "| 0.9770 |" in line
+    assert line.endswith("| not measured |")
+    assert " seeds, " not in line
+    timed = seen.model_copy(update={"options": seen.options.model_copy(update={"measure": ["training", "accuracy"]})})
+    assert metric_line(work(timed, KEY)).endswith("Book, training images 0.9770 (images it had seen).")
+
+
 def test_figures_judge_and_do_not_change_the_work() -> None:
     resnet: Workload = next(f.workload for f in discover() if f.workload.key == "cifar10_resnet")
     plain = resnet.declaration()
     assert plain["book_figure"]["score"] == SCORE
-    assert [f["value"] for f in plain["other_figures"]] == [0.9]
+    assert [f["value"] for f in plain["other_figures"]] == [0.936, 0.9]
     bare = {k: v for k, v in plain.items() if k != "other_figures"}
     bare["book_figure"] = {k: v for k, v in plain["book_figure"].items() if k != "score"}
     assert hash_declaration(plain) == hash_declaration(bare) == resnet.hash
