@@ -62,7 +62,7 @@ def make_plan(
     if isolated and measure and "training" not in measure:
         raise Problem("--isolated measures training again: --measure must name training too")
     everything = discover(impls.resolve())
-    found = choose(everything, workload, everything=profile == "full")
+    found = choose(everything, workload, everything=profile == "full", gpu=devices == ["cuda"])
     known = stacks.frameworks(tuned=True)
     _known("--framework", framework, list(known))
     _known("--stack", stack, [f"{name}:{m}" for name, modes in known.items() for m in modes])
@@ -148,10 +148,11 @@ def make_plan(
     return plan if allowed is None else budgets.fit(plan, allowed, fixed={name for name, v in given.items() if v})
 
 
-def choose(found: list[Found], words: Sequence[str], *, everything: bool) -> list[Found]:
+def choose(found: list[Found], words: Sequence[str], *, everything: bool, gpu: bool = False) -> list[Found]:
     """The variants that ``--workload`` names: ``name`` or ``name/variant``.
 
-    Outside the full profile a bare name, or none, leaves out variants that are not marked quick.
+    Outside the full profile a bare name, or none, leaves out variants that are not marked quick; ``gpu``: for runs on
+    GPUs alone.
     """
     if not found:
         raise DeclarationError("the --impls folder holds no workload folders")
@@ -165,7 +166,8 @@ def choose(found: list[Found], words: Sequence[str], *, everything: bool) -> lis
         w = f.workload
         named = w.key in words and (w.variant != "default" or len(variants[w.name]) == 1)
         listed = not words or w.name in words
-        if named or (listed and (everything or w.quick)):
+        quick = w.quick_on_gpu if gpu and w.quick_on_gpu is not None else w.quick
+        if named or (listed and (everything or quick)):
             out.append(f)
     return out
 

@@ -128,7 +128,8 @@ class Workload:
     """One model of one book, with everything needed to rebuild, feed, train and judge it.
 
     ``parameter_count`` counts trainable parameters and must equal what ``layers`` give.
-    ``quick`` says whether the variant is timed in the quick profile. ``also_batch_statistics`` scores the test
+    ``quick`` says whether the variant is timed in the quick profile, ``quick_on_gpu`` whether it is where no stack
+    runs on a CPU (None: as ``quick`` says). ``also_batch_statistics`` scores the test
     set a second time as books did that never left training mode. ``certificate_optimiser``, the declared one with
     other numbers, is for models whose first steps amplify rounding beyond what can be compared. ``book_figure`` is
     what the ``book`` recipe is held against; ``other_figures`` were printed elsewhere for such a model trained
@@ -153,6 +154,7 @@ class Workload:
     book_figure: BookFigure | None = None
     other_figures: tuple[BookFigure, ...] | None = optional()
     quick: bool = True
+    quick_on_gpu: bool | None = optional()
 
     def __post_init__(self) -> None:
         for word in (self.name, self.variant):

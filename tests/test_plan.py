@@ -1,8 +1,10 @@
-"""What decides a stack's work is hashed: the generator of each data set too."""
+"""What decides a stack's work is hashed, the generator of each data set too; what is run where nothing is named."""
 
 import pytest
 
 from benchmarks.plan import data_files
+from benchmarks.planning import choose
+from benchmarks.workload import discover
 
 
 @pytest.mark.parametrize(
@@ -16,3 +18,17 @@ from benchmarks.plan import data_files
 )
 def test_generators_are_among_the_hashed_files(name, needed):
     assert {path.stem for path in data_files(name)} == needed
+
+
+def test_a_heavy_variant_is_left_out_where_a_cpu_runs_and_taken_on_gpus_alone():
+    found = discover()
+    heavy = "cifar10_resnet/resnet18"
+
+    def keys(words, **more):
+        return [f.workload.key for f in choose(found, words, everything=False, **more)]
+
+    assert heavy not in keys([])
+    assert heavy in keys([], gpu=True)
+    assert keys(["cifar10_resnet"]) == ["cifar10_resnet"]
+    assert keys(["cifar10_resnet"], gpu=True) == ["cifar10_resnet", heavy]
+    assert "mnist_mlp_ablation/linear" not in keys([], gpu=True)
