@@ -69,6 +69,8 @@ def make_plan(
     _known("--mode", mode, sorted({m for modes in known.values() for m in modes}))
     pythons = interpreters(env)
     chosen_recipe = recipe or amounts.recipes[data]
+    # A variant that nobody named and that has no such recipe (no real data, for one) is left out.
+    found = [f for f in found if f.workload.key in workload or f.workload.has(chosen_recipe)] or found
     for f in found:
         declared = f.workload.recipe(chosen_recipe)
         if declared.data != data:

@@ -224,6 +224,9 @@ class Workload:
         shrunk = self.decay.factor ** self.decay.exponent(epoch) if self.decay else 1.0
         return self.optimiser.learning_rate * shrunk
 
+    def has(self, recipe: str) -> bool:
+        return any(r.name == recipe for r in self.recipes)
+
     def recipe(self, name: str) -> Recipe:
         for recipe in self.recipes:
             if recipe.name == name:

@@ -37,6 +37,7 @@ MAIN = {
 FEW = {
     "linear": {("torch", "eager"), ("tensorflow", "eager"), ("tensorlayerx", "eager")},
     "relu": {("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "trainonestep")},
+    "planted": {("torch", "eager"), ("tensorflow", "eager"), ("tensorlayerx", "graph")},
     "resnet18": {("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "graph")},
 }
 SMALLER = {"resnet18": ["--batch-size", "16"]}  # steps of seconds otherwise

@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.plan import data_files
-from benchmarks.planning import choose
-from benchmarks.workload import discover
+from benchmarks.planning import choose, make_plan
+from benchmarks.workload import DeclarationError, discover
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,15 @@ from benchmarks.workload import discover
 )
 def test_generators_are_among_the_hashed_files(name, needed):
     assert {path.stem for path in data_files(name)} == needed
+
+
+def test_a_variant_without_the_recipe_is_left_out_unless_it_is_named():
+    def keys(**words):
+        return [e.key for e in make_plan(command="test", threads=1, framework=["torch"], data="real", **words).entries]
+
+    assert "word2vec/planted" not in keys(profile="full", workload=["word2vec"])
+    with pytest.raises(DeclarationError, match="word2vec/planted has no recipe 'short'"):
+        keys(workload=["word2vec/planted"])
 
 
 def test_a_heavy_variant_is_left_out_where_a_cpu_runs_and_taken_on_gpus_alone():

@@ -15,11 +15,11 @@ from benchmarks.workload import Workload
 
 
 class SkipGram(keras.Model):
-    def __init__(self):
+    def __init__(self, words: int):
         super().__init__()
-        self.embedding = layers.Embedding(50_000, 128)
-        self.nce_weight = self.add_weight(shape=(50_000, 128), name="nce_weight")
-        self.nce_bias = self.add_weight(shape=(50_000,), name="nce_bias")
+        self.embedding = layers.Embedding(words, 128)
+        self.nce_weight = self.add_weight(shape=(words, 128), name="nce_weight")
+        self.nce_bias = self.add_weight(shape=(words,), name="nce_bias")
 
     def call(self, centre, context, negatives, log_true, log_negatives, training=False):
         # (N,), (N,), (S,), (N,), (S,)
@@ -79,7 +79,7 @@ class RowAdagrad:
 
 
 def build(workload: Workload) -> SkipGram:
-    model = SkipGram()
+    model = SkipGram(1_000 if workload.variant == "planted" else 50_000)
     model.embedding.build(())  # makes its variable; the others are made
     model.built = True
     return model

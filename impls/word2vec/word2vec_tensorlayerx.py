@@ -15,11 +15,11 @@ from benchmarks.workload import Workload
 
 
 class SkipGram(nn.Module):
-    def __init__(self):
+    def __init__(self, words: int):
         super().__init__()
-        self.embedding = nn.Embedding(50_000, 128)
-        self.nce_weight = self._get_weights("nce_weight", shape=(50_000, 128))
-        self.nce_bias = self._get_weights("nce_bias", shape=(50_000,))
+        self.embedding = nn.Embedding(words, 128)
+        self.nce_weight = self._get_weights("nce_weight", shape=(words, 128))
+        self.nce_bias = self._get_weights("nce_bias", shape=(words,))
 
     def forward(self, centre, context, negatives, log_true, log_negatives):  # (N,), (N,), (S,), (N,), (S,)
         hidden = self.embedding(centre)  # (N, 128)
@@ -65,7 +65,7 @@ class RowAdagrad:
 
 
 def build(workload: Workload) -> SkipGram:
-    return SkipGram()
+    return SkipGram(1_000 if workload.variant == "planted" else 50_000)
 
 
 def optimizer(workload: Workload, model: SkipGram):

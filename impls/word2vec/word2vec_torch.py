@@ -20,11 +20,11 @@ def rows(table, ids):  # (V, D), (R,)
 
 
 class SkipGram(nn.Module):
-    def __init__(self):
+    def __init__(self, words: int):
         super().__init__()
-        self.embedding = nn.Embedding(50_000, 128)
-        self.nce_weight = nn.Parameter(torch.empty(50_000, 128))
-        self.nce_bias = nn.Parameter(torch.zeros(50_000, 1))
+        self.embedding = nn.Embedding(words, 128)
+        self.nce_weight = nn.Parameter(torch.empty(words, 128))
+        self.nce_bias = nn.Parameter(torch.zeros(words, 1))
 
     def forward(self, centre, context, negatives, log_true, log_negatives):  # (N,), (N,), (S,), (N,), (S,)
         n = len(centre)  # N
@@ -62,7 +62,7 @@ class RowAdagrad:
 
 
 def build(workload: Workload) -> SkipGram:
-    return SkipGram()
+    return SkipGram(1_000 if workload.variant == "planted" else 50_000)
 
 
 def optimizer(workload: Workload, model: SkipGram):
