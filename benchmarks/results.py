@@ -104,7 +104,8 @@ class Training(Strict):
     metric: float | None = field("metric after the last epoch", default=None)
     also: dict[str, float] = field("other scores after the last epoch, by name", default_factory=dict)
     generated: dict[str, str] = field(
-        "text: what the model writes after a prompt (before the bar), by the number of words drawn from",
+        "text: what the model writes after a prompt (before the bar), by the number of words drawn from; pairs: the "
+        "nearest words by cosine, nearest first, by the word asked",
         default_factory=dict,
     )
     sample_order: str = field("SHA-256 over the sample ids in the order they were trained on", default="")

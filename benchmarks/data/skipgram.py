@@ -33,6 +33,7 @@ TEST_BATCH = 128  # pairs that share negatives in the held-out loss
 NEAREST = 8
 SEARCHED = 10_000  # most frequent words, among which neighbours and answers are sought
 UNKNOWN = "UNK"
+ASKED, FREQUENT = 16, 320  # words whose neighbours are shown, and among how many of the most frequent they are spread
 QUESTIONS = 1_000  # planted analogies, and planted similarities of each kind
 
 _CHUNK = 1_000  # batches whose random numbers are drawn at once
@@ -338,6 +339,29 @@ def _neighbours(unit: Floats, groups: Ints) -> float:
         nearest = np.argpartition(-cosine, wanted - 1, axis=1)[:, :wanted]
         found += int((group[nearest] == group[some][:, None]).sum())
     return float(found / (wanted * len(asked)))
+
+
+def asked(words: int, groups: Ints | None) -> Ints:
+    """Ids of the words whose neighbours are shown: ``ASKED`` of them, or as many as there are.
+
+    They are spread evenly over the most frequent ones of a vocabulary of ``words``, UNK aside; in the planted language
+    over the most frequent planted ones, the only words that have neighbours.
+    """
+    frequent = (np.arange(1, words) if groups is None else np.sort(groups, axis=None))[:FREQUENT]
+    count = min(ASKED, len(frequent))
+    return frequent[np.linspace(0, len(frequent) - 1, count).astype(np.int64)] if count else frequent
+
+
+def nearest(embedding: NDArray[np.float32], ids: Ints) -> Ints:
+    """The ``NEAREST`` other words (n, NEAREST) of the words ``ids`` (n,) by cosine, among all (V, D), nearest first.
+
+    Fewer where the vocabulary has fewer. Of equal cosines, the more frequent word comes first.
+    """
+    e = np.asarray(embedding, np.float64)
+    unit = e / np.maximum(np.linalg.norm(e, axis=1, keepdims=True), 1e-12)
+    cosine = unit[ids] @ unit.T
+    cosine[np.arange(len(ids)), ids] = -np.inf
+    return np.argsort(-cosine, axis=1, kind="stable")[:, : min(NEAREST, len(e) - 1)]
 
 
 def _answered(unit: Floats, questions: Ints) -> float:
