@@ -117,7 +117,7 @@ class Accuracy(Strict):
     """Training after the recipe, and whether the metric lies in its declared range."""
 
     recipe: str = field("name of the declared recipe")
-    judged: bool = field("false when the recipe has no measured range or the batch size is not the declared one")
+    judged: bool = field("false when the recipe has no measured range, or one of another batch size or of another text")
     reason: str = field("why not judged, or which seed missed the range", default="")
     low: float | None = field("accepted range", default=None)
     high: float | None = field("accepted range", default=None)
@@ -230,6 +230,7 @@ class Data(Strict):
     optimum: float | None = field(
         "metric of the exact posterior on this very test set; None for real data", default=None
     )
+    corpus: str | None = field("which text, for real data where there could be another", default=None)
 
 
 class Declared(Strict):
@@ -337,6 +338,7 @@ LATER |= {"pilots": []} | dict.fromkeys(
 LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed", "repeats", "steady_from", "stretch"))
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
+LATER |= {"corpus": None}
 
 
 def _as_first_published(plain: Any) -> Any:

@@ -62,6 +62,7 @@ WORKLOADS = (
                     protocol="enwiki100M, its first 1,000,000 words, 1 epoch; 3 seeds in torch eager, tensorflow "
                     "graph, tensorlayerx graph; lowest to highest, widened by three seeds' deviations",
                     margin=0.05,
+                    corpus="enwiki100M",
                 ),
             ),
             Recipe(
