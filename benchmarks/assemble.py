@@ -152,7 +152,7 @@ def _row(plan: Plan, entry: Entry, workload: Workload, planned: Planned, events:
     launches = _launches(mine)
     certificate = next((e["certificate"] for e in reversed(mine) if e["event"] == "certificate"), None)
     certificate = Certificate.model_validate(certificate) if certificate else None
-    accuracy = _accuracy(plan, entry, workload, mine)
+    accuracy = _accuracy(plan, entry, workload, mine, corpus=_corpus(entry, events))
     passes = total(plan.options, _pilots(events), entry.workload, entry.variant)
     status, reason = _status(plan, planned, launches, certificate, accuracy, events, passes=passes)
     return Row(
@@ -215,7 +215,14 @@ def _launch(mine: list[Event]) -> Launch:
     )
 
 
-def _accuracy(plan: Plan, entry: Entry, workload: Workload, mine: list[Event]) -> Accuracy | None:
+def _corpus(entry: Entry, events: list[Event]) -> str | None:
+    """Which text the workload was given; None for images, generated data, and runs from before this was kept."""
+    return next((e["data"].get("corpus") for e in events if e["event"] == "data" and e["key"] == entry.key), None)
+
+
+def _accuracy(
+    plan: Plan, entry: Entry, workload: Workload, mine: list[Event], *, corpus: str | None
+) -> Accuracy | None:
     trainings = []
     seeds = sorted({e["seed"] for e in mine if e["event"] == "training_start"})
     for seed in seeds:
@@ -235,6 +242,8 @@ def _accuracy(plan: Plan, entry: Entry, workload: Workload, mine: list[Event]) -
         reason = f"no measured range: {accepted.reason}"
     elif entry.batch_size != workload.batch_size:
         judged, reason = False, f"the range holds for batch size {workload.batch_size}, not {entry.batch_size}"
+    elif elsewhere := accepted.elsewhere(corpus):
+        judged, reason = False, elsewhere
     else:
         missed = [
             f"seed {t.seed}: {words}"

@@ -115,7 +115,15 @@ def list_command(as_json: bool, env: list[str], impls: Path) -> None:
 @click.option("--tuned", is_flag=True, help="Tuned modes too, such as max-autotune; `list` marks them.")
 @several("--device", "cpu, cuda. Default: cpu.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="quick", show_default=True)
-@click.option("--data", type=click.Choice(["embedded", "real"]), default="embedded", show_default=True)
+@click.option(
+    "--data",
+    type=click.Choice(["embedded", "real"]),
+    default="embedded",
+    show_default=True,
+    help="Generated data, or the official files (see `data`). BOOKBENCH_TEXT names another UTF-8 text for language "
+    "models; BOOKBENCH_CORPUS is text8, enwiki, prefix or a text file for word vectors. Accuracy is judged only on the "
+    "text that its range was measured on.",
+)
 @click.option("--passes", type=click.IntRange(1), help="Fresh processes of every stack. Default: the profile's.")
 @click.option("--rounds", type=click.IntRange(1), help="Interleaved rounds in a pass. Default: the profile's.")
 @click.option("--batch-size", type=click.IntRange(1), help="Another batch size; accuracy is then not judged.")

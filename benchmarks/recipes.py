@@ -73,7 +73,7 @@ class Accepted:
     """Range in which the metric must lie, and other scores ``also``. ``protocol`` says how it was measured.
 
     Two frameworks agree when the mean difference over paired seeds is, by two one-sided t tests at 5 %,
-    within ``margin``.
+    within ``margin``. ``corpus`` names the text it was measured on, where a user may bring another.
     """
 
     low: float
@@ -81,6 +81,13 @@ class Accepted:
     protocol: str
     also: tuple[Beside, ...] | None = optional()
     margin: float | None = optional()
+    corpus: str | None = optional()
+
+    def elsewhere(self, corpus: str | None) -> str:
+        """Why the range says nothing of a training on ``corpus``, in a sentence; empty when it does."""
+        if self.corpus in (None, corpus):
+            return ""
+        return f"the range was measured on {self.corpus}, this is {corpus or 'another text'}"
 
     def missed(self, metric: float, also: Mapping[str, float]) -> list[str]:
         """What lies outside, in words; empty when all is in range."""

@@ -104,7 +104,8 @@ class Training(Strict):
     metric: float | None = field("metric after the last epoch", default=None)
     also: dict[str, float] = field("other scores after the last epoch, by name", default_factory=dict)
     generated: dict[str, str] = field(
-        "text: what the model writes after a prompt (before the bar), by the number of words drawn from",
+        "text: what the model writes after a prompt (before the bar), by the number of words drawn from; pairs: the "
+        "nearest words by cosine, nearest first, by the word asked",
         default_factory=dict,
     )
     sample_order: str = field("SHA-256 over the sample ids in the order they were trained on", default="")
@@ -116,7 +117,7 @@ class Accuracy(Strict):
     """Training after the recipe, and whether the metric lies in its declared range."""
 
     recipe: str = field("name of the declared recipe")
-    judged: bool = field("false when the recipe has no measured range or the batch size is not the declared one")
+    judged: bool = field("false when the recipe has no measured range, or one of another batch size or of another text")
     reason: str = field("why not judged, or which seed missed the range", default="")
     low: float | None = field("accepted range", default=None)
     high: float | None = field("accepted range", default=None)
@@ -229,6 +230,7 @@ class Data(Strict):
     optimum: float | None = field(
         "metric of the exact posterior on this very test set; None for real data", default=None
     )
+    corpus: str | None = field("which text, for real data where there could be another", default=None)
 
 
 class Declared(Strict):
@@ -336,6 +338,7 @@ LATER |= {"pilots": []} | dict.fromkeys(
 LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed", "repeats", "steady_from", "stretch"))
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
+LATER |= {"corpus": None}
 
 
 def _as_first_published(plain: Any) -> Any:

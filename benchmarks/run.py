@@ -140,10 +140,14 @@ class Run:
         }
         if short := tasks.too_short(workload, sizes):
             raise data.DataError(short)
+        known = self.journal.of("data", key=entry.key)
+        if known and known[0]["data"]["digest"] != loaded.digest:
+            began, now = known[0]["data"]["description"], loaded.description
+            raise data.DataError(f"{entry.key}: the run began with other data ({began}) than there are now ({now})")
         shutil.rmtree(self.inputs, ignore_errors=True)  # another workload's arrays have other names
         inputs.save_arrays(self.inputs, tasks.prepare(workload, recipe, loaded.arrays))
         self._weights(workload, self.options.seed)
-        if not self.journal.of("data", key=entry.key):
+        if not known:
             facts = {
                 "workload": entry.workload,
                 "variant": entry.variant,
@@ -153,6 +157,7 @@ class Run:
                 "test_examples": loaded.test_examples,
                 "digest": loaded.digest,
                 "optimum": loaded.optimum,
+                "corpus": loaded.corpus,
             }
             self.journal.add("data", key=entry.key, data=facts)
 

@@ -127,17 +127,27 @@ def _declaration(result: Result, row: Row) -> dict[str, Any]:
     return next((d.declaration for d in result.declared if (d.name, d.variant) == (row.workload, row.variant)), {})
 
 
+def _corpus(result: Result, row: Row) -> str | None:
+    return next((d.corpus for d in result.data if (d.workload, d.variant) == (row.workload, row.variant)), None)
+
+
 def _accepted(result: Result, row: Row, recipe: str) -> Accepted | None:
     """The range as it was declared when the run ran."""
     found = [r["accepted"] for r in _declaration(result, row).get("recipes", []) if r["name"] == recipe]
     if not found or found[0].get("type") != "Accepted":
         return None
     also = [Beside(score=b["score"], low=b["low"], high=b["high"]) for b in found[0].get("also", [])]
-    return Accepted(low=found[0]["low"], high=found[0]["high"], protocol=found[0]["protocol"], also=tuple(also))
+    return Accepted(
+        low=found[0]["low"],
+        high=found[0]["high"],
+        protocol=found[0]["protocol"],
+        also=tuple(also),
+        corpus=found[0].get("corpus"),
+    )
 
 
 def _judged(result: Result, row: Row) -> Iterator[str]:
-    """The accepted range must be the declared recipe's."""
+    """The accepted range must be the declared recipe's, and judge exactly the trainings that it is of."""
     accuracy = row.accuracy
     if accuracy is None:
         return
@@ -150,6 +160,13 @@ def _judged(result: Result, row: Row) -> Iterator[str]:
         yield "the accepted range is not the declared one"
     if accuracy.judged and accuracy.low is None:
         yield "judged without a declared range"
+    if ranged := _accepted(result, row, accuracy.recipe):
+        elsewhere = ranged.elsewhere(_corpus(result, row))
+        alike = row.batch_size == _declaration(result, row)["batch_size"]
+        if accuracy.judged and (elsewhere or not alike):
+            yield f"judged, though {elsewhere or 'the range holds for another batch size'}"
+        if not accuracy.judged and alike and not elsewhere:
+            yield "not judged, though it was trained on what its range was measured on"
     if len(accuracy.trainings) != result.options.accuracy_seeds and result.complete:
         yield f"{len(accuracy.trainings)} trainings, {result.options.accuracy_seeds} were planned"
 

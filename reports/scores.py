@@ -129,7 +129,12 @@ def _scores(values: list[float]) -> Cell:
     return Cell(n.score(middle), "" if low == high else f"{low} to {high}", sort=middle)
 
 
+def shown(work: Work) -> str:
+    """What :func:`written` is of models of this kind."""
+    return "Nearest words" if work.unit == "pairs" else "What the trained models write"
+
+
 def written(work: Work) -> list[tuple[str, dict[str, str]]]:
-    """What each stack's first trained model writes, by the number of words drawn from."""
+    """What each stack's first trained model writes, by the number of words drawn from; or a word's nearest, by word."""
     trained = [(label(r.stack), t) for r in work.rows if r.accuracy for t in r.accuracy.trainings[:1]]
     return [(name, t.generated) for name, t in trained if t.generated]

@@ -48,6 +48,7 @@ class Panel:
     also: Table | None
     baselines: Table | None
     written: list[tuple[str, dict[str, str]]]
+    shown: str
     binomial: bool
     generates: str
     charts: list[Chart]
@@ -150,6 +151,7 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         also=scores.also(work),
         baselines=baselines.table(work),
         written=scores.written(work),
+        shown=scores.shown(work),
         binomial=seeds is not None and work.measure.proportion,
         generates=work.asked.removesuffix("s") if tables.generates(work) else "",
         charts=[c for c in shown if c is not None],

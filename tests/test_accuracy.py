@@ -92,6 +92,8 @@ def test_short_recipes_reach_their_ranges_on_real_data(tmp_path, framework, real
     assert REAL, "no workload declares a measured range for its short recipe"
     cheap = REAL_QUICKEST if framework == QUICKEST else REAL_ALWAYS
     chosen = [w for w in REAL if SLOW or w.name in cheap]
-    environment = {**os.environ, "BOOKBENCH_DATA": str(real_data)}
+    if not (real_data / "enwiki").exists():  # the text of word2vec's range, which cannot be fetched
+        chosen = [w for w in chosen if w.name != "word2vec"]
+    environment = {**os.environ, "BOOKBENCH_DATA": str(real_data), "BOOKBENCH_CORPUS": "enwiki", "BOOKBENCH_TEXT": ""}
     result = train(tmp_path, framework, chosen, "--recipe", "short", "--data", "real", environment=environment)
     check(result, chosen, "short")

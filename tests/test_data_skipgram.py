@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import math
 import shutil
 import subprocess
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks import data
-from benchmarks.data import DataError, fetch, log_uniform, planted, skipgram
+from benchmarks.data import DataError, corpora, fetch, log_uniform, planted, skipgram
 from benchmarks.workload import Pairs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -210,6 +212,15 @@ def write(folder: Path, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
+def official_now(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """From now on the official file of this name is the one at ``path``."""
+    content = path.read_bytes()
+    facts = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    files = [dataclasses.replace(f, **facts) if f.name == path.name else f for f in skipgram.FILES]
+    monkeypatch.setattr(skipgram, "FILES", tuple(files))
+    monkeypatch.setattr(corpora, "TEXT8", files[0])
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with a text of 12 words, 3 of which are to be held out, and small sets of questions."""
@@ -224,6 +235,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "wordsim/questions-words.txt": ": animals\nCat Dog Dog Cat\ncat dog the unicorn\n",
         },
     )
+    for path in (tmp_path / "wordsim").iterdir():
+        official_now(monkeypatch, path)
     return tmp_path
 
 
@@ -244,7 +257,8 @@ def test_a_text_becomes_ids_by_frequency(folder: Path) -> None:
     assert found.arrays["similarity_wordsim353"].tolist() == [7.5, 10.0]
     assert found.arrays["similar_simlex999"].tolist() == [[3, 2]]
     assert found.arrays["analogies"].tolist() == [[2, 3, 3, 2]]
-    assert found.description == "text8, the first 9 of 12 words, the last 3 held out"
+    assert found.description == "text8 (not verified), the first 9 of 12 words, the last 3 held out"
+    assert found.corpus == "text8"
     assert (found.train_examples, found.test_examples, found.optimum) == (9, 3, None)
     fewer = short(train=4)
     assert fewer.arrays["train"].tolist() == [1, 2, 1, 3]
@@ -254,30 +268,48 @@ def test_a_text_becomes_ids_by_frequency(folder: Path) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_words_are_whole_however_the_file_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     whole = short().digest
-    monkeypatch.setattr(skipgram, "_READ", size)
+    monkeypatch.setattr(corpora, "READ", size)
     assert short().digest == whole
 
 
-def test_a_zipped_text_is_the_same(folder: Path) -> None:
+def test_a_zipped_text_is_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = short().digest
     with zipfile.ZipFile(folder / "text8" / "text8.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(folder / "text8" / "text8", "text8")
+    with pytest.raises(DataError, match=r"text8/text8.zip is not the official file"):
+        short()
+    official_now(monkeypatch, folder / "text8" / "text8.zip")
     (folder / "text8" / "text8").unlink()
-    assert short().digest == whole
+    found = short()
+    assert found.digest == whole
+    assert found.description.startswith("text8, the first 9")
+
+
+def test_the_unpacked_text8_is_told_from_another_text_of_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert short().description.startswith("text8 (not verified), ")
+    content = (folder / "text8" / "text8").read_bytes()
+    monkeypatch.setattr(corpora, "TEXT8_MD5", hashlib.md5(content).hexdigest())
+    assert short().description.startswith("text8, ")
 
 
 def test_the_corpus_can_be_chosen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(
-        folder, {"enwiki/enwiki100M_text8style": "one two one", "text8/text8.prefix": "three three", "own.txt": "b b"}
+        folder,
+        {"enwiki/enwiki100M_text8style": "one two one", "text8/text8.prefix": "three three", "text8.txt": "b " * 10},
     )
-    for asked, expected in (
-        ("text8", "text8, the first 11 of 12 words"),
-        ("enwiki", "enwiki100M (English Wikipedia in text8's alphabet, not text8), the first 2 of 3 words"),
-        ("prefix", "the beginning of text8, the first 1 of 2 words"),
-        (str(folder / "own.txt"), "own.txt, the first 1 of 2 words"),
+    enwiki = "enwiki100M (English Wikipedia in text8's alphabet, not text8; not verified)"
+    for asked, corpus, expected in (
+        ("text8", "text8", "text8 (not verified), the first 11 of 12 words"),
+        ("enwiki", "enwiki100M", f"{enwiki}, the first 2 of 3 words"),
+        ("prefix", "the beginning of text8", "the beginning of text8 (not verified), the first 1 of 2 words"),
+        (str(folder / "text8.txt"), "text text8.txt", "text text8.txt, the first 9 of 10 words"),
     ):
         monkeypatch.setenv("BOOKBENCH_CORPUS", asked)
-        assert short(test=1).description.startswith(expected)
+        found = short(test=1)
+        assert found.corpus == corpus
+        assert found.description.startswith(expected)
     monkeypatch.delenv("BOOKBENCH_CORPUS")
     for gone, then in (("text8/text8", "enwiki100M"), ("enwiki/enwiki100M_text8style", "the beginning of text8")):
         (folder / gone).unlink()
@@ -308,18 +340,75 @@ def test_what_is_missing_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("file", "content", "sentence"),
     [
-        ("text8/text8.zip", "no zip", "text8.zip cannot be read: BadZipFile"),
-        ("skipgram/text8.zip", "no zip", "text8.zip is not the official file"),
+        ("text8/text8.zip", "no zip", "text8/text8.zip is not the official file"),
+        ("skipgram/text8.zip", "no zip", "skipgram/text8.zip is not the official file"),
         ("text8/text8", "a\0b", "text8 is not a plain text"),
         ("text8/text8", "a b c", "text8 has 3 words, 0 to train and 3 to test were asked"),
         ("text8/text8", "", "text8 has 0 words"),
+    ],
+)
+def test_what_is_no_text_is_a_sentence(folder: Path, file: str, content: str, sentence: str) -> None:
+    write(folder, {file: content})
+    with pytest.raises(DataError, match=sentence) as caught:
+        short()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"no zip", b""])
+def test_a_zip_of_the_user_that_is_none_is_a_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    (folder / "own.zip").write_bytes(content)
+    monkeypatch.setenv("BOOKBENCH_CORPUS", str(folder / "own.zip"))
+    with pytest.raises(DataError, match=r"own.zip cannot be read: BadZipFile"):
+        short()
+
+
+def test_a_text_of_the_user_may_have_fewer_words_than_are_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, {"own.txt": "the dog saw the cat " * 10})
+    monkeypatch.setenv("BOOKBENCH_CORPUS", str(folder / "own.txt"))
+    few, whole, part = short(train=1_000, test=None), short(train=None, test=None), short(train=20, test=2)
+    assert (few.train_examples, few.test_examples) == (len(few.arrays["train"]), len(few.arrays["test"])) == (45, 5)
+    assert few.description == "text own.txt, the first 45 of 50 words (1000 were asked), the last 5 held out"
+    assert whole.digest == few.digest
+    assert (part.train_examples, part.test_examples) == (20, 2)
+    assert part.description == "text own.txt, the first 20 of 50 words, the last 2 held out"
+    write(folder, {"own.txt": "nine words are too few to hold one out"})
+    with pytest.raises(DataError, match=r"own.txt has 9 words, 9 to train and 0 to test were asked"):
+        short()
+
+
+def test_a_text_of_the_user_in_another_encoding_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "own.txt").write_bytes("\u00e9t\u00e9 ".encode("latin-1") * 20)
+    monkeypatch.setenv("BOOKBENCH_CORPUS", str(folder / "own.txt"))
+    with pytest.raises(DataError, match=r"own.txt is no UTF-8 text"):
+        short()
+
+
+@pytest.mark.parametrize("place", ["wordsim", "skipgram"])
+def test_other_questions_than_the_official_ones_are_a_sentence(folder: Path, place: str) -> None:
+    write(folder, {f"{place}/questions-words.txt": ": animals\ndog cat cat dog\n"})
+    with pytest.raises(
+        DataError,
+        match=rf"{place}/questions-words.txt is not the official file .*; run `python -m benchmarks data fetch",
+    ) as caught:
+        short()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
         ("wordsim/EN-WS-353-ALL.txt", "cat dog\n", "EN-WS-353-ALL.txt is not a list of two words and a score"),
         ("wordsim/EN-SIMLEX-999.txt", "cat dog good\n", "EN-SIMLEX-999.txt is not a list of two words and a score"),
         ("wordsim/questions-words.txt", ": a\ncat dog cat\n", "questions-words.txt is not a list of four words"),
     ],
 )
-def test_what_is_broken_is_a_sentence(folder: Path, file: str, content: str, sentence: str) -> None:
+def test_questions_that_cannot_be_read_are_a_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: str, sentence: str
+) -> None:
     write(folder, {file: content})
+    official_now(monkeypatch, folder / file)
     with pytest.raises(DataError, match=sentence) as caught:
         short()
     assert "\n" not in str(caught.value)
@@ -358,7 +447,8 @@ def test_official_text(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOKBENCH_CORPUS", "prefix")
     found = data.load(BOOK, source="real", seed=0, train_examples=None, test_examples=None)
     words, train = found.arrays["words"], found.arrays["train"]
-    assert found.description == "the beginning of text8, the first 1151946 of 1171946 words, the last 20000 held out"
+    title = "the beginning of text8 (not verified)"
+    assert found.description == f"{title}, the first 1151946 of 1171946 words, the last 20000 held out"
     assert words.shape == (50_000,)
     assert words[:4].tolist() == ["UNK", "the", "of", "one"]
     counts = np.bincount(train, minlength=50_000)

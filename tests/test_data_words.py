@@ -135,10 +135,20 @@ def test_parts_of_a_text_are_their_beginnings(tmp_path: Path, monkeypatch: pytes
     for name, count in (("train", 100), ("test", 50)):
         np.testing.assert_array_equal(part.arrays[name], whole.arrays[name][:count])
     np.testing.assert_array_equal(part.arrays["words"], whole.arrays["words"])
-    with pytest.raises(DataError, match=r"text play.txt has 5400 training and 600 test words, 5401 and 600 were asked"):
-        real(train=5_401)
-    with pytest.raises(DataError, match="5400 and 601 were asked"):
-        real(test=601)
+
+
+def test_a_text_of_the_user_may_have_fewer_words_than_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, monkeypatch, "to be or not " * 1_500)
+    few = real(train=100_000, test=10_000)
+    assert (
+        (few.train_examples, few.test_examples) == (len(few.arrays["train"]), len(few.arrays["test"])) == (5_400, 600)
+    )
+    assert few.description == "text play.txt, the first 5400 training words, of 100000 that were asked"
+    assert few.corpus == "text play.txt"
+    assert few.digest == real().digest
+    assert (real(train=5_401).train_examples, real(train=50, test=601).test_examples) == (5_400, 600)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +244,11 @@ def test_tiny_shakespeare(official: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (found.train_examples, found.test_examples) == (257_733, 28_637)
     assert words.decode(train[:15], known) == "first citizen :\nbefore we proceed any further , hear me speak .\n"
     assert found.description == "tiny Shakespeare, the first 257733 training words"
+    assert found.corpus == "tinyshakespeare"
+    with pytest.raises(DataError, match="has 257733 training and 28637 test words, 257734 and 28637 were asked"):
+        real(FULL, train=257_734)
+    with pytest.raises(DataError, match="257733 and 28638 were asked"):
+        real(FULL, test=28_638)
     counts = np.bincount(train, minlength=10_000)
     assert (np.diff(counts[:-1]) <= 0).all()
     for ids in (train, test):

@@ -141,6 +141,20 @@ def test_verify_holds_an_answer_to_what_was_declared(axis):
         assert any(complaint in v for v in found), complaint
 
 
+def test_no_range_holds_for_another_text(axis):
+    """The digits stand for a text: their range becomes one that was measured on enwiki100M."""
+    made = result("precision", axis)
+    (declared,) = made.declared
+    plain = copy.deepcopy(declared.declaration)
+    for recipe in plain["recipes"]:
+        recipe["accepted"]["corpus"] = "enwiki100M"
+    made = made.model_copy(update={"declared": [declared.model_copy(update={"declaration": plain})]})
+    for corpus, held in (("enwiki100M", True), ("text8", False), (None, False)):
+        data = [d.model_copy(update={"corpus": corpus}) for d in made.data]
+        found = violations(made.model_copy(update={"data": data}))
+        assert any("not the declared one" in v for v in found) is not held
+
+
 def test_the_report_tells_speed_accuracy_and_mismatch(axis):
     found = section(result("precision", axis))
     assert "In bf16 a step takes 0.90 (TensorFlow graph) to 2.00 (PyTorch eager) times as long" in found.sentence

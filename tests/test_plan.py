@@ -13,7 +13,7 @@ from benchmarks.workload import DeclarationError, discover
         ("mnist", {"mnist", "strokes"}),
         ("cifar10", {"cifar10", "textures"}),
         ("words", {"words", "hidden_markov", "tinyshakespeare"}),
-        ("skipgram", {"skipgram", "planted", "log_uniform"}),
+        ("skipgram", {"skipgram", "corpora", "planted", "log_uniform"}),
     ],
 )
 def test_generators_are_among_the_hashed_files(name, needed):

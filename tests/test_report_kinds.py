@@ -99,6 +99,21 @@ def test_pairs_are_told_in_pairs_and_loss(page: Page) -> None:
         assert said in page.text, said
 
 
+def test_what_models_write_and_nearest_words_have_headings_of_their_own(result: Result, page: Page) -> None:
+    assert "What the trained models write" not in page.text and "Nearest words" not in page.text  # nothing was kept
+
+    def only(key: str, said: dict[str, str]) -> str:
+        rows = [r for r in changed(result, generated=said).rows if r.workload == key]
+        return Page(html([result.model_copy(update={"rows": rows, "comparisons": [], "rankings": []})])).text
+
+    pairs = only("neighbours", {"king": "queen, prince"})
+    assert "Nearest words PyTorch eager king queen, prince TensorFlow eager king queen, prince" in pairs
+    assert "What the trained models write" not in pairs
+    text = only("novel", {"k = 1": "it is a | book"})
+    assert "What the trained models write PyTorch eager k = 1 it is a | book" in text
+    assert "Nearest words" not in text
+
+
 def test_first_and_further_tokens_stand_together(result: Result) -> None:
     w = work(result, "novel")
     shown = table(w, rank(w))

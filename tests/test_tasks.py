@@ -353,6 +353,52 @@ def test_word_vectors_are_scored_as_they_were_trained(tmp_path):
     assert scores["nce_loss"] == pytest.approx(np.mean(losses))
 
 
+def angles(*degrees):
+    """Vectors in the plane, of many lengths: cosines must not depend on them."""
+    at = np.radians(degrees)
+    return (np.arange(1, len(at) + 1) * np.array([np.cos(at), np.sin(at)])).T.astype(np.float32)
+
+
+def test_nearest_words_are_those_of_the_smallest_angles(tmp_path):
+    """Every word is asked but the first, which stands for all others; rows beyond the words are unused."""
+    words = np.array(["UNK", "king", "queen", "apple"])
+    task = pairs_task(tmp_path, words=words)
+    tensors = {"embedding.weight": angles(100, 0, 20, 50, 1)}
+    assert task.samples(hands(tensors=lambda: tensors)) == {
+        "king": "queen, apple, UNK",
+        "queen": "king, apple, UNK",
+        "apple": "queen, king, UNK",
+    }
+
+
+def test_planted_words_are_asked_where_there_are_some(tmp_path):
+    words = np.array([f"w{i}" for i in range(30)])
+    task = pairs_task(tmp_path, words=words, groups=np.array([[9, 4], [20, 7]]))
+    degrees = rng().permutation(30) * 6.0
+    found = task.samples(hands(tensors=lambda: {"embedding.weight": angles(*degrees)}))
+    assert list(found) == ["w4", "w7", "w9", "w20"]
+    for word, told in found.items():
+        at = degrees[int(word[1:])]
+        by_angle = sorted(range(30), key=lambda i: abs(degrees[i] - at))  # no two equal but on either side
+        assert len(told.split(", ")) == skipgram.NEAREST
+        assert {abs(degrees[int(w[1:])] - at) for w in told.split(", ")} == {
+            abs(degrees[i] - at) for i in by_angle[1:9]
+        }
+
+
+def test_the_words_asked_are_spread_over_the_frequent_ones():
+    assert skipgram.asked(50_000, None).tolist() == [1 + int(319 * i / 15) for i in range(16)]
+    assert skipgram.asked(1, None).tolist() == []
+    grid = rng().permutation(800).reshape(80, 10) + 20
+    assert skipgram.asked(50_000, grid).tolist() == [20 + int(319 * i / 15) for i in range(16)]
+
+
+def test_images_have_no_samples(tmp_path):
+    assert (
+        image_task(tmp_path, test_x=np.zeros((3, 8, 8, 3), np.float32), test_y=np.zeros(3, int)).samples(hands()) == {}
+    )
+
+
 def test_inference_on_word_vectors(tmp_path):
     asked = []
     task = pairs_task(tmp_path)

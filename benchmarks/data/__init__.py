@@ -26,7 +26,7 @@ class Dataset:
     ``arrays`` by name; which ones, says the declared kind of data. Images: ``train_x``, ``test_x`` float32
     (N, *shape), ``train_y``, ``test_y`` int64 (N,). Text and pairs: ``train``, ``test`` int64 word ids, and
     ``words``, the vocabulary. ``optimum`` is the metric that perfect knowledge of the source reaches on this
-    very test set, None where it is unknown.
+    very test set, None where it is unknown. ``corpus`` names the real text, where there could be another.
     """
 
     arrays: dict[str, np.ndarray]
@@ -34,6 +34,7 @@ class Dataset:
     test_examples: int
     description: str
     optimum: float | None
+    corpus: str | None = None
 
     @cached_property
     def digest(self) -> str:

@@ -11,8 +11,7 @@ planted language all words are in the vocabulary and ranks begin at 0.
 
 from __future__ import annotations
 
-import os
-import zipfile
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.data import DataError, Dataset, fetch, planted
+from benchmarks.data import DataError, Dataset, corpora, fetch, planted
 from benchmarks.data.fetch import File
 from benchmarks.data.log_uniform import Floats, Ints, draw, log_expected, nce_loss
 from benchmarks.workload import Pairs
@@ -33,20 +32,15 @@ TEST_BATCH = 128  # pairs that share negatives in the held-out loss
 NEAREST = 8
 SEARCHED = 10_000  # most frequent words, among which neighbours and answers are sought
 UNKNOWN = "UNK"
+ASKED, FREQUENT = 16, 320  # words whose neighbours are shown, and among how many of the most frequent they are spread
 QUESTIONS = 1_000  # planted analogies, and planted similarities of each kind
 
 _CHUNK = 1_000  # batches whose random numbers are drawn at once
 _ROWS = 500  # words per matrix product in a search
-_READ = 1 << 23  # bytes of text at a time
 
 _VECTORS = "https://raw.githubusercontent.com/mfaruqui/eval-word-vectors/master/data/word-sim/"
 FILES = (
-    File(
-        name="text8.zip",
-        size=31_344_016,
-        sha256="a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232",
-        urls=("http://mattmahoney.net/dc/text8.zip", "https://mattmahoney.net/dc/text8.zip"),
-    ),
+    corpora.TEXT8,
     File(
         name="EN-WS-353-ALL.txt",
         size=7_405,
@@ -67,14 +61,6 @@ FILES = (
     ),
 )
 SIMILARITIES = {"wordsim353": "EN-WS-353-ALL.txt", "simlex999": "EN-SIMLEX-999.txt"}
-# What a corpus may be called, and where it may lie under the data folder; the first that is there is taken.
-CORPORA = (
-    ("text8", "text8", "skipgram/text8.zip"),
-    ("text8", "text8", "text8/text8.zip"),
-    ("text8", "text8", "text8/text8"),
-    ("enwiki", "enwiki100M (English Wikipedia in text8's alphabet, not text8)", "enwiki/enwiki100M_text8style"),
-    ("prefix", "the beginning of text8", "text8/text8.prefix"),
-)
 
 
 def embedded(pairs: Pairs, *, seed: int, train_examples: int | None, test_examples: int | None) -> Dataset:
@@ -108,29 +94,37 @@ def real(pairs: Pairs, *, train_examples: int | None, test_examples: int | None)
     """A text, its last words held out; DataError when a file is missing, broken or too short.
 
     ``BOOKBENCH_CORPUS`` names the text: text8, enwiki, prefix or a path. ``train_examples`` words are the first
-    ones, the vocabulary is that of all words that are not held out.
+    ones, the vocabulary is that of all words that are not held out. Of a path a tenth is held out at most, and fewer
+    words may be there than are asked.
     """
-    title, path = _corpus()
-    test = test_examples or TEST
+    corpus, path, title = corpora.find()
     counts: Counter[bytes] = Counter()
     total = 0
-    for words in _text(path):
+    for words in corpora.words(path):
         counts.update(words)
         total += len(words)
-    train = min(pairs.train_examples, total - test) if train_examples is None else train_examples
-    if train < 1 or train + test > total:
+    own = not corpus.key  # then what there is will do: no range was measured on it
+    test = min(test_examples or TEST, total // 10) if own else test_examples or TEST
+    train = train_examples or pairs.train_examples
+    if own or train_examples is None:
+        train = min(train, total - test)
+    asked = f" ({train_examples} were asked)" if train < (train_examples or 0) else ""
+    if train < 1 or test < 1 or train + test > total:
         raise DataError(f"{path.name} has {total} words, {train} to train and {test} to test were asked")
     tail: list[bytes] = []
-    for words in _text(path):
+    for words in corpora.words(path):
         tail = (tail + words)[-test:]
     counts.subtract(tail)
 
     ranked = [word for word, count in counts.most_common(pairs.vocabulary - 1) if count > 0]
     known = {word: 1 + rank for rank, word in enumerate(ranked)}
-    names = {word.decode(): i for word, i in known.items()}
+    try:
+        names = {word.decode(): i for word, i in known.items()}
+    except UnicodeDecodeError:
+        raise DataError(f"{path.name} is no UTF-8 text") from None
     ids = np.empty(train, np.int64)
     filled = 0
-    for words in _text(path):
+    for words in corpora.words(path):
         part = [known.get(word, 0) for word in words[: train - filled]]
         ids[filled : filled + len(part)] = part
         filled += len(part)
@@ -148,66 +142,18 @@ def real(pairs: Pairs, *, train_examples: int | None, test_examples: int | None)
         arrays=arrays,
         train_examples=train,
         test_examples=test,
-        description=f"{title}, the first {train} of {total} words, the last {test} held out",
+        description=f"{title}, the first {train} of {total} words{asked}, the last {test} held out",
         optimum=None,
+        corpus=corpus.name,
     )
-
-
-def _corpus() -> tuple[str, Path]:
-    """Description and path of the text asked for, or of the first there is."""
-    asked = os.environ.get("BOOKBENCH_CORPUS", "")
-    keys = {key for key, _, _ in CORPORA}
-    if asked and asked not in keys:
-        path = Path(asked).expanduser()
-        if not path.is_file():
-            raise DataError(f"BOOKBENCH_CORPUS is {asked!r}: neither a file nor one of {', '.join(sorted(keys))}")
-        return path.name, path
-    for key, title, place in CORPORA:
-        path = fetch.data_folder() / place
-        if asked in ("", key) and path.is_file():
-            if path == fetch.data_folder() / "skipgram" / FILES[0].name:
-                fetch.checked("skipgram", FILES[:1])
-            return title, path
-    raise DataError(
-        f"real data set skipgram: no text ({asked or 'text8 or enwiki'}) in the data folder; run `python -m benchmarks "
-        "data fetch skipgram`, set BOOKBENCH_DATA to the folder that holds it or BOOKBENCH_CORPUS to a text file"
-    )
-
-
-def _text(path: Path) -> Iterator[list[bytes]]:
-    """The words of a plain text or of the only file in a zip, some million letters at a time."""
-    rest = b""
-    try:
-        if path.suffix == ".zip":
-            archive = zipfile.ZipFile(path)
-            source = archive.open(archive.namelist()[0])
-        else:
-            archive, source = None, path.open("rb")
-        with source:
-            while block := source.read(_READ):
-                if b"\0" in block:
-                    raise DataError(f"{path.name} is not a plain text")
-                head, space, tail = (rest + block).rpartition(b" ")
-                rest = tail
-                if space:
-                    yield head.split()
-        if archive is not None:
-            archive.close()
-    except (OSError, EOFError, IndexError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from None
-    yield rest.split()
 
 
 def _question_file(name: str) -> Path:
-    """A file of test questions, where fetching puts it or beside others of its kind."""
-    for folder in ("skipgram", "wordsim"):
-        path = fetch.data_folder() / folder / name
-        if path.is_file():
-            return path
-    raise DataError(
-        f"real data set skipgram: skipgram/{name} is missing; run `python -m benchmarks data fetch skipgram` "
-        "or set BOOKBENCH_DATA to the folder that holds it"
-    )
+    """A file of test questions, where fetching puts it or beside others of its kind; it must be the official one."""
+    (file,) = (f for f in FILES if f.name == name)
+    there = (folder for folder in ("skipgram", "wordsim") if (fetch.data_folder() / folder / name).is_file())
+    (path,) = fetch.checked("skipgram", [dataclasses.replace(file, folder=next(there, "skipgram"))])
+    return path
 
 
 def _lines(path: Path) -> list[list[str]]:
@@ -338,6 +284,29 @@ def _neighbours(unit: Floats, groups: Ints) -> float:
         nearest = np.argpartition(-cosine, wanted - 1, axis=1)[:, :wanted]
         found += int((group[nearest] == group[some][:, None]).sum())
     return float(found / (wanted * len(asked)))
+
+
+def asked(words: int, groups: Ints | None) -> Ints:
+    """Ids of the words whose neighbours are shown: ``ASKED`` of them, or as many as there are.
+
+    They are spread evenly over the most frequent ones of a vocabulary of ``words``, UNK aside; in the planted language
+    over the most frequent planted ones, the only words that have neighbours.
+    """
+    frequent = (np.arange(1, words) if groups is None else np.sort(groups, axis=None))[:FREQUENT]
+    count = min(ASKED, len(frequent))
+    return frequent[np.linspace(0, len(frequent) - 1, count).astype(np.int64)] if count else frequent
+
+
+def nearest(embedding: NDArray[np.float32], ids: Ints) -> Ints:
+    """The ``NEAREST`` other words (n, NEAREST) of the words ``ids`` (n,) by cosine, among all (V, D), nearest first.
+
+    Fewer where the vocabulary has fewer. Of equal cosines, the more frequent word comes first.
+    """
+    e = np.asarray(embedding, np.float64)
+    unit = e / np.maximum(np.linalg.norm(e, axis=1, keepdims=True), 1e-12)
+    cosine = unit[ids] @ unit.T
+    cosine[np.arange(len(ids)), ids] = -np.inf
+    return np.argsort(-cosine, axis=1, kind="stable")[:, : min(NEAREST, len(e) - 1)]
 
 
 def _answered(unit: Floats, questions: Ints) -> float:

@@ -1,6 +1,7 @@
 """Streams of words: from a source whose best perplexity is known, or from a text.
 
-Real text is tiny Shakespeare, or the UTF-8 file that ``BOOKBENCH_TEXT`` names. Its rules:
+Real text is tiny Shakespeare, or the UTF-8 file that ``BOOKBENCH_TEXT`` names, which may have fewer words than are
+asked. Its rules:
 
 - All is lower-cased. A word is a run of letters with apostrophes between them (``know't``), a run of digits,
   or one other sign, so that ``.``, ``,``, ``?``, ``-`` are words of their own. A run of line ends, with blank
@@ -51,23 +52,28 @@ def embedded(text: Text, *, seed: int, train_examples: int | None, test_examples
 
 def real(text: Text, *, train_examples: int | None, test_examples: int | None) -> Dataset:
     """A real text, the whole of each part where no number is asked; DataError when it is missing or too short."""
-    name, content = _read()
+    name, content, own = _read()
     train, test, words = split(tokenise(content), vocabulary=text.vocabulary, name=name)
     count, tested = train_examples or len(train), test_examples or len(test)
+    asked = f", of {count} that were asked" if own and count > len(train) else ""
+    if own:  # no range was measured on it, so what there is will do
+        count, tested = min(count, len(train)), min(tested, len(test))
     if count > len(train) or tested > len(test):
         raise DataError(f"{name} has {len(train)} training and {len(test)} test words, {count} and {tested} were asked")
     return Dataset(
         arrays={"train": train[:count], "test": test[:tested], "words": words},
         train_examples=count,
         test_examples=tested,
-        description=f"{name}, the first {count} training words",
+        description=f"{name}, the first {count} training words{asked}",
         optimum=None,
+        corpus=name if own else "tinyshakespeare",
     )
 
 
-def _read() -> tuple[str, str]:
-    """What the text is called and what it says."""
-    if given := os.environ.get("BOOKBENCH_TEXT"):
+def _read() -> tuple[str, str, bool]:
+    """What the text is called, what it says, and whether it is the user's own."""
+    given = os.environ.get("BOOKBENCH_TEXT")
+    if given:
         path = Path(given).expanduser()
         name = f"text {path.name}"
         if not path.is_file():
@@ -83,7 +89,7 @@ def _read() -> tuple[str, str]:
         raise DataError(f"{name} is no UTF-8 text: byte {error.start} cannot be decoded") from None
     if "\0" in content:
         raise DataError(f"{name} is no text: it holds zero bytes")
-    return name, content
+    return name, content, bool(given)
 
 
 def tokenise(content: str) -> list[str]:

@@ -43,6 +43,9 @@ class Task(Protocol):
     def evaluate(self, hands: Hands) -> dict[str, float]:
         """The metric on the whole test set, by its name and first; then what is told beside it."""
 
+    def samples(self, hands: Hands) -> dict[str, str]:
+        """What people are shown of the trained model, beside its scores; empty where there is no more than scores."""
+
     def single(self, hands: Hands, calls: int) -> dict[str, list[float]]:
         """Latencies of ``calls`` single calls, host to host: ``seconds``, and ``first_seconds`` where they differ."""
 

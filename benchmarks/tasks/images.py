@@ -77,6 +77,9 @@ class ImagesTask:
         right = sum(int((hands.forward(x[s : s + size]).argmax(1) == y[s : s + size]).sum()) for s in starts)
         return right / (size * len(starts))
 
+    def samples(self, hands: Hands) -> dict[str, str]:
+        return {}
+
     def single(self, hands: Hands, calls: int) -> dict[str, list[float]]:
         x = np.ascontiguousarray(load_array(self.folder, "test_x")[:1024])
         seconds = []

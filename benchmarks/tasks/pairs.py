@@ -24,6 +24,7 @@ class PairsTask:
         assert isinstance(workload.loss, NCE)
         self.workload, self.pairs, self.nce = workload, workload.dataset, workload.loss
         self.folder, self.seed = folder, seed
+        (self.embedding,) = (p.tensors[0].name for p in workload.leaves if p.tensors)
 
     @staticmethod
     def least(workload: Workload) -> dict[str, int]:
@@ -60,9 +61,8 @@ class PairsTask:
 
         tensors = hands.tensors()
         arrays = {path.stem: load_array(self.folder, path.stem) for path in self.folder.glob("*.npy")}
-        (embedding,) = (p.tensors[0].name for p in self.workload.leaves if p.tensors)
         found = scores(
-            tensors[embedding],
+            tensors[self.embedding],
             tensors[f"{self.nce.name}.weight"],
             tensors[f"{self.nce.name}.bias"],
             arrays,
@@ -78,6 +78,16 @@ class PairsTask:
         arrays = {path.stem: load_array(self.folder, path.stem) for path in self.folder.glob("*.npy")}
         arrays["test"] = arrays["test"][:0]  # no held-out words, no loss: it needs the declared model
         return scores(vectors, vectors, np.zeros(len(vectors), np.float32), arrays, window=self.pairs.window)
+
+    def samples(self, hands: Hands) -> dict[str, str]:
+        """The nearest words of a few frequent ones, as the book prints them; nearest first."""
+        from benchmarks.data.skipgram import asked, nearest
+
+        words = load_array(self.folder, "words")
+        groups = self.folder / "groups.npy"
+        ids = asked(len(words), load_array(self.folder, "groups") if groups.exists() else None)
+        found = nearest(hands.tensors()[self.embedding][: len(words)], ids)
+        return {str(words[i]): ", ".join(words[row].tolist()) for i, row in zip(ids, found, strict=True)}
 
     def single(self, hands: Hands, calls: int) -> dict[str, list[float]]:
         """One word in, its cosine similarity with every word out."""

@@ -79,6 +79,7 @@ WORKLOADS = (
                     protocol="tiny Shakespeare, 1 epoch of 100,000 words, 10,000 held out; 3 seeds in torch eager, "
                     "tensorflow graph, tensorlayerx graph; lowest to highest, widened by three seeds' deviations",
                     margin=10.0,
+                    corpus="tinyshakespeare",
                 ),
             ),
             Recipe(

@@ -84,6 +84,7 @@ BASE = Workload(
                 high=10.96,
                 protocol="enwiki100M, its first 1,000,000 words, 1 epoch; 3 seeds in torch eager, tensorflow "
                 "graph, tensorlayerx graph; lowest to highest, widened by three seeds' deviations",
+                corpus="enwiki100M",
                 margin=0.05,
             ),
         ),

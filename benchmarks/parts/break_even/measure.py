@@ -63,8 +63,7 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
     turns = [f"cold {i + 1}" for i in range(amounts.pop("cold"))] + [
         f"warm {i + 1}" for i in range(amounts.pop("warm"))
     ]
-    recipe = workload.recipe(run.options.recipe)
-    epoch = workload.steps(recipe.train_examples or len_of_training(run, entry))
+    epoch = workload.steps(len_of_training(run, entry))
     kept = run.folder / "caches" / PART
 
     def ask(planned: Planned, turn: str) -> Finding:
@@ -96,6 +95,6 @@ def _files(folder: Path) -> int:
 
 
 def len_of_training(run: Run, entry: Entry) -> int:
-    """Training examples that the data source has, where the recipe takes all of them."""
+    """Training examples of this run: as many as the recipe asks, or fewer where a text of the user's has fewer."""
     examples: int = run.journal.of("data", key=entry.key)[0]["data"]["train_examples"]
     return examples

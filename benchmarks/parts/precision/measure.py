@@ -97,8 +97,9 @@ def _train(run: Run, entry: Entry, workload: Workload, r: Running, timed: dict[s
     """``trained``, or ``untrained`` with the reason where it would take too long."""
     recipe, seed = workload.recipe(run.options.recipe), run.options.seed
     step = min(b["seconds"] / b["steps"] for b in timed["blocks"])
-    examples = run.journal.of("data", key=entry.key)[-1]["data"]["train_examples"]
-    expected, longest = step * _steps(entry, workload, recipe.name, examples), AMOUNTS[run.options.profile].longest
+    data = run.journal.of("data", key=entry.key)[-1]["data"]
+    steps, longest = _steps(entry, workload, recipe.name, data["train_examples"]), AMOUNTS[run.options.profile].longest
+    expected = step * steps
     if expected > longest:
         return {"untrained": f"training would take about {expected:.0f} s, more than the {longest:g} s allowed"}
     curve: list[dict[str, Any]] = []
@@ -108,7 +109,8 @@ def _train(run: Run, entry: Entry, workload: Workload, r: Running, timed: dict[s
         raise WorkerError("parity_failed", "the samples were not trained in the declared order")
     if answer["metric"] is None:
         return {"untrained": "training ended without a finite metric"}
-    ranged = isinstance(recipe.accepted, Accepted) and entry.batch_size == entry.load().batch_size
-    low, high = (recipe.accepted.low, recipe.accepted.high) if ranged else (None, None)  # type: ignore[union-attr]
+    accepted, low, high = recipe.accepted, None, None
+    if isinstance(accepted, Accepted) and entry.batch_size == entry.load().batch_size:
+        low, high = (None, None) if accepted.elsewhere(data.get("corpus")) else (accepted.low, accepted.high)
     trained = {"recipe": recipe.name, "seed": seed, "metric": answer["metric"], "also": answer["also"]}
     return {"trained": {**trained, "curve": [p["metric"] for p in curve], "low": low, "high": high}}

@@ -47,7 +47,9 @@ class Trained(Strict):
     metric: float = field("the workload's metric after the last epoch, whole test set, in this precision")
     also: dict[str, float] = field("other scores after the last epoch, by name", default_factory=dict)
     curve: list[float] = field("the metric after every epoch")
-    low: float | None = field("accepted range of the recipe; None where none is declared or the batch is another")
+    low: float | None = field(
+        "accepted range of the recipe; None where none is declared, or for another batch size or text"
+    )
     high: float | None = field("as low")
 
     @property
@@ -132,11 +134,12 @@ def _check(result: Result, answer: Answer, asked: Asked) -> Iterator[str]:
         yield f"it was trained by recipe {asked.trained.recipe}, the run's is {result.options.recipe}"
     if not asked.trained.curve or asked.trained.curve[-1] != asked.trained.metric:
         yield "its curve does not end in its metric"
-    declared: dict[str, Any] = next(
-        (d.declaration for d in result.declared if (d.name, d.variant) == (answer.workload, answer.variant)), {}
-    )
+    place = (answer.workload, answer.variant)
+    declared: dict[str, Any] = next((d.declaration for d in result.declared if (d.name, d.variant) == place), {})
     recipe: dict[str, Any] = next((r for r in declared.get("recipes", []) if r["name"] == asked.trained.recipe), {})
     accepted = recipe.get("accepted", {}) if declared.get("batch_size") == _batch(answer) else {}
+    corpus = next((d.corpus for d in result.data if (d.workload, d.variant) == place), None)
+    accepted = accepted if accepted.get("corpus") in (None, corpus) else {}
     if (accepted.get("low"), accepted.get("high")) != (asked.trained.low, asked.trained.high):
         yield "its accepted range is not the declared one"
 
