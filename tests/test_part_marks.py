@@ -215,7 +215,8 @@ def test_threads_and_precisions_over_disturbed_blocks_are_undecided():
     assert "a step of PyTorch eager is 1.67 times" in found.sentence
     assert "TensorFlow graph 1.1" not in found.sentence
     assert found.sentence.endswith("Undecided, because most blocks were disturbed: TensorFlow graph.")
-    assert found.tables[0][1].notes == ["2 of 3 blocks were disturbed; no verdict rests on this."]
+    one = "2 of 3 blocks were disturbed; no verdict rests on this."
+    assert found.tables[0][1].notes == [one, "The speed-up rests on disturbed blocks with one thread."]
     assert "Hollow: mostly disturbed" in found.charts[0].caption
 
     def precision(name, step):

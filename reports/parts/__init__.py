@@ -79,7 +79,7 @@ def uncertified(rows: Sequence[Row]) -> list[str]:
     if len(bare) < len(rows):
         return [f"Not certified in this run: {n.words(label(row.stack) for row in bare)}."]
     them = "this stack does the declared work" if len(rows) == 1 else "these stacks do the same work"
-    return [f"Not certified in this run: nothing in it proves that {them}. With --measure certificate it would."]
+    return [f"Not certified in this run: nothing in it proves that {them}. --measure certificate adds the proof."]
 
 
 def without(work: Work, answers: Sequence[Answer]) -> list[Line]:

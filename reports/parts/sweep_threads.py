@@ -16,6 +16,7 @@ from reports.table import Cell, Column, Table, Tone, words
 from reports.work import Work, label
 
 Found = list[tuple[Row, Value]]
+ONE = "The speed-up rests on disturbed blocks with one thread."
 
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
@@ -73,7 +74,8 @@ def _table(found: Found, answers: Sequence[Answer], work: Work) -> Table:
             share = n.percent(value.efficiencies[threads]) if gains else ""
             below = f"{n.ratio(gains[threads])}; {share}" if gains else ""
             tone: Tone = "warn" if c.spoilt else ""
-            step, mark = c.step_seconds, table.mark(c.doubts)
+            lame = ONE if gains and mine[1].spoilt and not c.doubts else ""
+            step, mark = c.step_seconds, table.mark(c.doubts or lame)
             cells.append(Cell(n.number(step * 1e3), below, sort=step, tone=tone, mark=mark))
         table.rows.append(cells)
     table.lines += without(work, answers)
