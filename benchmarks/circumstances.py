@@ -21,6 +21,7 @@ class Stack(Strict):
         "declared precision; what was really used is probed, see Launch", default="float32"
     )
     interpreter: str = field("name given with --env, or 'default'", default="default")
+    tuned: bool = field("whether its mode runs only where it is asked for, as its adapter declares", default=False)
     replica: int = field("1 for the canary: the same stack launched once more; otherwise 0", default=0)
 
     @property

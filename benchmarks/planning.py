@@ -204,9 +204,8 @@ def _planned(
                     continue
                 for device in devices:
                     reason = availability.reason(word, one, device)
-                    found_stack = Stack.model_validate(
-                        {"framework": word, "mode": one, "device": device, "interpreter": name}
-                    )
+                    facts = {"framework": word, "mode": one, "tuned": one not in ordinary[word]}
+                    found_stack = Stack.model_validate({**facts, "device": device, "interpreter": name})
                     out.append(Planned(stack=found_stack, available=not reason, reason=reason, implementation=files))
     return out
 

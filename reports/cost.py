@@ -20,14 +20,16 @@ def of(seconds: float | None, price_per_hour: float) -> float | None:
 
 
 def sections(work: Work) -> list[Section]:
-    """One where there is a price and something was timed; otherwise none."""
-    from reports.parts import Section
+    """One where there is a price; it says so where nothing was timed that it could be applied to."""
+    from reports.parts import Section, uncertified
 
     price = work.result.options.price_per_hour
     ranking = rank(work)
     rates = [(rate, row) for row in ranking.ranked if (rate := row.samples_per_second())]
-    if price is None or not rates:
+    if price is None:
         return []
+    if not rates:
+        return _none(work, price)
     columns = [Column("Stack", number=False), Column(f"1,000,000 {work.unit}"), Column("Epoch", "of the recipe")]
     table, amount = Table(columns), per_epoch(work)
     for rate, row in rates:
@@ -39,7 +41,19 @@ def sections(work: Work) -> list[Section]:
     note = "Training steps on data in place, without start-up and input pipeline."
     text = f"At {n.number(price)} an hour, training on a million {work.unit} costs {_told(rates[0], price)}"
     text += f" and {_told(rates[-1], price)}." if len(rates) > 1 else "."
-    return [Section("Cost", text, tables=[(f"Cost of training {work.title}", table)], notes=[note])]
+    tables, caveats = [(f"Cost of training {work.title}", table)], uncertified([row for _, row in rates])
+    return [Section("Cost", text, tables=tables, notes=[note], caveats=caveats)]
+
+
+def _none(work: Work, price: float) -> list[Section]:
+    """The sentence that no price was applied; none where time to accuracy has one in its own table."""
+    from reports.parts import Section, judged
+
+    here = ("time_to_accuracy", work.workload, work.variant)
+    if any((a.part, a.workload, a.variant) == here and a.status == "ok" for a in judged(work.result)):
+        return []
+    why = "no stack has a timing that counts" if work.timed else "training was not timed in this run"
+    return [Section("Cost", f"The price of {n.number(price)} an hour could not be applied: {why}.")]
 
 
 def per_epoch(work: Work) -> int | None:

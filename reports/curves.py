@@ -22,11 +22,18 @@ FAR = 3.0  # ratio of largest to smallest from which on marks lie on a logarithm
 
 @dataclass(frozen=True)
 class Curve:
-    """One stack: what is joined by a line, and the raw samples around it."""
+    """One stack: what is joined by a line, and the raw samples around it; ``doubted`` are samples too, drawn hollow."""
 
     row: Row
     line: Sequence[Place]
     samples: Sequence[Place]
+    doubted: Sequence[Place] = ()
+
+
+@dataclass(frozen=True)
+class Mark:
+    value: float
+    hollow: bool = False
 
 
 def log_log(
@@ -56,6 +63,10 @@ def log_log(
             *_sides(c.samples), color=colour, linewidth=0, marker=marker, markersize=4.2, markeredgecolor=SHEET,
             markeredgewidth=0.6, zorder=3, clip_on=False,
         )  # fmt: skip
+        axes.plot(
+            *_sides(c.doubted), color=colour, linewidth=0, marker=marker, markersize=4.2, markerfacecolor=SHEET,
+            markeredgecolor=colour, markeredgewidth=0.9, zorder=3, clip_on=False,
+        )  # fmt: skip
     sizes = sorted({x for c in curves for x, _ in c.line})
     if ideal:
         axes.plot([sizes[0], sizes[-1]], [sizes[0], sizes[-1]], color=INK, linewidth=1, zorder=1)
@@ -82,7 +93,7 @@ def log_log(
 
 
 def marks(
-    lines: Sequence[tuple[Row, Mapping[str, Sequence[float]]]],
+    lines: Sequence[tuple[Row, Mapping[str, Sequence[Mark]]]],
     *,
     key: str,
     title: str,
@@ -106,12 +117,13 @@ def marks(
         colour = svg.colour(row.stack.framework, row.stack.mode)
         place = axes.get_yaxis_transform()
         axes.text(0, y - 0.18, svg.short(label(row.stack)), va="bottom", ha="left", transform=place)
-        for group, values in found.items():
+        for group, mark in ((g, m) for g, drawn in found.items() for m in drawn):
+            face, edge = (SHEET, colour) if mark.hollow else (colour, SHEET)
             axes.plot(
-                values, [y + 0.08] * len(values), linewidth=0, marker=MARKS.get(group, "D"), markersize=6, color=colour,
-                markeredgecolor=SHEET, markeredgewidth=0.7, zorder=3, clip_on=False,
+                [mark.value], [y + 0.08], linewidth=0, marker=MARKS.get(group, "D"), markersize=6,
+                markerfacecolor=face, markeredgecolor=edge, markeredgewidth=0.9, zorder=3, clip_on=False,
             )  # fmt: skip
-    seen = [v for _, found in lines for values in found.values() for v in values] + ([] if at is None else [at])
+    seen = [m.value for _, found in lines for drawn in found.values() for m in drawn] + ([] if at is None else [at])
     if ratios and max(seen) > FAR * min(seen) > 0:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_locator(LogLocator(base=2))

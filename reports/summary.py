@@ -19,6 +19,7 @@ from reports.work import (
     framework_name,
     gather,
     label,
+    marked,
     mixed,
     step_seconds,
     worst,
@@ -71,7 +72,7 @@ def _table(work: Work, several: bool, apart: bool) -> str:
     lines = [_line(titles), _line(align)]
     rows = (*found.ranked, *found.timed, *found.untimed)
     for row in rows:
-        cells = [label(row.stack), *(_speed(found, row) if work.timed else [])]
+        cells = [marked(row.stack), *(_speed(found, row) if work.timed else [])]
         cells += [_metric(work, row), _references(work)] if trained else []
         lines.append(_line([*cells, _certificate(work, found, row)]))
     beside = [f"\n{_plain(baselines.line(b))}" for b in work.baselines]

@@ -20,6 +20,7 @@ from reports.work import (
     final_metric,
     label,
     latencies,
+    marked,
     offline,
     peak,
     step_seconds,
@@ -75,7 +76,7 @@ def summary(work: Work, found: Ranking) -> Table:
 
 
 def stack_cell(table: Table, work: Work, row: Row) -> Cell:
-    name = label(row.stack)
+    name = marked(row.stack)
     if row.status == "ok":
         return Cell(name, "ok", swatch=_swatch(row))
     status = words(row.status, work.measure.name)

@@ -108,6 +108,9 @@ def _asides(found: Ranking) -> list[str]:
         out.append("None of these timings has a valid certificate.")
     elif bare:
         out.append(f"Timing without valid certificate: {numbers.words([label(r.stack) for r in bare])}.")
+    if tuned := [label(r.stack) for r in found.ranked if r.stack.tuned]:
+        verb = "is a tuned mode" if len(tuned) == 1 else "are tuned modes"
+        out.append(f"{numbers.words(tuned)} {verb}: what tuning brings stands further below.")
     if found.untimed:
         out.append(f"No timing: {numbers.words([label(r.stack) for r in found.untimed])}.")
     return out

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Row, digest
-from reports import baselines, charts, cost, facts, parts, scores, tables
+from reports import baselines, charts, cost, facts, parts, scores, tables, tuning
 from reports import findings as notes
 from reports import numbers as n
 from reports.certificates import CertificateView, certificate, checks
@@ -131,6 +131,8 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
     drawings = (charts.throughput, charts.accuracy, charts.starts)
     shown = [charts.drawn(draw, work, found, f"{anchor}c{i}") for i, draw in enumerate(drawings)]
     seeds = scores.accuracies(work)
+    sections = [*tuning.sections(work, found, f"{anchor}t"), *cost.sections(work)]
+    sections += parts.sections(work, f"{anchor}p")
     warning = ""
     if work.key in apart:
         warning = f"Declaration {work.hash[:12] or 'missing'}: not comparable with the other declaration of {work.key}."
@@ -163,7 +165,7 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         quality=tables.quality(work, found),
         findings=notes.findings(work),
         alone=notes.alone(work),
-        sections=[*cost.sections(work), *parts.sections(work, f"{anchor}p")],
+        sections=sections,
         hash=work.hash,
         declaration=json.dumps(work.declared.declaration, indent=1, ensure_ascii=False) if work.declared else "",
         implementations=sorted(

@@ -46,6 +46,11 @@ def label(stack: Stack) -> str:
     return f"{name} ({', '.join(extra)})" if extra else name
 
 
+def marked(stack: Stack) -> str:
+    """The label, with a word where the mode runs only if it is asked for."""
+    return label(stack) + (", tuned" if stack.tuned else "")
+
+
 ASKED = {"pairs": "words"}  # skip-gram trains on pairs of words and is asked about one
 
 

@@ -26,6 +26,7 @@ def visit(exhibits, **changes):
     fields = {
         "started": "2026-11-26T12:00:00+00:00",
         "seconds": 240.0,
+        "minutes": None,
         "command": "python -m benchmarks museum",
         "profile": "quick",
         "device": "cpu",

@@ -10,6 +10,7 @@ from result_factory import make
 
 from benchmarks.errors import Problem
 from benchmarks.launch import Worker
+from benchmarks.machine import cpu_budget
 from benchmarks.profiles import PROFILES
 from benchmarks.selfcheck import hog
 
@@ -63,6 +64,15 @@ def test_intervals_that_do_not_meet_contradict_each_other():
     assert not hog.contradicts(truth.model_copy(update={"verdict": "provisional", "low": None, "high": None}), truth)
 
 
+def test_the_process_keeps_to_one_of_the_workers_cpus():
+    cpus = sorted(os.sched_getaffinity(0))[-2:]
+    with hog.Hog(cpus) as one:
+        for _ in range(2):
+            one.busy = True
+            assert os.sched_getaffinity(one._process.pid) == {cpus[0]}
+            one.busy = False
+
+
 def test_the_process_is_busy_only_while_told_to_be():
     with hog.Hog() as one:
         assert not one.busy
@@ -99,6 +109,13 @@ def tiny(monkeypatch):
 
     monkeypatch.setattr(hog.Hog, "busy", property(hog.Hog.busy.fget, busy))
     monkeypatch.setattr(Worker, "ask", evident)
+    begin = hog.Hog.__init__
+
+    def bound(self, affinity=()):
+        assert affinity and list(affinity) == cpu_budget(1)[1], "the workers' CPUs"
+        begin(self, affinity)
+
+    monkeypatch.setattr(hog.Hog, "__init__", bound)
     words = {"workload": "toy/sound", "stacks": ["numpy:eager"], "passes": 1, "rounds": 4, "threads": 1}
     return {**words, "impls": TOYS, "profile": "smoke", "say": lambda text: None}
 

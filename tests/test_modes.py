@@ -58,6 +58,7 @@ def test_tuned_stacks_are_planned_only_where_asked_for(asked, expected, monkeypa
     words = {"framework": [], "mode": [], "stack": [], "tuned": False, **asked}
     planned = planning._planned(found, {"default": "python"}, devices=["cpu"], **words)
     assert [p.stack.mode for p in planned] == expected
+    assert [p.stack.tuned for p in planned] == [mode == "fast" for mode in expected]
 
 
 def test_memory_is_kept_only_where_the_mode_says_so(tmp_path):

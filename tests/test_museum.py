@@ -15,7 +15,7 @@ from benchmarks import museum
 from benchmarks.cli import main
 from benchmarks.errors import Problem
 from benchmarks.museum import page
-from benchmarks.museum.schema import Case, Judged, Sample, Scores, read, write
+from benchmarks.museum.schema import NOT_VISITED, Case, Judged, Sample, Scores, read, write
 from benchmarks.stacks import frameworks
 from benchmarks.workload import ROOT, discover
 
@@ -129,6 +129,20 @@ def test_noise_and_smoke_are_said_first():
     assert "Detection marked 0 of 1 blocks beside the hog as disturbed, and 1 of 1 without it." in loud
 
 
+def test_how_long_it_took_and_what_was_left_out_is_said(tmp_path):
+    whole = visit({"hog": [case(2.0)]})
+    assert page.took(whole) == "The visit took 4.0 minutes."
+    assert "4.0 minutes" in page.document(whole) and "not visited" not in page.document(whole)
+    left = case(reason=NOT_VISITED)
+    cut = visit({"hog": [case(2.0)], "no_synchronise": [case()], "unequal_threads": [left]}, minutes=3.5, seconds=261.0)
+    assert "**1 of 3 cases were not visited: after 3.50 minutes nothing further was begun.**" in page.document(cut)
+    write(cut, tmp_path / "a.json")
+    shown = CliRunner().invoke(main, ["museum", "--read", str(tmp_path / "a.json")])
+    assert shown.exit_code == 0
+    told = "The visit took 4.3 minutes. 1 of 3 cases were not visited: nothing was begun after 3.50 minutes; --minutes"
+    assert told in " ".join(shown.output.split())
+
+
 def test_what_certificate_and_training_say():
     sound, faulty = Judged(status="ok", failed=[]), Judged(status="parity_failed", reason="x", failed=["loss", "feed"])
     scores = Scores(
@@ -162,7 +176,7 @@ def test_visits_in_the_tree_are_whole_quiet_and_tell_nothing_of_the_machine_s_fo
     for path in KEPT:
         found = read(path)
         assert [e.name for e in found.exhibits] == list(museum.names()), path.name
-        assert found.profile == "quick" and not found.noisy, path.name
+        assert found.profile == "quick" and not found.noisy and not found.not_visited, path.name
         assert not re.search(r'"/(home|root|tmp|work|Users)/', path.read_text("utf-8")), path.name
 
 

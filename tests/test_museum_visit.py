@@ -7,8 +7,11 @@ import pytest
 from frameworks import need
 
 from benchmarks import museum
+from benchmarks.machine import cpu_budget
 from benchmarks.museum import Place
+from benchmarks.museum.schema import NOT_VISITED
 from benchmarks.museum.visit import visit
+from benchmarks.selfcheck.hog import Hog
 
 TOYS = Path(__file__).parent / "toys"
 LINEAR = "mnist_mlp_ablation/linear"
@@ -59,6 +62,36 @@ def test_a_failure_is_kept_and_the_next_case_gets_a_worker_of_its_own(monkeypatc
     assert (died.status, died.reason) == ("crashed", "the worker died with exit code 7 during museum")
     assert sound.status == "ok"
     assert found["loss_read_each_step"][0].status == "failed"  # and not crashed, as on a dead worker
+
+
+def test_nothing_is_begun_when_the_time_is_over(monkeypatch):
+    """The clock jumps by an hour while the first case of three is looked at."""
+    now, toy = [0.0], Place("toy/sound", "numpy:eager")
+    monkeypatch.setattr("benchmarks.museum.visit.monotonic", lambda: now[0])
+
+    def late(text):
+        now[0] += 3600.0 if text.startswith("[1/") else 0.0
+
+    places = {"data_copy": [toy], "loss_read_each_step": [toy], "same_batch": [toy]}
+    monkeypatch.setattr(museum.exhibit("loss_read_each_step"), "look", lambda room: pytest.fail("begun too late"))
+    found = moved(monkeypatch, places)(late, impls=TOYS, minutes=30)
+    assert found["data_copy"][0].status == "ok"
+    for name in ("loss_read_each_step", "same_batch"):
+        (left,) = found[name]
+        assert (left.status, left.reason, left.stack) == ("unavailable", NOT_VISITED, "numpy:eager:cpu")
+
+
+def test_the_hog_gets_the_cpus_of_the_workers(monkeypatch):
+    seen, begin = [], Hog.__init__
+
+    def bound(self, affinity=()):
+        seen.append(list(affinity))
+        begin(self, affinity)
+
+    monkeypatch.setattr(Hog, "__init__", bound)
+    found = moved(monkeypatch, {"hog": [Place("toy/sound", "numpy:eager")]})(impls=TOYS)
+    assert found["hog"][0].status == "ok"
+    assert seen == [cpu_budget(1)[1]] and seen[0]
 
 
 def test_an_interrupt_leaves_no_process_behind(monkeypatch):

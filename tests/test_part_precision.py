@@ -136,7 +136,7 @@ def test_verify_holds_an_answer_to_what_was_declared(axis):
         (change(("precisions", 0), reason="why"), "a reason belongs"),
         (change(("precisions", 0), launches=[]), "ok without a launch"),
         (change(("precisions", 0), untrained="why"), "either it was trained"),
-        (change((), batch_size=1), "not its row's"),
+        (change((), batch_size=1), "its batch size is 1, its row's 64"),
     ):
         assert any(complaint in v for v in found), complaint
 

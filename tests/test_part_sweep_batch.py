@@ -78,10 +78,14 @@ def test_a_crossover_counts_from_where_the_gpu_stays_ahead():
 def test_verify_holds_a_sweep_to_its_form(both):
     assert violations(result("sweep_batch", both, gpu=True)) == []
     for change, complaint in (
-        (lambda v: v["points"].reverse(), "do not ascend"),
+        (lambda v: v["points"].reverse(), "asked for were [1, 8, 32, 128, 512], in this order"),
+        (lambda v: v["points"].pop(), "asked for were [1, 8, 32, 128, 512]"),
+        (lambda v: v["points"][1].update(batch_size=9), "asked for were [1, 8, 32, 128, 512]"),
         (lambda v: v["points"][0].update(blocks=[]), "blocks do not go with status"),
         (lambda v: v["points"][0].update(reason="why"), "a reason belongs"),
-        (lambda v: v.update(declared=65), "not those of its row"),
+        (lambda v: v.update(declared=65), "its declared batch is 65, its row's 64"),
+        (lambda v: v.update(items=2), "its number of items per sample is 2, its row's 1"),
+        (lambda v: v.update(unit="images"), "its unit is images, its row's samples"),
     ):
         wrong = copy.deepcopy(both)
         change(wrong["torch:eager:cpu"])

@@ -57,7 +57,7 @@ def test_verify_holds_a_sweep_to_its_form(scaling):
         (lambda v: v["counts"].pop(), "counts are not 1, 2, 4"),
         (lambda v: v["counts"][0].update(launches=[]), "ok without a launch"),
         (lambda v: v["counts"][1].update(reason="why"), "a reason belongs"),
-        (lambda v: v.update(batch_size=1), "not its row's"),
+        (lambda v: v.update(batch_size=1), "its batch size is 1, its row's 64"),
     ):
         wrong = copy.deepcopy(scaling)
         change(wrong["torch:eager:cpu"])

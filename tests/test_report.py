@@ -325,7 +325,7 @@ def test_no_framework_and_no_engine_is_imported(stored: Path) -> None:
         cwd=root, capture_output=True, text=True, check=True,
     )  # fmt: skip
     # The schema of results and the words for metrics, and nothing that makes results.
-    ours = ["", ".answers", ".errors", ".judgements", ".metrics", ".parts", ".results", ".samples"]
+    ours = ["", ".answers", ".circumstances", ".errors", ".judgements", ".metrics", ".parts", ".results", ".samples"]
     assert done.stdout.splitlines()[-1] == str([f"benchmarks{name}" for name in ours])
     assert done.stderr == ""
 

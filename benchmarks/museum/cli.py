@@ -12,6 +12,7 @@ import click
 from benchmarks.output import NewFile
 
 INTERRUPTED = 130
+MINUTES = 5
 
 
 @click.command()
@@ -20,6 +21,11 @@ INTERRUPTED = 130
 @click.option("--profile", type=click.Choice(["smoke", "quick"]), default="quick", show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="Threads and CPUs of each stack. Default: all physical cores.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help=f"Begin no further exhibit after so long, and tell which are left. Default: {MINUTES}.",
+)
 @click.option("--json", "json_file", type=NewFile(), help="Write the raw samples here.")
 @click.option(
     "--read",
@@ -39,14 +45,15 @@ def museum(
     profile: str,
     device: str,
     threads: int | None,
+    minutes: float | None,
     json_file: Path | None,
     kept: Path | None,
     page: Path | None,
 ) -> None:
-    """Classic benchmarking mistakes, switched on one by one: how far does the number move (about five minutes)?"""
+    """Classic benchmarking mistakes, switched on one by one: how far does the number move (five minutes)?"""
     if list_only:
         return _list()
-    if kept is not None and (only or json_file or threads):
+    if kept is not None and (only or json_file or threads or minutes):
         raise click.UsageError("--read shows what was measured; it goes with --write only")
     names = [name.strip() for words in only for name in words.split(",") if name.strip()]
     if kept is not None:
@@ -66,6 +73,7 @@ def museum(
                 profile=profile,  # type: ignore[arg-type]  # click has checked it
                 device=device,  # type: ignore[arg-type]  # as above
                 threads=threads,
+                minutes=minutes or MINUTES,
                 command=_command(),
                 say=_Say(),
             )

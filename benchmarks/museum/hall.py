@@ -45,6 +45,7 @@ class Room:
         self.workload, self.place, self.exhibit = workload, place, exhibit
         self.amounts = AMOUNTS[run.options.profile]
         self.threads = run.options.threads
+        self.affinity = run.plan.affinity
         self.recipe = run.options.recipe
         self._running: Running | None = None
         self._built = False

@@ -62,6 +62,12 @@ def _heading(found: Museum) -> Iterator[str]:
             f"than {NOISY_SHARE:.0%}): directions may stand, figures do not.**"
         )
         yield ""
+    if left := found.not_visited:
+        yield (
+            f"**{len(left)} of {len(found.cases)} cases were not visited: after {number(found.minutes)} minutes "
+            "nothing further was begun.**"
+        )
+        yield ""
     threads = "1 thread" if found.threads == 1 else f"{found.threads} threads"
     yield (
         f"{found.machine.cpu}, {threads}, device {found.device}; {found.started[:10]}; {versions}; "
@@ -69,6 +75,15 @@ def _heading(found: Museum) -> Iterator[str]:
         f"and the lowest and highest of them. Less than {NEGLIGIBLE:.0%}, or not in one direction every time, is “did "
         "not move”: launches of one stack differ that much."
     )
+
+
+def took(found: Museum) -> str:
+    """How long the visit was, and what it had no time for."""
+    text = f"The visit took {found.seconds / 60:.1f} minutes."
+    if left := found.not_visited:
+        text += f" {len(left)} of {len(found.cases)} cases were not visited: nothing was begun after "
+        text += f"{number(found.minutes)} minutes; --minutes gives more time."
+    return text
 
 
 def _ordered(found: Museum) -> list[Exhibit]:
@@ -164,5 +179,6 @@ def show(found: Museum) -> None:
         for case in exhibit.cases:
             table.add_row(*(escape(cell.replace("`", "")) for cell in row(exhibit, case)))
     console.print(table)
+    console.print(took(found))
     if found.noisy:
         console.print("[bold]Something else used the machine meanwhile: measure again before believing the figures.[/]")

@@ -16,6 +16,7 @@ from benchmarks.results import Interpreter, Machine, Status, Strict, field
 VERSION = 1
 # Two launches of one and the same stack differ by 1 to 4 %, so less than this is no effect of a mistake.
 NEGLIGIBLE = 0.05
+NOT_VISITED = "not visited: the time for the visit was over"
 NOISY_SHARE = 0.1  # of the right samples that may be disturbed
 
 
@@ -131,6 +132,7 @@ class Museum(Strict):
     schema_version: Literal[1] = field("of this file", default=VERSION)
     started: str = field("ISO 8601, UTC")
     seconds: float = field("that the whole visit took")
+    minutes: float | None = field("after which no further case was begun; None: all were")
     command: str = field("as typed")
     profile: Literal["smoke", "quick"] = field("smoke: amounts for tests, figures mean nothing")
     device: Literal["cpu", "cuda"] = field("of every stack")
@@ -144,6 +146,11 @@ class Museum(Strict):
     @property
     def cases(self) -> list[Case]:
         return [case for exhibit in self.exhibits for case in exhibit.cases]
+
+    @property
+    def not_visited(self) -> list[Case]:
+        """Cases that the visit had no time left for."""
+        return [case for case in self.cases if case.reason == NOT_VISITED]
 
     @property
     def disturbed(self) -> tuple[int, int]:

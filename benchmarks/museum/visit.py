@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 
 from benchmarks import museum
 from benchmarks.errors import Problem, Unavailable
 from benchmarks.launch import WorkerError
 from benchmarks.museum.hall import Room
-from benchmarks.museum.schema import Case, Exhibit, Museum
+from benchmarks.museum.schema import NOT_VISITED, Case, Exhibit, Museum
 from benchmarks.plan import Entry, Planned
 from benchmarks.planning import make_plan
 from benchmarks.run import LIMIT, Run, Running, now
@@ -29,13 +30,14 @@ def visit(
     profile: Literal["smoke", "quick"] = "quick",
     device: Literal["cpu", "cuda"] = "cpu",
     threads: int | None = None,
+    minutes: float | None = None,
     command: str,
     say: Say,
     impls: Path = DEFAULT_IMPLS,
 ) -> Museum:
-    """Measure the exhibits named in ``only``, or all."""
+    """Measure the exhibits named in ``only``, or all; after so many ``minutes`` nothing further is begun."""
     chosen = _chosen(only)
-    started, begun = now(), time.monotonic()
+    started, begun = now(), monotonic()
     shown = [(name, place) for name in chosen for place in museum.exhibit(name).PLACES]
     plan = make_plan(
         command=command,
@@ -50,12 +52,14 @@ def visit(
     with tempfile.TemporaryDirectory(prefix="bookbench-museum-") as folder:
         run = Run(plan, Path(folder), say=say, limit=LIMIT)
         try:
-            cases = _Walk(run, len(shown), say).all(shown)
+            end = math.inf if minutes is None else begun + 60 * minutes
+            cases = _Walk(run, len(shown), say, end).all(shown)
         finally:
             run.close()
     return Museum(
         started=started,
-        seconds=time.monotonic() - begun,
+        seconds=monotonic() - begun,
+        minutes=minutes,
         command=command,
         profile=profile,
         device=device,
@@ -76,17 +80,21 @@ def _chosen(only: Sequence[str]) -> list[str]:
 
 
 class _Walk:
-    """Workload by workload and stack by stack, so that data are made once and workers serve several exhibits."""
+    """Workload by workload and stack by stack, so that data are made once and workers serve several exhibits.
 
-    def __init__(self, run: Run, count: int, say: Say) -> None:
-        self.run, self.count, self.say, self.done = run, count, say, 0
+    What has not begun at ``end`` of the monotonic clock is left out.
+    """
+
+    def __init__(self, run: Run, count: int, say: Say, end: float) -> None:
+        self.run, self.count, self.say, self.end, self.done = run, count, say, end, 0
         self.cases: dict[Shown, Case] = {}
 
     def all(self, shown: Sequence[Shown]) -> dict[Shown, Case]:
         for entry in self.run.plan.entries:
             here = [s for s in shown if s[1].workload == entry.key]
-            self.say(f"{entry.key}: preparing data")
-            self.run.prepare(entry, dataclasses.replace(entry.load(), batch_size=entry.batch_size))
+            if not self._over():
+                self.say(f"{entry.key}: preparing data")
+                self.run.prepare(entry, dataclasses.replace(entry.load(), batch_size=entry.batch_size))
             for stack in sorted({place.stack for _, place in here}):
                 self._stack(entry, _planned(entry, stack), [s for s in here if s[1].stack == stack])
         return self.cases
@@ -97,11 +105,26 @@ class _Walk:
             for name, place in shown:
                 self.done += 1
                 form = f" ({place.form})" if place.form else ""
-                self.say(f"[{self.done}/{self.count}] {museum.exhibit(name).TITLE}{form}: {entry.key} on {place.stack}")
+                title = f"[{self.done}/{self.count}] {museum.exhibit(name).TITLE}{form}: {entry.key} on {place.stack}"
+                if self._over():
+                    self.say(f"{title}: {NOT_VISITED}")
+                    self.cases[name, place] = self._left(entry, place)
+                    continue
+                self.say(title)
                 self.cases[name, place], kept = self._case(entry, planned, name, place, kept)
         finally:
             if kept is not None:
                 self.run.stop(kept)
+
+    def _over(self) -> bool:
+        return monotonic() >= self.end
+
+    def _left(self, entry: Entry, place: museum.Place) -> Case:
+        stack = f"{place.stack}:{self.run.options.devices[0]}"
+        return Case(
+            workload=entry.key, stack=stack, form=place.form, batch_size=entry.batch_size, status="unavailable",
+            reason=NOT_VISITED,
+        )  # fmt: skip
 
     def _case(
         self, entry: Entry, planned: Planned | None, name: str, place: museum.Place, kept: Running | None

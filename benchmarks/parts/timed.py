@@ -33,12 +33,31 @@ class TimedLaunch(Strict):
     def step_seconds(self) -> float:
         return median_step(self.blocks)
 
+    @property
+    def spoilt(self) -> bool:
+        return spoilt(self.blocks)
+
 
 def median_step(blocks: Sequence[Timed]) -> float:
     """Seconds: median over blocks that were not disturbed; over all where fewer than half were quiet."""
-    quiet = [b for b in blocks if not b.disturbed]
-    counted = quiet if len(quiet) >= QUIET_SHARE * len(blocks) else blocks
+    counted = blocks if spoilt(blocks) else [b for b in blocks if not b.disturbed]
     return median(b.step_seconds for b in counted)
+
+
+def spoilt(blocks: Sequence[Timed]) -> bool:
+    """Whether fewer than half of the blocks were quiet: no verdict may rest on them."""
+    return sum(not b.disturbed for b in blocks) < QUIET_SHARE * len(blocks)
+
+
+def doubts(launches: Sequence[Sequence[Timed]], *, settled: bool) -> str:
+    """What speaks against step times, the blocks of every launch given, in sentences; empty where nothing does."""
+    blocks, found = [b for launch in launches for b in launch], []
+    if disturbed := sum(b.disturbed for b in blocks):
+        rest = "no verdict rests on this" if any(map(spoilt, launches)) else "the quiet ones count"
+        found.append(f"{disturbed} of {len(blocks)} blocks were disturbed; {rest}.")
+    if not settled:
+        found.append("The warm-up did not become steady.")
+    return " ".join(found)
 
 
 def mean_step(launches: Sequence[TimedLaunch]) -> float:

@@ -1,12 +1,13 @@
 """``hog``: what a busy neighbour does to a verdict, without and with the engine's detection of disturbance.
 
-Two stacks are measured three times: on the machine as it is, with a process that keeps one CPU busy during most of the
-planned rounds, and with it there throughout. What a run without detection would say comes from the same blocks, read
-as if no block had been marked and no round repeated.
+Two stacks are measured three times: on the machine as it is, with a process that keeps one of their CPUs busy during
+most of the planned rounds, and with it there throughout. What a run without detection would say comes from the same
+blocks, read as if no block had been marked and no round repeated.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,9 +29,14 @@ SPIN = "while True: pass"
 
 
 class Hog(AbstractContextManager["Hog"]):
-    """A process that keeps one CPU busy while ``busy``; ended for good on leaving."""
+    """A process that keeps one CPU busy while ``busy``; ended for good on leaving.
 
-    def __init__(self) -> None:
+    It is bound to the first of the workers' CPUs, ``affinity``: elsewhere, where workers do not use all CPUs, it would
+    disturb nobody. Empty where binding is not offered: the system then places it.
+    """
+
+    def __init__(self, affinity: Sequence[int] = ()) -> None:
+        self._cpus = list(affinity[:1])
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -41,6 +47,8 @@ class Hog(AbstractContextManager["Hog"]):
     def busy(self, wanted: bool) -> None:
         if wanted and self._process is None:
             self._process = subprocess.Popen([sys.executable, "-c", SPIN])
+            if self._cpus:
+                os.sched_setaffinity(self._process.pid, self._cpus)
         elif not wanted and self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -82,7 +90,7 @@ def run_hog(
         runnable = [p for e in plan.entries for p in e.runnable()]
         if len(plan.entries) != 1 or len(runnable) != 2:
             raise Problem(f"hog compares two stacks on one workload; {workload} with {', '.join(stacks)} is not that")
-        with tempfile.TemporaryDirectory(prefix="bookbench-hog-") as folder, Hog() as hog:
+        with tempfile.TemporaryDirectory(prefix="bookbench-hog-") as folder, Hog(plan.affinity) as hog:
             run = Run(plan, Path(folder), say=say)
 
             def on_round(index: int, number: int) -> None:

@@ -9,10 +9,10 @@ from benchmarks.parts.precision.schema import Asked, Value
 from benchmarks.results import Row
 from reports import numbers as n
 from reports.charts import Chart, drawn
-from reports.curves import marks
+from reports.curves import Mark, marks
 from reports.parts import Section, unanswered, without
 from reports.ranking import rank
-from reports.table import NONE, Cell, Column, Table, words
+from reports.table import NONE, Cell, Column, Table, Tone, words
 from reports.work import Work, label
 
 Found = list[tuple[Row, Value]]
@@ -48,7 +48,11 @@ def _lower(value: Value) -> list[tuple[Asked, float]]:
 def _sentences(found: Found, work: Work) -> list[str]:
     out = []
     for precision in ("tf32", "bf16"):
-        seen = [(ratio, row) for row, value in found for a, ratio in _lower(value) if a.precision == precision]
+        every = [(ratio, row, v.decides(a)) for row, v in found for a, ratio in _lower(v) if a.precision == precision]
+        unsure = [label(row.stack) for _, row, decides in every if not decides]
+        seen = [(ratio, row) for ratio, row, decides in every if decides]
+        if unsure:
+            out.append(f"Undecided in {precision}, because most blocks were disturbed: {n.words(unsure)}.")
         if not seen:
             continue
         (least, first), (most, last) = min(seen, key=lambda s: s[0]), max(seen, key=lambda s: s[0])
@@ -84,7 +88,7 @@ def _table(found: Found, answers: Sequence[Answer], work: Work) -> Table:
                 cells.append(Cell(n.NOTHING, words(a.status), tone="quiet", mark=table.mark(a.reason)))
                 table.rows.append([*cells, NONE, NONE, NONE])
                 continue
-            cells += [_used(a), Cell(n.number(a.step_seconds * 1e3), str(len(a.launches)), sort=a.step_seconds)]
+            cells += [_used(a), _step(table, a)]
             table.rows.append([*cells, _ratio(value, a), _metric(table, work, a)])
     table.lines += without(work, answers)
     return table
@@ -98,12 +102,19 @@ def _used(asked: Asked) -> Cell:
     return Cell(" and ".join(names), "; ".join(map(n.number, errors)), tone="bad" if asked.mismatch else "")
 
 
+def _step(table: Table, asked: Asked) -> Cell:
+    tone: Tone = "warn" if asked.spoilt else ""
+    step, mark = asked.step_seconds, table.mark(asked.doubts)
+    return Cell(n.number(step * 1e3), str(len(asked.launches)), sort=step, tone=tone, mark=mark)
+
+
 def _ratio(value: Value, asked: Asked) -> Cell:
     ratio, seen = value.ratio(asked), value.ratios(asked)
     if ratio is None or asked.precision == "float32":
         return NONE
     span = f"{n.ratio(min(seen))} to {n.ratio(max(seen))}" if len(seen) > 1 else ""
-    return Cell(n.ratio(ratio), span, sort=ratio)
+    tone: Tone = "" if value.decides(asked) else "warn"
+    return Cell(n.ratio(ratio), span if not tone else "undecided: disturbed", sort=ratio, tone=tone)
 
 
 def _metric(table: Table, work: Work, asked: Asked) -> Cell:
@@ -116,19 +127,29 @@ def _metric(table: Table, work: Work, asked: Asked) -> Cell:
 
 
 def _ratios(work: Work, found: Found, key: str) -> Chart | None:
-    lines = [(row, {a.precision: value.ratios(a) for a, _ in _lower(value)}) for row, value in found if _lower(value)]
+    lines = [(row, {a.precision: _marks(value, a) for a, _ in _lower(value)}) for row, value in found if _lower(value)]
     if not lines:
         return None
     title = "Step time by precision"
     drawing = marks(
         lines, key=key, title=f"{title} of {work.title}", xlabel="step time over float32's", at=1.0, ratios=True
     )
-    return Chart(title, "Marks: every launch. Left of the line: faster than float32.", drawing)
+    caption = "Marks: every launch. Left of the line: faster than float32."
+    if any(mark.hollow for _, groups in lines for drawn_ in groups.values() for mark in drawn_):
+        caption += " Hollow: mostly disturbed, or a warm-up did not become steady, in this precision or in float32."
+    return Chart(title, caption, drawing)
+
+
+def _marks(value: Value, asked: Asked) -> list[Mark]:
+    return [
+        Mark(la.step_seconds / base.step_seconds, any(x.spoilt or not x.settled for x in (la, base)))
+        for la, base in value.pairs(asked)
+    ]
 
 
 def _metrics(work: Work, found: Found, key: str) -> Chart | None:
     lines = [
-        (row, {a.precision: [a.trained.metric] for a in value.measured if a.trained})
+        (row, {a.precision: [Mark(a.trained.metric)] for a in value.measured if a.trained})
         for row, value in found
         if sum(a.trained is not None for a in value.measured) > 1
     ]

@@ -12,10 +12,11 @@ from reports.charts import Chart, drawn
 from reports.curves import Curve, log_log
 from reports.parts import Section, unanswered, without
 from reports.ranking import rank
-from reports.table import Cell, Column, Table, words
+from reports.table import Cell, Column, Table, Tone, words
 from reports.work import Work, label
 
 Found = list[tuple[Row, Value]]
+ONE = "The speed-up rests on disturbed blocks with one thread."
 
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
@@ -39,11 +40,22 @@ def _sentence(found: Found, scaled: Found) -> str:
     if not scaled:
         return "No stack was measured with more than one number of threads, so nothing can be said of scaling."
     most = max(max(value.speed_ups) for _, value in scaled)
-    gains = [(value.speed_ups[most], row, value) for row, value in scaled if most in value.speed_ups]
+    reached = [(row, value) for row, value in scaled if most in value.speed_ups]
+    gains = [(value.speed_ups[most], row, value) for row, value in reached if not _spoilt(value, most)]
+    open_ = [label(row.stack) for row, value in reached if _spoilt(value, most)]
+    doubt = f"Undecided, because most blocks were disturbed: {n.words(open_)}." if open_ else ""
+    if not gains:
+        return doubt
     (best, first, value), (least, last, _) = max(gains, key=lambda g: g[0]), min(gains, key=lambda g: g[0])
     text = f"With {most} threads a step of {label(first.stack)} is {n.ratio(best)} times as fast as with one "
     text += f"({value.efficiencies[most]:.0%} of the ideal)"
-    return text + (f", one of {label(last.stack)} {n.ratio(least)} times." if first is not last else ".")
+    text += f", one of {label(last.stack)} {n.ratio(least)} times." if first is not last else "."
+    return f"{text} {doubt}".rstrip()
+
+
+def _spoilt(value: Value, most: int) -> bool:
+    """Whether an end of the speed-up from one thread to so many was mostly disturbed."""
+    return any(c.spoilt for c in value.measured if c.threads in (1, most))
 
 
 def _table(found: Found, answers: Sequence[Answer], work: Work) -> Table:
@@ -61,7 +73,10 @@ def _table(found: Found, answers: Sequence[Answer], work: Work) -> Table:
                 continue
             share = n.percent(value.efficiencies[threads]) if gains else ""
             below = f"{n.ratio(gains[threads])}; {share}" if gains else ""
-            cells.append(Cell(n.number(c.step_seconds * 1e3), below, sort=c.step_seconds))
+            tone: Tone = "warn" if c.spoilt else ""
+            lame = ONE if gains and mine[1].spoilt and not c.doubts else ""
+            step, mark = c.step_seconds, table.mark(c.doubts or lame)
+            cells.append(Cell(n.number(step * 1e3), below, sort=step, tone=tone, mark=mark))
         table.rows.append(cells)
     table.lines += without(work, answers)
     return table
@@ -71,8 +86,13 @@ def _chart(work: Work, scaled: Found, key: str) -> Chart:
     curves = []
     for row, value in scaled:
         one = next(c.step_seconds for c in value.measured if c.threads == 1)
-        raw = [(float(c.threads), one / la.step_seconds) for c in value.measured for la in c.launches]
-        curves.append(Curve(row, [(float(t), gain) for t, gain in value.speed_ups.items()], raw))
+        raw = [
+            ((float(c.threads), one / la.step_seconds), la.spoilt or not la.settled)
+            for c in value.measured
+            for la in c.launches
+        ]
+        line = [(float(t), gain) for t, gain in value.speed_ups.items()]
+        curves.append(Curve(row, line, [p for p, doubt in raw if not doubt], [p for p, doubt in raw if doubt]))
     title = "Speed-up over threads"
     drawing = log_log(
         curves,
@@ -82,4 +102,6 @@ def _chart(work: Work, scaled: Found, key: str) -> Chart:
         ylabel="times as fast as with one",
         ideal=True,
     )
-    return Chart(title, "Both axes logarithmic. Marks: every launch, a fresh process each.", drawing)
+    caption = "Both axes logarithmic. Marks: every launch, a fresh process each."
+    hollow = " Hollow: mostly disturbed, or its warm-up did not become steady."
+    return Chart(title, caption + (hollow if any(c.doubted for c in curves) else ""), drawing)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from benchmarks.museum.schema import Case
 
 TITLE = "A hog on one core"
-RIGHT, WRONG = "nothing beside", "another process keeps one CPU busy"
+RIGHT, WRONG = "nothing beside", "another process keeps one of its CPUs busy"
 MISTAKE = (
     "A browser, an indexer, a forgotten training: on a machine in use something always runs. It does not slow all "
     "stacks alike. Threads that meet at barriers wait for the one that shares its CPU, and wait busily; threads that "
@@ -32,7 +32,7 @@ def look(room: Room) -> dict[str, Any]:
     room.ask("lead_in", steps=3, seconds=room.amounts.seconds)
     steps = max(3, round(3 * room.amounts.seconds / room.block(3)["seconds"]))
     seen: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
-    with Hog() as hog:
+    with Hog(room.affinity) as hog:
         for pair in range(room.amounts.pairs):
             for busy in ((False, True), (True, False))[pair % 2]:
                 hog.busy = busy

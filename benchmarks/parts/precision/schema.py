@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.answers import Answer
 from benchmarks.metrics import number
-from benchmarks.parts.timed import TimedLaunch, mean_step
+from benchmarks.parts.timed import TimedLaunch, doubts, mean_step
 from benchmarks.results import Result
 from benchmarks.samples import Status, Strict, field
 
@@ -73,6 +73,16 @@ class Asked(Strict):
         return mean_step(self.launches)
 
     @property
+    def spoilt(self) -> bool:
+        """Whether a launch of it was disturbed so much that no verdict may rest on it."""
+        return any(la.spoilt for la in self.launches)
+
+    @property
+    def doubts(self) -> str:
+        """As :func:`benchmarks.parts.timed.doubts`."""
+        return doubts([la.blocks for la in self.launches], settled=all(la.settled for la in self.launches))
+
+    @property
     def used(self) -> tuple[str, ...]:
         """Probed precision of products, then of convolutions: by the largest error of all launches."""
         errors = [[la.product_error for la in self.launches]]
@@ -98,10 +108,18 @@ class Value(Strict):
     def measured(self) -> list[Asked]:
         return [a for a in self.precisions if a.status == "ok"]
 
+    def pairs(self, asked: Asked) -> list[tuple[Launch, Launch]]:
+        """Launches in this precision and in float32, of the same turn."""
+        base = {la.launch: la for la in self.precisions[0].launches}
+        return [(la, base[la.launch]) for la in asked.launches if la.launch in base]
+
     def ratios(self, asked: Asked) -> list[float]:
         """Per launch that both have: step time in this precision over that in float32."""
-        base = {la.launch: la.step_seconds for la in self.precisions[0].launches}
-        return [la.step_seconds / base[la.launch] for la in asked.launches if la.launch in base]
+        return [la.step_seconds / base.step_seconds for la, base in self.pairs(asked)]
+
+    def decides(self, asked: Asked) -> bool:
+        """Whether a verdict may rest on the ratio to float32: neither side was mostly disturbed."""
+        return not any(la.spoilt or base.spoilt for la, base in self.pairs(asked))
 
     def ratio(self, asked: Asked) -> float | None:
         """Geometric mean of :meth:`ratios`; None where float32 was not measured."""
@@ -115,8 +133,6 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
         yield "its precisions are not those that its device offers"
     if not value.measured:
         yield "it is ok without a single precision measured"
-    if value.batch_size != result.row(answer.workload, answer.variant, answer.stack).batch_size:
-        yield "its batch size is not its row's"
     for a in value.precisions:
         yield from (f"{a.precision}: {violation}" for violation in _check(result, answer, a))
 
@@ -160,5 +176,6 @@ def words(value: Value) -> str:
         text += f" ({number(ratio)} × float32)" if ratio is not None and a is not value.precisions[0] else ""
         text += f", metric {number(a.trained.metric, 4)}" if a.trained else ""
         text += ", out of range" if a.trained and a.trained.in_range is False else ""
+        text += ", mostly disturbed" if a.spoilt else ""
         parts.append(text + (f" ({a.mismatch})" if a.mismatch else ""))
     return "; ".join(parts)

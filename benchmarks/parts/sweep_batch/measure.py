@@ -11,6 +11,7 @@ from benchmarks.answering import each
 from benchmarks.estimate import COMPILE_SECONDS, FLOPS, START_SECONDS, STEP_OVERHEAD, multiply_accumulates
 from benchmarks.launch import WorkerError
 from benchmarks.machine import memory_available
+from benchmarks.parts.sweep_batch.schema import SIZES
 from benchmarks.parts.timing import time_steps
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.profiles import PROFILES
@@ -28,15 +29,14 @@ GOES_ON = ("failed", "unavailable")  # statuses after which the worker still ans
 class Amounts:
     """``longest``: seconds of a step beyond which no larger batch is tried, by extrapolation from the one before."""
 
-    sizes: tuple[int, ...]
     blocks: int
     longest: float
 
 
 AMOUNTS = {
-    "smoke": Amounts((8, 32), 2, 1.0),
-    "quick": Amounts((1, 8, 32, 128, 512), 3, 3.0),
-    "full": Amounts(tuple(2**k for k in range(13)), 5, 10.0),
+    "smoke": Amounts(2, 1.0),
+    "quick": Amounts(3, 3.0),
+    "full": Amounts(5, 10.0),
 }
 
 
@@ -44,7 +44,7 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     amounts, profile = AMOUNTS[plan.options.profile], PROFILES[plan.options.profile]
     macs, total = multiply_accumulates(entry.load()), START_SECONDS
     compiling = COMPILE_SECONDS["warm"] if planned.stack.mode in COMPILING else 0.5
-    for size in amounts.sizes:
+    for size in SIZES[plan.options.profile]:
         step = min(6 * size * macs / FLOPS + STEP_OVERHEAD, amounts.longest)
         block = max(profile.block_seconds, profile.steps(step) * step) + profile.lead_in * step
         total += compiling + 2 * profile.warm_floor + amounts.blocks * block
@@ -58,7 +58,7 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
 def _sweep(run: Run, entry: Entry, workload: Workload, r: Running) -> dict[str, Any]:
     points: list[dict[str, Any]] = []
     ended = ""
-    for size in AMOUNTS[run.options.profile].sizes:
+    for size in SIZES[run.options.profile]:
         why = _empty(run, entry, workload, size) or ended or _too_large(run, r, points, size)
         if why:
             points.append({"batch_size": size, "status": "unavailable", "reason": why})

@@ -7,12 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.answers import Answer
 from benchmarks.metrics import number
-from benchmarks.parts.timed import Timed, median_step
+from benchmarks.parts.timed import Timed, doubts, median_step, spoilt
 from benchmarks.results import Result
 from benchmarks.samples import Status, Strict, field
 
 TITLE = "Batch size"
 QUESTION = "training throughput over batch sizes, and the batch from which a GPU is faster than the CPU"
+
+SIZES = {  # by profile, in samples; a size that could not be measured has a point that says why
+    "smoke": (8, 32),
+    "quick": (1, 8, 32, 128, 512),
+    "full": tuple(2**k for k in range(13)),
+}
 
 
 class Point(Strict):
@@ -30,6 +36,16 @@ class Point(Strict):
     @property
     def step_seconds(self) -> float:
         return median_step(self.blocks)
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether so many blocks were disturbed that no verdict may rest on them."""
+        return spoilt(self.blocks)
+
+    @property
+    def doubts(self) -> str:
+        """As :func:`benchmarks.parts.timed.doubts`."""
+        return doubts([self.blocks], settled=self.settled is not False)
 
 
 class Value(Strict):
@@ -70,9 +86,9 @@ def crossover(cpu: Sequence[tuple[int, float]], gpu: Sequence[tuple[int, float]]
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
     value: Value = answer.typed
-    sizes = [p.batch_size for p in value.points]
-    if sizes != sorted(set(sizes)):
-        yield "its batch sizes do not ascend"
+    sizes, planned = [p.batch_size for p in value.points], SIZES[result.options.profile]
+    if tuple(sizes) != planned:
+        yield f"its batch sizes are {sizes}, asked for were {list(planned)}, in this order"
     if not value.measured:
         yield "it is ok without a single size measured"
     for p in value.points:
@@ -81,8 +97,8 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
         if (p.status == "ok") == bool(p.reason):
             yield f"batch {p.batch_size}: a reason belongs to every status but ok"
     row = result.row(answer.workload, answer.variant, answer.stack)
-    if (value.declared, value.items, value.unit) != (row.batch_size, row.items, row.unit):
-        yield "its batch, items or unit are not those of its row"
+    if value.declared != row.batch_size:
+        yield f"its declared batch is {value.declared}, its row's {row.batch_size}"
 
 
 def words(value: Value) -> str:
@@ -90,5 +106,6 @@ def words(value: Value) -> str:
     best = max(rates, key=lambda size: rates[size])
     each = ", ".join(f"{size:,}: {number(rate)}" for size, rate in rates.items())
     text = f"{value.unit}/s by batch {each}; most at {best:,}"
+    text += "".join(f"; {p.batch_size:,} mostly disturbed" for p in value.measured if p.spoilt)
     missing = [p for p in value.points if p.status != "ok"]
     return text + "".join(f"; {p.batch_size:,} {p.status.replace('_', ' ')}" for p in missing)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.answers import Answer
 from benchmarks.metrics import number
-from benchmarks.parts.timed import TimedLaunch, mean_step
+from benchmarks.parts.timed import TimedLaunch, doubts, mean_step
 from benchmarks.results import Result
 from benchmarks.samples import Status, Strict, field
 
@@ -25,6 +25,16 @@ class Count(Strict):
     @property
     def step_seconds(self) -> float:
         return mean_step(self.launches)
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether a launch of it was disturbed so much that no verdict may rest on it."""
+        return any(la.spoilt for la in self.launches)
+
+    @property
+    def doubts(self) -> str:
+        """As :func:`benchmarks.parts.timed.doubts`."""
+        return doubts([la.blocks for la in self.launches], settled=all(la.settled for la in self.launches))
 
 
 class Value(Strict):
@@ -65,8 +75,6 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
             yield f"{c.threads} threads: a reason belongs to every status but ok"
         if c.status == "ok" and not c.launches:
             yield f"{c.threads} threads: ok without a launch"
-    if value.batch_size != result.row(answer.workload, answer.variant, answer.stack).batch_size:
-        yield "its batch size is not its row's"
 
 
 def words(value: Value) -> str:
@@ -76,4 +84,5 @@ def words(value: Value) -> str:
     if len(gains) > 1:
         most = max(gains)
         text += f"; {number(gains[most])} times as fast on {most}, {value.efficiencies[most]:.0%} of ideal"
+    text += "".join(f"; {c.threads} threads: mostly disturbed" for c in value.measured if c.spoilt)
     return text + "".join(f"; {c.threads} threads {c.status}" for c in value.counts if c.status != "ok")
