@@ -243,10 +243,12 @@ def test_disturbed_pairs_do_not_count_and_too_many_suspend_the_verdict():
 def test_the_report_shows_what_was_disturbed_and_gives_no_verdict_on_it():
     hit = value([launch(kind, step=0.05, first=60.0, disturbed=True) for kind in ("cold", "warm")], EPOCH)
     text = told(hit, NEVER)
-    assert "PyTorch compile has no verdict, because it was disturbed" in text
-    assert "Disturbed launches: cold 1 and warm 1 of PyTorch compile." in text
+    assert "PyTorch compile got no verdict (disturbed)" in text
+    assert "Disturbed launches: all of PyTorch compile." in text
     assert "disturbed: no verdict" in text
     assert "2 of 2 launches disturbed" in words(hit)
+    half = value([hit.launches[0], PAYS.launches[1]], EPOCH)
+    assert "Disturbed launches: cold 1 of PyTorch compile." in told(half, NEVER)
 
 
 def test_verify_objects():

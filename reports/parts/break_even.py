@@ -118,7 +118,11 @@ def _hit(launches: Iterable[Launch]) -> list[str]:
 
 
 def _disturbed(rows: dict[str, Row], values: dict[str, Value]) -> str:
-    told = [f"{n.words(hit)} of {label(rows[s].stack)}" for s, value in values.items() if (hit := _hit(value.launches))]
+    told = [
+        f"{'all' if len(hit) == len(value.launches) else n.words(hit)} of {label(rows[s].stack)}"
+        for s, value in values.items()
+        if (hit := _hit(value.launches))
+    ]
     return f" Disturbed launches: {'; '.join(told)}." if told else ""
 
 
@@ -161,7 +165,7 @@ def _outcome(mine: dict[str, BreakEven]) -> str:
         return f"pays {', '.join(paid)}" + (f"; disturbed: no verdict{lost[0]}" if lost else "")
     first = next(iter(mine.values()))
     if lost:
-        return "has no verdict, because it was disturbed"
+        return "got no verdict (disturbed)"
     if first.verdict == "never":
         return f"never pays (a step takes {n.ratio(first.ratio.value)} times as long)"
     return "may pay or not: its step takes as long, as far as these launches tell"
