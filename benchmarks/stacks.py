@@ -2,8 +2,10 @@
 
 There is no table: a framework is a file ``benchmarks/frameworks/NAME_adapter.py`` whose literal ``MODES`` (mode ->
 scope in a sentence) is read without importing it. It may also hold a literal ``TUNED``, further modes that run only
-where they are named or ``--tuned`` asks for them, and a literal ``REQUIRES``, the distributions that must be installed
-(alternatives joined by ``|``); without it, the one that is named as the framework is.
+where they are named or ``--tuned`` asks for them; a literal ``COMPILED``, the modes that compile before they run, and a
+literal ``CACHED``, those of them that generate C++ and keep it in the cache folder; and a literal ``REQUIRES``,
+the distributions that must be installed (alternatives joined by ``|``); without it, the one that is named as the
+framework is.
 
 Whether an installed framework really works is asked of a worker process and remembered, because importing one takes
 seconds. ``python -m benchmarks.stacks ADAPTER DEVICE MODE...`` is that process.
@@ -35,7 +37,6 @@ ADAPTERS = Path(__file__).resolve().parent / "frameworks"
 DEVICES = ("cpu", "cuda")
 PROBE_LIMIT = 300.0  # seconds
 REMEMBERED = 100  # probes kept in the cache
-COMPILING = ("compile", "reduce-overhead", "max-autotune")  # modes that generate C++ when they first run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,8 @@ class Framework:
     modes: dict[str, str]
     tuned: dict[str, str]
     requires: tuple[str, ...]
+    compiled: tuple[str, ...]  # modes that compile before they run
+    cached: tuple[str, ...]  # those of them that generate C++ and keep it in the cache folder
 
     @property
     def every(self) -> dict[str, str]:
@@ -65,12 +68,23 @@ def read_adapters(folder: Path = ADAPTERS) -> dict[str, Framework]:
     found = {}
     for path in sorted(folder.glob("*_adapter.py")):
         name = path.name.removesuffix("_adapter.py")
-        found_there = literals(path, "MODES", "TUNED", "REQUIRES")
+        found_there = literals(path, "MODES", "TUNED", "REQUIRES", "COMPILED", "CACHED")
         modes, requires = found_there.get("MODES"), found_there.get("REQUIRES", (name,))
         if not isinstance(modes, dict) or not modes:
             raise ValueError(f"{path.name} must assign a literal dict to MODES: mode -> its scope in a sentence")
         tuned = found_there.get("TUNED", {})
-        found[name] = Framework(name=name, adapter=path, modes=modes, tuned=tuned, requires=tuple(requires))
+        compiled, cached = (tuple(found_there.get(literal, ())) for literal in ("COMPILED", "CACHED"))
+        if not set(cached) <= set(compiled) <= modes.keys() | tuned.keys():
+            raise ValueError(f"{path.name}: COMPILED names modes of MODES or TUNED, and CACHED some of COMPILED")
+        found[name] = Framework(
+            name=name,
+            adapter=path,
+            modes=modes,
+            tuned=tuned,
+            requires=tuple(requires),
+            compiled=compiled,
+            cached=cached,
+        )
     return found
 
 
@@ -84,6 +98,9 @@ def literals(path: Path, *names: str) -> dict[str, Any]:
             if isinstance(target, ast.Name) and target.id in names and value is not None:
                 out[target.id] = ast.literal_eval(value)
     return out
+
+
+COMPILING = frozenset(mode for framework in read_adapters().values() for mode in framework.cached)  # generate C++
 
 
 # -- what can run --------------------------------------------------------------------------------------
@@ -180,7 +197,7 @@ class Availability:
             return missing
         if device == "cuda" and (missing := _missing_gpu()):
             return missing
-        if mode in COMPILING and (missing := self._no_compiler()):
+        if mode in chosen.cached and (missing := self._no_compiler()):
             return missing
         return self._probed(chosen, backend(framework, mode), device)[mode]
 

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.parts.break_even.curves import BreakEven, Curve
-from benchmarks.parts.break_even.schema import Value
+from benchmarks.parts.break_even.schema import Launch, Value
 from benchmarks.results import Row
 from reports import svg
 from reports.charts import Chart
@@ -17,7 +17,8 @@ from reports.drawing import drawing, legend, legend_height, look
 from reports.svg import INK, SHEET
 from reports.work import Work, framework_name, label
 
-DASHES: dict[str, Any] = {"cold": "-", "warm": (0, (3, 2))}
+DASHES: dict[str, Any] = {"cold": "-", "warm": (0, (3, 2)), "": "-"}
+FAINT = 0.45  # opacity of a disturbed launch
 POINTS = 160
 FARTHEST = 30  # times as many steps as were measured: beyond it a crossing is told, not drawn
 
@@ -27,9 +28,9 @@ def chart(
 ) -> Chart:
     """Of the uncompiled stack ``plain`` and those held against it, every launch a line."""
     curves = {
-        (stack, caches): [Curve(launch, value.epoch_steps) for launch in value.of(caches)]
+        (stack, caches): [Curve(launch, value.epoch_steps) for launch in launches]
         for stack, value in values.items()
-        for caches in ("cold", "warm")
+        for caches, launches in _kinds(value).items()
     }
     crossings = [(b, b.steps.value) for b in found if b.stack in values and b.steps]
     measured = max(c.measured for several in curves.values() for c in several)
@@ -42,12 +43,15 @@ def chart(
         for (stack, caches), several in curves.items():
             style = {"color": look(rows[stack].stack)["color"], "linestyle": DASHES[caches], "linewidth": 1.2}
             for curve in several:
-                axes.plot(steps, curve.seconds(steps), zorder=3, **style)
+                seen = {"alpha": FAINT} if curve.launch.disturbed else {}
+                axes.plot(steps, curve.seconds(steps), zorder=3, **style, **seen)
             if several:
-                handles.append(Line2D([], [], label=f"{label(rows[stack].stack)}, {caches}", **style))
+                name = label(rows[stack].stack) + (f", {caches}" if caches else "")
+                handles.append(Line2D([], [], label=name, **style))
         for b, at in crossings:
             if at <= last:
-                mean = float(np.mean([c.seconds(np.array([at]))[0] for c in curves[b.stack, b.caches]]))
+                of = [c for (stack, caches), several in curves.items() for c in several if _belongs(b, stack, caches)]
+                mean = float(np.mean([c.seconds(np.array([at]))[0] for c in of]))
                 axes.plot([at], [mean], marker="o", markersize=6, color=INK, markeredgecolor=SHEET, zorder=4)
         axes.set(xscale="log", yscale="log", xlabel="steps", ylabel="seconds since the import")
         axes.grid(axis="both")
@@ -58,5 +62,16 @@ def chart(
         legend(fig, handles)
     name = framework_name(rows[plain].stack.framework)
     caption = "Building, steps and the first evaluation; every line a launch. Dot: break-even."
+    if any(launch.disturbed for value in values.values() for launch in value.launches):
+        caption += " Faint: disturbed."
     title = f"Cumulative time, {name}"
     return Chart(title, caption, svg.inline(fig, key, f"{title}: {work.title}, seconds against steps"))
+
+
+def _kinds(value: Value) -> dict[str, list[Launch]]:
+    """Launches by what is told of their caches: nothing, where the stack keeps none on disk."""
+    return {"cold": value.of("cold"), "warm": value.of("warm")} if value.keeps_cache else {"": value.launches}
+
+
+def _belongs(b: BreakEven, stack: str, caches: str) -> bool:
+    return stack == b.stack and (b.caches == "none" or caches in ("", b.caches))

@@ -13,6 +13,7 @@ import pytest
 from frameworks import need
 
 from benchmarks import stacks
+from benchmarks.parts.break_even.curves import uncompiled
 from benchmarks.stacks import Availability, available, frameworks, probe, read_adapters
 from benchmarks.workload import discover
 
@@ -210,7 +211,8 @@ def test_cuda_without_a_gpu_starts_no_probe(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_compiling_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Asked(tmp_path, good=GOOD.replace('"graph"', '"compile"'))
+    good = GOOD.replace('"graph"', '"compile"') + 'COMPILED = CACHED = ("compile",)\n'
+    asked = Asked(tmp_path, good=good)
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert "no-such-compiler is not there" in asked.reason("good", "compile")
     assert asked.reason("good", "eager") == ""
@@ -268,3 +270,34 @@ def test_tensorlayerx_on_pytorch_is_available_or_says_why() -> None:
     can, reason = available("tensorlayerx", "torch-trainonestep", "cpu")
     assert can == (reason == "")
     assert can or "torchvision" in reason
+
+
+COMPILES = {  # every mode there is, and whether it compiles before it runs
+    "numpy": {"eager": False},
+    "torch": {
+        "eager": False,
+        "compile": True,
+        "reduce-overhead": True,
+        "max-autotune": True,
+        "eager-keepmem": False,
+    },
+    "tensorflow": {"eager": False, "graph": True, "xla": True, "graph-multi": True},
+    "tensorlayerx": {"eager": False, "graph": True, "trainonestep": False, "torch-trainonestep": False},
+}
+
+
+def test_every_mode_says_whether_it_compiles() -> None:
+    found = {name: {mode: mode in f.compiled for mode in f.every} for name, f in read_adapters().items()}
+    assert found == COMPILES
+    for name, modes in COMPILES.items():
+        for mode, compiles in modes.items():
+            held_against = uncompiled(f"{name}:{mode}:cpu:default")
+            assert held_against == (f"{name}:eager:cpu:default" if compiles else None)
+    assert stacks.COMPILING == set(read_adapters()["torch"].compiled) == set(read_adapters()["torch"].cached)
+
+
+@pytest.mark.parametrize("literal", ['COMPILED = ("fast",)', 'CACHED = ("graph",)'])
+def test_only_modes_can_compile_and_only_what_compiles_is_kept(literal: str, tmp_path: Path) -> None:
+    (tmp_path / "odd_adapter.py").write_text(f'MODES = {{"eager": "a", "graph": "b"}}\n{literal}\n')
+    with pytest.raises(ValueError, match="COMPILED names modes"):
+        read_adapters(tmp_path)

@@ -23,6 +23,7 @@ MODES = {
 TUNED = {
     "graph-multi": "one tf.function takes eight stacked batches and loops over the whole step; evaluation as graph"
 }
+COMPILED = ("graph", "xla", "graph-multi")  # traced anew in every process
 TOGETHER = 8  # steps of one call in graph-multi
 
 # Declared layer -> Keras layer, and the attribute that holds each declared tensor. Layouts are the canonical ones.
@@ -151,7 +152,7 @@ class Adapter:
 
     def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function`` as this mode runs it: compiled functions are traced once per batch shape."""
-        if self.mode == "eager":
+        if self.mode not in COMPILED:
             return function
         out: Callable[..., Any] = tf.function(function, jit_compile=self.mode == "xla" or None, reduce_retracing=False)
         return out

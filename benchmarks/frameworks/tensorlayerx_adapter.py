@@ -29,6 +29,7 @@ MODES = {
     "trainonestep": "TensorFlow backend: TensorLayerX's TrainOneStep, which reads the loss to the host each step",
     "torch-trainonestep": "PyTorch backend: TensorLayerX's TrainOneStep, which reads the loss to the host each step",
 }
+COMPILED = ("graph",)  # traced anew in every process
 
 NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_variance": "moving_var"}
 LAYERS: dict[type, tuple[type, dict[str, str]]] = {
@@ -121,7 +122,7 @@ class Program:
 
     def during(self, training: bool, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function`` as this mode runs it, in training or evaluation: switched when traced, or when need be."""
-        if self.adapter.mode == "graph":
+        if self.adapter.mode in COMPILED:
 
             def traced(*arguments: Any) -> Any:
                 self.switch(training)

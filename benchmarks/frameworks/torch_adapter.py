@@ -35,6 +35,7 @@ COMPILED = {
     "reduce-overhead": "reduce-overhead",
     "max-autotune": "max-autotune",
 }  # torch.compile's mode
+CACHED = ("compile", "reduce-overhead", "max-autotune")
 
 Convert = Callable[[np.ndarray], np.ndarray]
 

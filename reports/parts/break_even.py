@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from benchmarks.answers import Answer
 from benchmarks.parts.break_even.curves import BreakEven, derive, uncompiled
-from benchmarks.parts.break_even.schema import Value
+from benchmarks.parts.break_even.schema import Launch, Value
 from benchmarks.results import Row
 from reports import numbers as n
 from reports.break_even_chart import chart
@@ -19,10 +19,13 @@ from reports.work import Work, framework_name, label
 NOTES = (
     "A curve is what a training run pays: building, every step, and the first evaluation, which compiles anew for its "
     "batch size, at the end of the first epoch. The import is left out for all. Cold launches get an empty cache "
-    "folder, warm ones that of an earlier launch. Beyond the measured steps a curve goes on at the steady step time. "
+    "folder, warm ones that of an earlier launch; where neither stack keeps files there, they are of one kind. Beyond "
+    "the measured steps a curve goes on at the steady step time; steps taken several at a time are paid call by call. "
     "Break-even is the number of steps from which on the compiled stack has never taken longer, as a geometric mean "
-    "over pairs of launches."
+    "over pairs of launches. Pairs of which one was disturbed are left out; where fewer than half would remain there "
+    "is no verdict."
 )
+KEEPS_NONE = "keeps no cache on disk"
 
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
@@ -39,7 +42,8 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     notes = (NOTES,) if values else ()
     return Section(
         "Compile break-even",
-        _sentence(rows, found) or unanswered(work, answers) or "Nothing was measured that could be held against it.",
+        (_sentence(rows, found) or unanswered(work, answers) or "Nothing was measured that could be held against it.")
+        + _disturbed(rows, values),
         charts=charts,
         tables=[(f"Compile break-even of {work.title}", table)],
         notes=notes,
@@ -50,30 +54,38 @@ def _table(values: dict[str, Value], rows: dict[str, Row], found: list[BreakEven
     table = Table(
         [
             Column("Stack", number=False),
-            Column("First step done, s", "cold / warm caches", "building included"),
+            Column("First step done, s", "cold / warm caches", "building included; of a mode with several, the call"),
+            Column("Cache, files", "", "files in the cache folder that a warm launch found; the fewest"),
             Column("Steady step, ms"),
             Column("× eager", "interval", "ratio of steady step times"),
             Column("Break-even, steps", "cold caches"),
             Column("Break-even, steps", "warm caches"),
+            Column("Disturbed", "launches"),
         ]
     )
     for stack, value in values.items():
         row = rows[stack]
         mine = {b.caches: b for b in found if b.stack == stack}
-        first = {kind: [la.build_seconds + la.step_seconds[0] for la in value.of(kind)] for kind in ("cold", "warm")}
+        kinds = [value.of("cold"), value.of("warm")] if value.keeps_cache else [value.launches]
+        first = [median(_first_done(launches)) if launches else None for launches in kinds]
         steady = median(la.steady_seconds for la in value.launches)
-        told = " / ".join(n.number(median(seconds)) if seconds else n.NOTHING for seconds in first.values())
+        files = min((la.cached_files for la in value.of("warm")), default=0)
         cells = [
             Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
-            Cell(told, sort=median(first["cold"]) if first["cold"] else None),
+            Cell(" / ".join(n.NOTHING if s is None else n.number(s) for s in first), sort=first[0]),
+            Cell(n.count(files), sort=files) if value.keeps_cache else Cell("none", tone="quiet", sort=0),
             Cell(n.number(steady * 1e3), sort=steady),
         ]
-        if not mine:
-            table.rows.append([*cells, NONE, NONE, NONE])
-            continue
-        ratio = next(iter(mine.values())).ratio
-        cells.append(Cell(n.ratio(ratio.value), n.interval(ratio.low, ratio.high), sort=ratio.value))
-        table.rows.append(cells + [_crossing(table, mine.get(kind)) for kind in ("cold", "warm")])
+        ratio = next(iter(mine.values())).ratio if mine else None
+        cells.append(Cell(n.ratio(ratio.value), n.interval(ratio.low, ratio.high), sort=ratio.value) if ratio else NONE)
+        if "none" in mine:
+            cells += [_crossing(table, mine["none"]), Cell("the same", KEEPS_NONE, tone="quiet")]
+        else:
+            cells += [_crossing(table, mine.get("cold")), _crossing(table, mine.get("warm"))]
+        hit = _hit(value.launches)
+        table.rows.append(
+            [*cells, Cell(f"{len(hit)} of {len(value.launches)}", n.words(hit), tone="warn" if hit else "")]
+        )
     for how in dict.fromkeys(e.how for b in found for e in (b.ratio, b.steps) if e):
         table.mark(f"Intervals: {how} over pairs of launches.")
     return table
@@ -82,11 +94,36 @@ def _table(values: dict[str, Value], rows: dict[str, Row], found: list[BreakEven
 def _crossing(table: Table, b: BreakEven | None) -> Cell:
     if b is None:
         return NONE
+    if b.verdict == "disturbed":
+        return Cell("disturbed: no verdict", tone="warn")
     if b.steps is None:
         return Cell(b.verdict, tone="quiet" if b.verdict == "undecided" else "")
     mark = table.mark("Beyond the measured steps.") if b.extrapolated else ""
     sub = f"{_steps(b.steps.low)} to {_steps(b.steps.high)}; {_epochs(b)}"
     return Cell(_steps(b.steps.value), sub, sort=b.steps.value, mark=mark)
+
+
+def _first_done(launches: Iterable[Launch]) -> list[float]:
+    return [launch.build_seconds + launch.call_seconds[0] for launch in launches]
+
+
+def _hit(launches: Iterable[Launch]) -> list[str]:
+    """Names of the disturbed launches: ``cold 2``."""
+    seen = {"cold": 0, "warm": 0}
+    out = []
+    for launch in launches:
+        seen[launch.caches] += 1
+        out += [f"{launch.caches} {seen[launch.caches]}"] if launch.disturbed else []
+    return out
+
+
+def _disturbed(rows: dict[str, Row], values: dict[str, Value]) -> str:
+    told = [
+        f"{'all' if len(hit) == len(value.launches) else n.words(hit)} of {label(rows[s].stack)}"
+        for s, value in values.items()
+        if (hit := _hit(value.launches))
+    ]
+    return f" Disturbed launches: {'; '.join(told)}." if told else ""
 
 
 def _steps(value: float) -> str:
@@ -114,18 +151,21 @@ def _sentence(rows: dict[str, Row], found: list[BreakEven]) -> str:
 
 def _after(b: BreakEven) -> str:
     assert b.steps is not None
-    return (
-        "from the first step on" if b.steps.value < 1.5 else f"after about {_steps(b.steps.value)} steps ({_epochs(b)})"
-    )
+    aside = [f"it {KEEPS_NONE}"] if b.caches == "none" else []
+    if b.steps.value < 1.5:
+        return "from the first step on" + "".join(f" ({word})" for word in aside)
+    return f"after about {_steps(b.steps.value)} steps ({'; '.join([_epochs(b), *aside])})"
 
 
 def _outcome(mine: dict[str, BreakEven]) -> str:
-    cold, warm = mine.get("cold"), mine.get("warm")
-    paid = [(b, word) for b, word in ((cold, "with cold caches"), (warm, "with warm ones")) if b and b.steps]
+    words = {"cold": " with cold caches", "warm": " with warm ones", "none": ""}
+    paid = [f"{_after(b)}{words[b.caches]}" for b in mine.values() if b.steps]
+    lost = [words[b.caches] for b in mine.values() if b.verdict == "disturbed"]
     if paid:
-        return "pays " + ", ".join(f"{_after(b)} {word}" for b, word in paid)
-    first = cold or warm
-    assert first is not None
+        return f"pays {', '.join(paid)}" + (f"; disturbed: no verdict{lost[0]}" if lost else "")
+    first = next(iter(mine.values()))
+    if lost:
+        return "got no verdict (disturbed)"
     if first.verdict == "never":
         return f"never pays (a step takes {n.ratio(first.ratio.value)} times as long)"
     return "may pay or not: its step takes as long, as far as these launches tell"

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.lines import Line2D
 
 from benchmarks.answers import Answer
+from benchmarks.parts.time_to_accuracy.compare import MARGIN, Pair, Unit, comparable, compare
 from benchmarks.parts.time_to_accuracy.schema import Value
 from benchmarks.parts.time_to_accuracy.survival import Time, median, median_interval, waiting
 from benchmarks.results import Row
@@ -17,7 +18,7 @@ from reports.charts import Chart
 from reports.drawing import drawing, legend, legend_height, look
 from reports.parts import Section, unanswered, without
 from reports.svg import variable
-from reports.table import Cell, Column, Table
+from reports.table import Cell, Column, Table, Tone
 from reports.work import Work, label
 
 NOTE = (
@@ -27,6 +28,12 @@ NOTE = (
     "Meier keeps in count. Seconds run from building the model on, compiling with empty caches included; import and "
     "evaluation are left out."
 )
+PAIRS_NOTE = (
+    "Stacks are compared by seed: t tests on logarithms of ratios, simultaneous over the pairs (Holm, 5 %). Equal says "
+    f"that two one-sided t tests put the ratio within {100 * MARGIN:.0f} %, what lies between two evaluations taken "
+    "off. Seconds leave out seeds of which either training was disturbed; with fewer than half left there is no "
+    "verdict. A stack that missed the target with some seed is not compared."
+)
 
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
@@ -35,13 +42,19 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     found.sort(key=lambda f: (median(f[1].second_times) is None, median(f[1].second_times) or 0.0))
     table = _table(work, found)
     table.lines += without(work, [a for a in answers if a.status != "ok"])
+    names = {row.stack.key: label(row.stack) for row, _ in found}
+    values = {row.stack.key: value for row, value in found}
+    pairs: dict[Unit, list[Pair]] = {unit: compare(values, unit) for unit in ("seconds", "steps")}
+    tables = [(f"Time to accuracy of {work.title}", table)]
+    if pairs["seconds"]:
+        tables.append((f"Time to accuracy of {work.title}, pair by pair", _pairs(pairs, names)))
     charts = [_chart(work, found, unit, f"{key}{unit}") for unit in ("seconds", "steps")] if found else []
     return Section(
         "Time to accuracy",
-        _sentence(work, found) or unanswered(work, answers),
+        _sentence(work, found) + _compared(values, pairs, names) + _disturbed(found) or unanswered(work, answers),
         charts=charts,
-        tables=[(f"Time to accuracy of {work.title}", table)],
-        notes=[_note(work, found[0][1])] if found else (),
+        tables=tables,
+        notes=[_note(work, found[0][1]), *([PAIRS_NOTE] if pairs["seconds"] else [])] if found else (),
     )
 
 
@@ -59,12 +72,13 @@ def _table(work: Work, found: list[tuple[Row, Value]]) -> Table:
             Column("Steps", "median, interval"),
             Column("Seconds", "median, interval"),
             Column("Evaluation, s", "not counted", "mean over seeds"),
+            Column("Disturbed", "seeds"),
         ]
     )
     price = work.result.options.price_per_hour
     table.columns += [Column("Cost", f"at {n.number(price)} an hour")] if price else []
     for row, value in found:
-        seconds = median(value.second_times)
+        seconds, hit = median(value.second_times), _hit(value)
         evaluation = sum(t.evaluation_seconds for t in value.trainings) / len(value.trainings)
         cells = [
             Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
@@ -72,6 +86,12 @@ def _table(work: Work, found: list[tuple[Row, Value]]) -> Table:
             _median(value.step_times, _count),
             _median(value.second_times, n.number),
             Cell(n.number(evaluation), sort=evaluation),
+            Cell(
+                f"{len(hit)} of {len(value.trainings)}",
+                n.words(map(str, hit)),
+                sort=len(hit),
+                tone="warn" if hit else "",
+            ),
         ]
         cells += [Cell(n.number(cost.of(seconds, price)), sort=seconds)] if price else []
         table.rows.append(cells)
@@ -98,28 +118,85 @@ def _sentence(work: Work, found: list[tuple[Row, Value]]) -> str:
     value, measure = found[0][1], work.measure
     times = [(label(row.stack), median(v.step_times), median(v.second_times)) for row, v in found]
     there = [(name, steps, seconds) for name, steps, seconds in times if steps is not None and seconds is not None]
+    provisional = [len(v.trainings) for _, v in found if v.provisional]
+    aside = f"provisional, {n.plural(min(provisional), 'seed')}" if provisional else ""
     target = f"{measure.name} {measure.text(value.target)} on validation data"
     missed = [name for name, _, seconds in times if seconds is None]
     short = f" {n.words(missed)} did not, in most seeds." if missed else ""
     if not there:
-        return f"No framework reached {target} within {value.steps:,} steps in most of its seeds."
+        told = f" ({aside})" if aside else ""
+        return f"No framework reached {target} within {value.steps:,} steps in most of its seeds{told}."
     clauses = n.words(f"{name} after {n.number(seconds)} s" for name, _, seconds in there)
-    text = f"{target[:1].upper()}{target[1:]} is reached by {clauses} (medians over seeds).{short}"
-    return text + _in_steps([v for _, v in found])
+    return f"{target[:1].upper()}{target[1:]} is reached by {clauses} ({aside or 'medians over seeds'}).{short}"
 
 
-def _in_steps(values: list[Value]) -> str:
-    """Whether learning differs, apart from speed; the seeds are too few for a test, so by their intervals."""
-    medians = [m for value in values if (m := median(value.step_times)) is not None]
-    if len(medians) < 2:
+def _hit(value: Value) -> list[int]:
+    """Seeds whose training was disturbed."""
+    return [t.seed for t in value.trainings if t.disturbed]
+
+
+def _disturbed(found: list[tuple[Row, Value]]) -> str:
+    told = [
+        f"{'seed' if len(hit) == 1 else 'seeds'} {n.words(map(str, hit))} of {label(row.stack)}"
+        for row, value in found
+        if (hit := _hit(value))
+    ]
+    return f" Disturbed while they trained: {'; '.join(told)}." if told else ""
+
+
+def _compared(values: dict[str, Value], pairs: dict[Unit, list[Pair]], names: dict[str, str]) -> str:
+    """Which are apart in seconds, and which in steps, that is apart from speed."""
+    if len(values) < 2 or all(value.provisional for value in values.values()):
         return ""
-    intervals = [median_interval(value.step_times) for value in values]
-    low, high = _count(min(medians)), _count(max(medians))
-    span = low if low == high else f"{low} to {high}"
-    ends = [i.high for i in intervals if i.high is not None]
-    if not ends or max(i.low for i in intervals) <= min(ends):
-        return f" In steps they cannot be told apart (medians {span}): what differs is speed."
-    return f" In steps they need {span}: not speed alone differs."
+    if len(comparable(values)) < 2:
+        return " Nothing is compared, because it was missed with some seed."
+    return "".join(f" In {unit} {_verdicts(unit, found, names)}." for unit, found in pairs.items())
+
+
+def _verdicts(unit: Unit, pairs: list[Pair], names: dict[str, str]) -> str:
+    alike = "as long as" if unit == "seconds" else "as many as"
+    ahead: dict[str, list[str]] = {}
+    for p in pairs:
+        if p.verdict in ("sooner", "later"):
+            first, second, ratio = (
+                (p.first, p.second, p.ratio) if p.verdict == "sooner" else (p.second, p.first, 1 / p.ratio)
+            )
+            ahead.setdefault(names[first], []).append(f"{n.ratio(ratio)} times {alike} {names[second]}")
+    clauses = [f"{name} takes {n.words(than)}" for name, than in ahead.items()]
+    for verdict in ("equal", "disturbed", "undecided"):
+        of = [p for p in pairs if p.verdict == verdict]
+        if not of:
+            continue
+        seeds = " or ".join(map(str, sorted({p.seeds for p in of})))
+        word = _word(of[0]) if verdict == "disturbed" else f"{_word(of[0])} at {seeds} seeds"
+        if verdict == "undecided":  # the table tells which
+            clauses.append(f"otherwise {word}" if clauses else word)
+        else:
+            whom = n.words(f"{names[p.first]} against {names[p.second]}" for p in of)
+            clauses.append(word if len(of) == len(pairs) else f"{word}: {whom}")
+    return "; ".join(clauses)
+
+
+def _word(p: Pair) -> str:
+    if p.verdict == "disturbed":
+        return "disturbed: no verdict"
+    return p.verdict + (f" within {100 * MARGIN:.0f} %" if p.verdict == "equal" else "")
+
+
+def _pairs(pairs: dict[Unit, list[Pair]], names: dict[str, str]) -> Table:
+    table = Table([Column("Stack", number=False), Column("against", number=False)])
+    for unit, alike in (("seconds", "as long"), ("steps", "as many")):
+        table.columns += [Column(f"{unit.capitalize()}, ×", "interval", f"times {alike}")]
+        table.columns += [Column(f"in {unit}", "seeds", number=False)]
+    for seconds, steps in zip(pairs["seconds"], pairs["steps"], strict=True):
+        table.rows.append([Cell(names[seconds.first]), Cell(names[seconds.second]), *_cells(seconds), *_cells(steps)])
+    return table
+
+
+def _cells(p: Pair) -> list[Cell]:
+    tones: dict[str, Tone] = {"undecided": "quiet", "disturbed": "warn"}
+    ratio = Cell(n.ratio(p.ratio), n.interval(p.low, p.high), sort=p.ratio)
+    return [ratio, Cell(_word(p), n.plural(p.seeds, "seed"), tone=tones.get(p.verdict, ""))]
 
 
 def _chart(work: Work, found: list[tuple[Row, Value]], unit: str, key: str) -> Chart:

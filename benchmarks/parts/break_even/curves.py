@@ -3,6 +3,9 @@
 A launch's curve is building, then every measured step, then windows, then its steady step time for ever; the first
 evaluation, which compiles anew for its batch size, is paid at the end of the first epoch. Later evaluations are left
 out for both. Pure functions of answers: the report and the terminal use them.
+
+A mode that takes several steps a call pays for whole calls. Pairs of launches of which one was disturbed count only
+where less than half of the pairs would be left, and then for no verdict.
 """
 
 from __future__ import annotations
@@ -18,12 +21,14 @@ import numpy as np
 
 from benchmarks.answers import Answer
 from benchmarks.parts.break_even.schema import Launch, Value
+from benchmarks.parts.watched import quiet
+from benchmarks.stacks import read_adapters
 
-UNCOMPILED = ("eager", "trainonestep", "torch-trainonestep")  # modes that compile nothing
 T_FROM = 5  # launches from which on an interval is Student's t on logarithms; below it is lowest to highest
 CONFIDENCE = 0.95
 
-Verdict: TypeAlias = Literal["pays", "never", "undecided"]
+Verdict: TypeAlias = Literal["pays", "never", "undecided", "disturbed"]
+Caches: TypeAlias = Literal["cold", "warm", "none"]  # none: neither stack keeps any on disk
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
 
@@ -37,16 +42,19 @@ class Curve:
     @property
     def measured(self) -> int:
         """Steps that were taken; beyond them the curve goes on at the steady step time."""
-        return len(self.launch.step_seconds) + self.launch.window_steps * len(self.launch.window_seconds)
+        found = self.launch
+        return found.call_steps * len(found.call_seconds) + found.window_steps * len(found.window_seconds)
 
     def seconds(self, steps: Floats) -> Floats:
-        """After each of ``steps``; within a window steps count as equally long."""
-        found, single = self.launch, len(self.launch.step_seconds)
-        ends = [*range(single + 1), *(single + found.window_steps * (i + 1) for i in range(len(found.window_seconds)))]
-        spent = list(accumulate([found.build_seconds, *found.step_seconds, *found.window_seconds]))
-        beyond = np.maximum(0.0, steps - ends[-1]) * found.steady_seconds
+        """After each of ``steps``, which come in whole calls; within a window calls count as equally long."""
+        found = self.launch
+        lengths = [found.call_steps] * len(found.call_seconds) + [found.window_steps] * len(found.window_seconds)
+        ends = list(accumulate([0, *lengths]))
+        spent = list(accumulate([found.build_seconds, *found.call_seconds, *found.window_seconds]))
+        paid = np.ceil(steps / found.call_steps) * found.call_steps
+        beyond = np.maximum(0.0, paid - ends[-1]) * found.steady_seconds
         evaluated = np.where(steps >= self.epoch_steps, found.evaluation_seconds[0], 0.0)
-        out: Floats = np.interp(steps, ends, spent) + beyond + evaluated
+        out: Floats = np.interp(paid, ends, spent) + beyond + evaluated
         return out
 
 
@@ -54,15 +62,16 @@ def crossing(compiled: Curve, plain: Curve) -> int | None:
     """Smallest number of steps, 1 at least, from which on ``compiled`` has never taken longer; None: there is none."""
     gain = plain.launch.steady_seconds - compiled.launch.steady_seconds
     last = max(compiled.measured, plain.measured, compiled.epoch_steps, plain.epoch_steps)
-    steps = np.arange(1.0, last + 1)
-    ahead = compiled.seconds(steps) <= plain.seconds(steps)
-    if not ahead[-1]:
-        end = np.array([float(last)])
-        behind = float(compiled.seconds(end)[0] - plain.seconds(end)[0])
-        return last + math.ceil(behind / gain) if gain > 0 else None
-    if gain < 0:
-        return None  # ahead as far as was seen, and losing it
-    late = np.flatnonzero(~ahead)
+    period = math.lcm(compiled.launch.call_steps, plain.launch.call_steps)
+    steps = np.arange(1.0, last + period + 1)
+    behind = compiled.seconds(steps) - plain.seconds(steps)
+    late = np.flatnonzero(behind > 0)
+    open_ended = late[late >= last]  # among the steps of the last period, which repeats, less ``gain`` a step
+    if gain < 0 or (gain == 0 and len(open_ended)):
+        return None  # perhaps ahead as far as was seen, but losing it
+    if len(open_ended):
+        repeats = np.ceil(behind[open_ended] / (gain * period)) - 1  # periods in which that step is behind once more
+        return int((steps[open_ended] + repeats * period).max()) + 1
     return int(steps[late[-1]]) + 1 if len(late) else 1
 
 
@@ -96,12 +105,13 @@ class BreakEven:
     """Of one compiling stack against the uncompiled one, with caches of one kind.
 
     ``ratio``: of steady step times, compiled over uncompiled, over all pairs whatever their caches. ``verdict``:
-    never, where the ratio's interval lies above 1; pays, where it lies below; otherwise undecided. ``steps`` only
-    where it pays; ``extrapolated`` where some crossing lies beyond the measured steps.
+    never, where the ratio's interval lies above 1; pays, where it lies below; otherwise undecided; disturbed, and so
+    none, where it would rest on pairs of which more than half were disturbed. ``steps`` only where it pays;
+    ``extrapolated`` where some crossing lies beyond the measured steps.
     """
 
     stack: str
-    caches: Literal["cold", "warm"]
+    caches: Caches
     verdict: Verdict
     ratio: Estimate
     crossings: tuple[int | None, ...]
@@ -121,26 +131,35 @@ def pairs(compiled: Value, plain: Value, caches: str) -> list[tuple[Curve, Curve
 
 
 def break_even(stack: str, compiled: Value, plain: Value) -> list[BreakEven]:
-    """For cold and for warm caches, as far as both have such launches."""
-    found = {caches: pairs(compiled, plain, caches) for caches in ("cold", "warm")}
-    ratios = [a.launch.steady_seconds / b.launch.steady_seconds for both in found.values() for a, b in both]
-    if not ratios:
+    """For cold and for warm caches, as far as both have such launches; for all launches where neither keeps caches."""
+    found: dict[Caches, list[tuple[Curve, Curve]]] = {
+        "cold": pairs(compiled, plain, "cold"),
+        "warm": pairs(compiled, plain, "warm"),
+    }
+    every = found["cold"] + found["warm"]
+    if not every:
         return []
-    ratio = estimate(ratios)
+    if not (compiled.keeps_cache or plain.keeps_cache):
+        found = {"none": every}
+    counted, trusted = _quiet(every)
+    ratio = estimate([a.launch.steady_seconds / b.launch.steady_seconds for a, b in counted])
     verdict: Verdict = "never" if ratio.low > 1 else "pays" if ratio.high < 1 else "undecided"
     out = []
     for caches, both in found.items():
         if not both:
             continue
+        both, sound = _quiet(both)
         crossings = tuple(crossing(a, b) for a, b in both)
         steps = [float(n) for n in crossings if n is not None]
-        whole = verdict == "pays" and len(steps) == len(crossings)
+        sound = trusted and (sound or verdict != "pays")  # the ratio, which rules the rest, is of all kinds
+        whole = sound and verdict == "pays" and len(steps) == len(crossings)
         measured = min(min(a.measured, b.measured) for a, b in both)
+        ended: Verdict = verdict if whole or verdict != "pays" else "undecided"
         out.append(
             BreakEven(
                 stack=stack,
-                caches=caches,  # type: ignore[arg-type]
-                verdict=verdict if whole or verdict != "pays" else "undecided",
+                caches=caches,
+                verdict=ended if sound else "disturbed",
                 ratio=ratio,
                 crossings=crossings,
                 steps=estimate(steps) if whole else None,
@@ -149,6 +168,10 @@ def break_even(stack: str, compiled: Value, plain: Value) -> list[BreakEven]:
             )
         )
     return out
+
+
+def _quiet(both: list[tuple[Curve, Curve]]) -> tuple[list[tuple[Curve, Curve]], bool]:
+    return quiet(both, [a.launch.disturbed or b.launch.disturbed for a, b in both])
 
 
 def derive(answers: Iterable[Answer]) -> list[BreakEven]:
@@ -163,6 +186,7 @@ def derive(answers: Iterable[Answer]) -> list[BreakEven]:
 
 
 def uncompiled(stack: str) -> str | None:
-    """Key of the stack that ``stack`` is held against; None where it compiles nothing itself."""
+    """Key of the stack that ``stack`` is held against; None where its adapter does not say that it compiles."""
     framework, mode, *rest = stack.split(":")
-    return None if mode in UNCOMPILED else ":".join([framework, "eager", *rest])
+    adapter = read_adapters().get(framework)
+    return ":".join([framework, "eager", *rest]) if adapter and mode in adapter.compiled else None

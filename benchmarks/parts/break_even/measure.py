@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.answering import fresh, unanswered
 from benchmarks.launch import WorkerError
-from benchmarks.parts.break_even.curves import UNCOMPILED
+from benchmarks.parts import watching
+from benchmarks.parts.break_even.curves import uncompiled
+from benchmarks.parts.break_even.schema import Launch
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.turns import Finding, by_turns, refuse
 from benchmarks.workload import Workload
@@ -74,9 +76,16 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
             raise WorkerError("failed", "the caches of its cold launch are gone")
         files = _files(own)
         with fresh(run, entry, workload, planned, PART, caches=own) as r:
-            answer: Finding = r.worker.ask("part", limit=run.limit, part=PART, **amounts)
-        answer["launch"] |= {"caches": turn.split()[0], "cached_files": files}
-        return answer
+            answer, evidence = watching.ask(run, r, limit=run.limit, part=PART, **amounts)
+        found = Launch(
+            caches="cold" if turn.startswith("cold") else "warm",
+            cached_files=files,
+            foreign_cpu_seconds=None,
+            disturbed=False,
+            **answer["launch"],
+        )
+        judged = watching.judge(evidence, found.seconds, cpus=max(1, r.job["threads"]))
+        return {**answer, "launch": found.model_dump() | judged}
 
     def value(planned: Planned, found: list[Finding]) -> dict[str, Any]:
         out = {"batch_size": entry.batch_size, "evaluation_batch": found[0]["evaluation_batch"]}
@@ -87,7 +96,7 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
 
 
 def _is_asked(planned: Planned) -> bool:
-    return planned.stack.mode == "eager" or planned.stack.mode not in UNCOMPILED
+    return planned.stack.mode == "eager" or uncompiled(planned.stack.key) is not None
 
 
 def _files(folder: Path) -> int:

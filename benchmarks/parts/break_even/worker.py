@@ -6,30 +6,42 @@ import time
 from statistics import median
 from typing import Any
 
+from benchmarks.parts.watching import Watch
 from benchmarks.session import Session
+
+LEAST_CALLS = 3
 
 
 def answer(
     session: Session, *, steps: int, slow_steps: int, slow_seconds: float, windows: int, window_seconds: float
 ) -> dict[str, Any]:
-    """Build, ``steps`` single steps (``slow_steps`` where they take longer than ``slow_seconds``), an evaluation on
-    twice the batch size, then ``windows`` windows of about ``window_seconds``.
+    """Build, ``steps`` steps call by call (``slow_steps`` where they take longer than ``slow_seconds``; 3 calls at
+    least), an evaluation on twice the batch size, then ``windows`` windows of about ``window_seconds``.
     """
+    watch = Watch()
+    watch.start()
     build = session.do_build()["build_seconds"]
-    single: list[float] = []
-    while len(single) < steps and (len(single) < slow_steps or sum(single[1:]) < slow_seconds):
-        single.append(session.steps(1))
+    together = session.together
+    calls = [session.do_first_step()["first_step_seconds"]]
+    while len(calls) < LEAST_CALLS or (
+        len(calls) * together < steps and (len(calls) * together < slow_steps or sum(calls[1:]) < slow_seconds)
+    ):
+        calls.append(session.steps(together))
     size = 2 * session.workload.batch_size
     evaluation = [_predict(session, inputs) for inputs in session.inputs_of(size)[:2]]
-    window = max(1, round(window_seconds / median(single[len(single) // 2 :])))
+    window = session.whole_calls(max(1, round(window_seconds / median(calls[len(calls) // 2 :]) * together)))
+    seen = [session.steps(window) for _ in range(windows)]
+    watch.stop()
     return {
         "evaluation_batch": size,
+        "evidence": watch.evidence(),
         "launch": {
             "build_seconds": build,
-            "step_seconds": single,
+            "call_steps": together,
+            "call_seconds": calls,
             "evaluation_seconds": evaluation,
             "window_steps": window,
-            "window_seconds": [session.steps(window) for _ in range(windows)],
+            "window_seconds": seen,
         },
     }
 

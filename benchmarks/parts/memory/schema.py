@@ -14,7 +14,7 @@ QUESTION = "peak memory of training, alone on the machine; on a GPU also the lar
 
 class Value(Strict):
     batch_size: int = field("samples per step, as timed", gt=0)
-    steps: int = field("training steps taken after the first", gt=0)
+    steps: int = field("training steps taken after the first call, in whole calls", gt=0)
     imported_resident: int = field("bytes resident after importing the framework: the baseline", gt=0)
     build_peak_resident: int | None = field("peak resident bytes while building; None where not offered", default=None)
     training_peak_resident: int | None = field("peak resident bytes of all steps; None where not offered", default=None)

@@ -16,8 +16,9 @@ def answer(session: Session, *, steps: int) -> dict[str, Any]:
     session.adapter.reset_peak_memory()
     built = session.do_build()
     memory.reset_peak()
-    for _ in range(steps + 1):
-        session.steps(1)
+    steps = session.whole_calls(steps)
+    for _ in range(0, session.together + steps, session.together):
+        session.steps(session.together)
     return {
         "batch_size": session.workload.batch_size,
         "steps": steps,

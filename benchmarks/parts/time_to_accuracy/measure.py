@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import data, inputs, tasks
 from benchmarks.answering import fresh, unanswered
+from benchmarks.parts import watching
+from benchmarks.parts.time_to_accuracy.schema import LEAST_SEEDS
 from benchmarks.parts.time_to_accuracy.validation import hold_out
 from benchmarks.plan import Entry, Plan, Planned
+from benchmarks.stacks import read_adapters
 from benchmarks.turns import Finding, by_turns, refuse
 from benchmarks.workload import Workload
 
@@ -32,7 +35,7 @@ class Amounts:
 
 AMOUNTS = {
     "smoke": Amounts(seeds=1, evaluations=4),
-    "quick": Amounts(seeds=3, evaluations=24),
+    "quick": Amounts(seeds=5, evaluations=24),
     "full": Amounts(seeds=5, evaluations=48),
 }
 
@@ -42,9 +45,9 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
 
     sized = dataclasses.replace(declared(entry), batch_size=entry.batch_size)
     recipe = sized.recipe(plan.options.recipe)
-    alike = [p.stack.mode for p in entry.runnable() if _framework(p) == _framework(planned)]
+    alike = [p.stack.mode for p in _untuned(entry) if _framework(p) == _framework(planned)]
     judged = recipe.target is not None and entry.batch_size == declared(entry).batch_size
-    if not judged or planned.stack.mode != _first(alike, planned):
+    if not judged or not alike or planned.stack.mode != _first(alike, planned):
         return 0.0
     steps = recipe.epochs * sized.steps(recipe.train_examples or sized.dataset.train_examples)
     evaluating = 1.3  # times the steps
@@ -59,6 +62,9 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
         return refuse(run, entry, PART, asked, f"the recipe {recipe.name} declares no target")
     if entry.batch_size != entry.load().batch_size:
         return refuse(run, entry, PART, asked, f"the target holds for batches of {entry.load().batch_size:,}")
+    tuned = [p for p in asked if _framework(p) not in chosen]
+    refuse(run, entry, PART, tuned, "tuned modes do not train to a target, and this run has no other of its framework")
+    asked = [p for p in asked if p not in tuned]
     for mode in sorted({p.stack.mode for p in chosen.values()}):
         others = [p for p in asked if chosen[_framework(p)].stack.mode == mode != p.stack.mode]
         refuse(run, entry, PART, others, f"one mode of each framework trains, here {mode}")
@@ -83,8 +89,9 @@ def _train(run: Run, entry: Entry, workload: Workload, stacks: list[Planned]) ->
         seed = int(turn.removeprefix("seed "))
         shutil.rmtree(caches, ignore_errors=True)  # what compiling takes belongs to every training
         with fresh(run, entry, workload, planned, PART, seed=seed, caches=caches, inputs=str(folder)) as r:
-            found: Finding = r.worker.ask(
-                "part",
+            found, evidence = watching.ask(
+                run,
+                r,
                 limit=run.limit * recipe.epochs,
                 part=PART,
                 recipe=recipe.name,
@@ -92,10 +99,12 @@ def _train(run: Run, entry: Entry, workload: Workload, stacks: list[Planned]) ->
                 every=every,
                 steps=steps,
             )
-        return {"seed": seed, **found}
+        judged = watching.judge(evidence, found["points"][-1]["seconds"], cpus=max(1, r.job["threads"]))
+        return {"seed": seed, **found, **judged}
 
     def value(planned: Planned, found: list[Finding]) -> dict[str, Any]:
         words = {"recipe": recipe.name, "metric": workload.metric, "target": target}
+        words |= {"provisional": len(found) < LEAST_SEEDS}
         return {**words, "validation_examples": validation, "every": every, "steps": steps, "trainings": found}
 
     seeds = range(run.options.seed, run.options.seed + amounts.seeds)
@@ -126,17 +135,24 @@ def _prepare(run: Run, workload: Workload) -> tuple[Path, int, int]:
 
 
 def representatives(run: Run, entry: Entry) -> dict[tuple[str, str, str], Planned]:
-    """The mode that trains, by framework, device and interpreter: the fastest that the run timed and certified."""
+    """The mode that trains, by framework, device and interpreter: the fastest that the run timed and certified.
+
+    Tuned modes do not: not everyone has them, and some take several steps at once, between which no target is seen.
+    """
     timed = {row.stack.key: row for row in run.rows(entry)}
     out: dict[tuple[str, str, str], Planned] = {}
-    for name in dict.fromkeys(_framework(p) for p in entry.runnable()):
-        own = [p for p in entry.runnable() if _framework(p) == name and not p.stack.replica]
+    for name in dict.fromkeys(_framework(p) for p in _untuned(entry)):
+        own = [p for p in _untuned(entry) if _framework(p) == name and not p.stack.replica]
         rows = [(timed[p.stack.key], p) for p in own]
         sound = [(row.samples_per_second(), p) for row, p in rows if row.status in ("ok", "accuracy_failed")]
         speeds = {speed: p for speed, p in sound if speed is not None}
         first = _first([p.stack.mode for p in own], own[0])
         out[name] = speeds[max(speeds)] if speeds else next(p for p in own if p.stack.mode == first)
     return out
+
+
+def _untuned(entry: Entry) -> list[Planned]:
+    return [p for p in entry.runnable() if p.stack.mode not in read_adapters()[p.stack.framework].tuned]
 
 
 def _framework(planned: Planned) -> tuple[str, str, str]:

@@ -8,11 +8,13 @@ from typing import Any
 from benchmarks.answers import Answer
 from benchmarks.metrics import METRICS
 from benchmarks.parts.time_to_accuracy.survival import Time, median
+from benchmarks.parts.watched import Watched
 from benchmarks.results import Result
 from benchmarks.samples import Strict, field
 
 TITLE = "Time to accuracy"
 QUESTION = "seconds and steps to a target declared beforehand, on validation data, over several seeds"
+LEAST_SEEDS = 5  # with fewer an answer is provisional: nothing is compared
 
 
 def is_reached(metric: str, value: float | None, target: float) -> bool:
@@ -28,7 +30,7 @@ class Point(Strict):
     metric: float | None = field("metric on the validation data in evaluation mode; None when not finite")
 
 
-class Training(Strict):
+class Training(Watched):
     """One training in a fresh process with empty compile caches; it ends at the first evaluation that reaches."""
 
     seed: int = field("of initial weights and sample order")
@@ -44,6 +46,7 @@ class Value(Strict):
     validation_examples: int = field("training examples (images, words) held out to judge; never test data", gt=0)
     every: int = field("steps between evaluations: no time is known more closely", gt=0)
     steps: int = field("steps of the recipe on the rest; a training that has not reached by then is censored", gt=0)
+    provisional: bool = field("whether fewer than five seeds trained: then nothing is concluded")
     trainings: list[Training] = field("one per seed", min_length=1)
 
     def reached(self, training: Training) -> bool:
@@ -77,7 +80,11 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
     seeds = [t.seed for t in value.trainings]
     if seeds != list(range(result.options.seed, result.options.seed + len(seeds))):
         yield f"its seeds are {seeds}"
+    if value.provisional != (len(seeds) < LEAST_SEEDS):
+        yield f"it has {len(seeds)} seeds and {'is' if value.provisional else 'is not'} called provisional"
     for training in value.trainings:
+        if training.is_denied(training.points[-1].seconds, cpus=max(1, result.options.threads)):
+            yield f"seed {training.seed}: foreign CPU of {training.foreign_cpu_seconds:.3g} s, not called disturbed"
         yield from (f"seed {training.seed}: {violation}" for violation in _course(value, training))
 
 
@@ -100,4 +107,7 @@ def words(value: Value) -> str:
     steps, seconds = median(value.step_times), median(value.second_times)
     if steps is not None and seconds is not None:
         text += f", median {steps:,.0f} steps, {seconds:,.1f} s"
-    return text + f" (at most {value.steps:,} steps)"
+    hit = sum(t.disturbed for t in value.trainings)
+    aside = [f"at most {value.steps:,} steps"] + ([f"{hit} of {count} trainings disturbed"] if hit else [])
+    aside += [f"provisional, {count} seed{'s' if count > 1 else ''}"] if value.provisional else []
+    return text + f" ({'; '.join(aside)})"

@@ -1,0 +1,117 @@
+"""Parts that time whole launches: with several steps a call they take whole calls only, and watch what else runs."""
+
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import test_modes
+
+from benchmarks import disturbance, memory
+from benchmarks.errors import Unavailable
+from benchmarks.parts import watching
+from benchmarks.parts.break_even import worker as break_even
+from benchmarks.parts.break_even.schema import Launch
+from benchmarks.parts.memory import worker as memory_worker
+from benchmarks.parts.memory.schema import Value as MemoryValue
+from benchmarks.parts.time_to_accuracy import measure as time_to_accuracy
+from benchmarks.parts.time_to_accuracy import worker as training
+from benchmarks.parts.watched import Watched, quiet
+from benchmarks.plan import Planned
+from benchmarks.results import Stack
+
+session = test_modes.session  # its program takes four steps at once
+
+
+def test_break_even_takes_whole_calls_from_the_first_on(session):
+    for name in ("x", "y"):  # the evaluation takes test data
+        np.save(session._inputs / f"test_{name}.npy", session.arrays()[f"train_{name}"])
+    amounts = {"steps": 9, "slow_steps": 3, "slow_seconds": 9.0, "windows": 3, "window_seconds": 1e-9}
+    found = break_even.answer(session, **amounts)
+    assert set(session.calls) == {4}
+    assert len(found["launch"]["call_seconds"]) == 3, "as many calls as hold nine steps"
+    assert found["launch"]["call_steps"] == found["launch"]["window_steps"] == 4
+    assert len(session.calls) == 3 + 3
+    Launch(caches="cold", cached_files=0, foreign_cpu_seconds=None, disturbed=False, **found["launch"])
+    session.calls.clear()
+    found = break_even.answer(session, **{**amounts, "steps": 80, "slow_seconds": 0.0})
+    assert len(found["launch"]["call_seconds"]) == 3, "three at least, however slow"
+
+
+def test_memory_takes_whole_calls(session):
+    if memory.resident() is None:
+        pytest.skip("this system does not tell the resident memory of a process")
+    found = memory_worker.answer(session, steps=6)
+    assert session.calls == [4, 4, 4]
+    assert MemoryValue(**found).steps == 8
+
+
+def test_a_training_to_a_target_takes_single_steps_or_none(session):
+    with pytest.raises(Unavailable, match="takes 4 steps at once"):
+        training.answer(session, recipe="smoke", target=0.02, every=2, steps=16)
+    assert session.calls == []
+
+
+def test_tuned_modes_do_not_train_to_a_target(monkeypatch):
+    def planned(mode):
+        stack = Stack(framework="tensorflow", mode=mode, device="cpu")
+        return Planned(stack=stack, available=True, reason="", implementation={})
+
+    def chosen(*modes):
+        several = [planned(mode) for mode in modes]
+        rows = [
+            SimpleNamespace(stack=p.stack, status="ok", samples_per_second=lambda i=i: float(i))
+            for i, p in enumerate(several)
+        ]
+        entry = SimpleNamespace(runnable=lambda: several)
+        return time_to_accuracy.representatives(SimpleNamespace(rows=lambda entry: rows), entry)
+
+    (found,) = chosen("eager", "graph", "graph-multi").values()
+    assert found.stack.mode == "graph", "the fastest of those that are not tuned"
+    assert chosen("graph-multi") == {}
+
+
+def test_a_watch_counts_only_while_it_runs_and_children_as_our_own():
+    if disturbance.snapshot().busy_seconds is None:
+        pytest.skip("this system does not count the CPU time of others")
+    watch = watching.Watch()
+    watch.start()
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    watch.stop()
+    child = watch.evidence()["cpu_seconds"]
+    assert child >= 0.45
+    time.sleep(0.05)
+    watch.start()
+    watch.stop()
+    assert watch.evidence()["cpu_seconds"] < child + 0.4
+    running = subprocess.Popen([sys.executable, "-c", burn + "\ntime.sleep(60)"])
+    try:
+        before = watching.descendants_cpu_seconds()
+        deadline = time.monotonic() + 60
+        while watching.descendants_cpu_seconds() < before + 0.3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert watching.descendants_cpu_seconds() >= before + 0.3, "also of a child that still runs"
+    finally:
+        running.kill()
+        running.wait()
+
+
+def test_the_tolerance_is_a_share_of_the_time_that_was_timed():
+    evidence = {"busy_seconds": 12.0, "cpu_seconds": 9.0, "parent_cpu_seconds": 0.5, "steal_seconds": 0.0}
+    short, long = (watching.judge(evidence, seconds, cpus=2) for seconds in (20.0, 30.0))
+    assert (short["foreign_cpu_seconds"], short["disturbed"]) == (2.5, True)
+    assert (long["foreign_cpu_seconds"], long["disturbed"]) == (2.5, False)
+    assert watching.judge({**evidence, "gpu_throttle_reasons": 0x40}, 30.0, cpus=2)["disturbed"]
+    unknown = watching.judge({**evidence, "busy_seconds": None}, 1.0, cpus=2)
+    assert unknown == {"foreign_cpu_seconds": None, "disturbed": False}
+    assert Watched(foreign_cpu_seconds=2.5, disturbed=False).is_denied(20.0, cpus=2)
+    assert not Watched(foreign_cpu_seconds=2.5, disturbed=False).is_denied(30.0, cpus=2)
+    assert not Watched(foreign_cpu_seconds=2.5, disturbed=True).is_denied(20.0, cpus=2)
+
+
+def test_less_than_half_quiet_is_not_enough():
+    assert quiet("abcd", [False, True, True, False]) == (["a", "d"], True)
+    assert quiet("abc", [False, True, True]) == (["a", "b", "c"], False)
