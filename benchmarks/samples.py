@@ -95,6 +95,9 @@ class WarmUp(Strict):
     steady_from: int | None = field(
         "window, from 0, with which the steady segment began; None if unsettled", default=None
     )
+    steady_rule: Literal[1, 2] = field(
+        "1: judged from 5 windows on (1 in smoke runs), too few to see a change of level; 2: from 12 on", default=1
+    )
 
 
 class Stretch(Strict):

@@ -203,10 +203,11 @@ class Session:
     def do_warm_up(self, *, floor_seconds: float, ceiling_seconds: float, windows: int) -> dict[str, Any]:
         """Windows of steps for at least the floor, until they are steady or the ceiling is reached.
 
-        Steady is what :mod:`benchmarks.steady` says, with at least ``windows`` windows after the last change point.
-        Where windows become many, neighbours are joined.
+        Steady is what :mod:`benchmarks.steady` says, with at least ``windows`` windows after the last change point. Where
+        windows become many, neighbours are joined; where a step is so long that too few fit, it is not settled.
         """
         once = self.steps(self.together)
+        windows = max(windows, steady.FEWEST)  # what is not judged from fewer is not cut into fewer
         window = self._whole(max(1, min(50, round(floor_seconds / windows / once * self.together))))
         steps, seen, spent = self.together, [], 0.0
         while True:
@@ -224,6 +225,7 @@ class Session:
             "steps": steps,
             "seconds": once + spent,
             "settled": found.steady,
+            "steady_rule": steady.RULE,
             "window_steps": window,
             "window_seconds": seen,
             "steady_from": found.start if found.steady else None,

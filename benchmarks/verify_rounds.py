@@ -16,6 +16,7 @@ from benchmarks.isolated import isolated
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Block, Launch, Options, Result, Row
 
+FIRST_WINDOWS = {"smoke": 1, "quick": 5, "full": 5}  # profile -> windows that the first rule of steady states asked for
 SAME = 1e-6  # linear algebra differs in the last digits from machine to machine
 SAME_P = 0.01  # and may move a permutation or two across the observed value
 
@@ -52,7 +53,8 @@ def _launch(result: Result, launch: Launch, again: Launch) -> Iterator[str]:
             yield f"round {b.round + 1}: whether any stack was disturbed does not follow from the blocks"
     warm = launch.phases.warm_up
     if warm is not None and warm.steady_from is not None:
-        found = steady.judge(warm.window_seconds, least=PROFILES[options.profile].warm_windows)
+        least = PROFILES[options.profile].warm_windows if warm.steady_rule > 1 else FIRST_WINDOWS[options.profile]
+        found = steady.judge(warm.window_seconds, least=least, rule=warm.steady_rule)
         if not (found.steady and warm.settled and found.start == warm.steady_from):
             yield "the warm-up is called settled, which its windows do not show"
     if launch.status == "ok" and "training" in options.measure:
