@@ -110,7 +110,7 @@ class _Rounds:
                 "idle_worker_cpu_seconds": idle,
                 "idle_wait_seconds": waited,
                 "loop_seconds": None if loop_before is None or loop_after is None else (loop_before, loop_after),
-                **{name: answer.get(name) for name in (*told, "pressure_seconds", "involuntary_switches")},
+                **{name: answer.get(name) for name in (*told, "stat_cpus", "pressure_seconds", "involuntary_switches")},
                 **seen,
             },
             "disturbed": disturbed,

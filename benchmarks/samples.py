@@ -38,10 +38,17 @@ def field(description: str, **kwargs: Any) -> Any:
 class Evidence(Strict):
     """What else happened on the machine during one timed block."""
 
-    foreign_cpu_seconds: float | None = field("busy time of all CPUs minus that of this run's own processes")
+    foreign_cpu_seconds: float | None = field(
+        "busy time of the run's CPUs (without stat_cpus: of all CPUs) minus that of this run's own processes"
+    )
+    stat_cpus: int | None = field(
+        "how many CPUs foreign CPU and steal were counted on; None where they were not, and in results from before "
+        "only the run's own were",
+        default=None,
+    )
     idle_worker_cpu_seconds: float = field("CPU time of this run's other workers, which should be idle")
     idle_wait_seconds: float = field("time waited before the lead-in for the other workers to fall idle", default=0.0)
-    steal_seconds: float | None = field("time the hypervisor gave to others, all CPUs")
+    steal_seconds: float | None = field("time the hypervisor gave to others, on the same CPUs")
     pressure_seconds: float | None = field("growth of the 'some' total of /proc/pressure/cpu")
     involuntary_switches: int | None = field("involuntary context switches of the timed worker, all threads")
     throttled_seconds: float | None = field(

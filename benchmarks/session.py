@@ -203,8 +203,8 @@ class Session:
     def do_warm_up(self, *, floor_seconds: float, ceiling_seconds: float, windows: int) -> dict[str, Any]:
         """Windows of steps for at least the floor, until they are steady or the ceiling is reached.
 
-        Steady is what :mod:`benchmarks.steady` says, with at least ``windows`` windows after the last change point. Where
-        windows become many, neighbours are joined; where a step is so long that too few fit, it is not settled.
+        Steady is what :mod:`benchmarks.steady` says, with at least ``windows`` windows after the last change point.
+        Where windows become many, neighbours are joined; where steps are so long that too few fit, it is not settled.
         """
         once = self.steps(self.together)
         windows = max(windows, steady.FEWEST)  # what is not judged from fewer is not cut into fewer
@@ -243,9 +243,10 @@ class Session:
     def do_block(self, *, steps: int) -> dict[str, Any]:
         """One timed block, with the evidence of what else ran meanwhile."""
         steps = self._whole(steps)
-        before = disturbance.snapshot()
+        cpus = self.job.get("affinity") or ()  # as it was set; a runtime that binds its threads narrows the main one's
+        before = disturbance.snapshot(cpus)
         seconds = self.steps(steps)
-        after = disturbance.snapshot()
+        after = disturbance.snapshot(cpus)
         return {"seconds": seconds, "steps": steps, **disturbance.difference(before, after)}
 
     def do_sources(self, *, other: str, pairs: int, seconds: float) -> dict[str, Any]:

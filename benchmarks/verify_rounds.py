@@ -71,6 +71,7 @@ def _disturbed(b: Block, options: Options) -> bool:
         throttled_seconds=e.throttled_seconds,
         cpu_throttles=e.cpu_throttles,
         gpu_throttle_reasons=e.gpu_throttle_reasons if b.round_disturbed is not None else None,
+        capped=e.stat_cpus is not None or e.foreign_cpu_seconds is None,
     )
 
 
