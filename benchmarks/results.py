@@ -246,7 +246,9 @@ class CarryOver(Strict):
     workload: str = field("as in Row")
     variant: str = field("as in Row")
     blocks: int = field("blocks that entered: of quiet rounds, with a block before them")
-    p: float = field("permutation test of no effect at all, stack × pass and round removed")
+    p: float = field(
+        "permutation test of no effect at all, stack × pass removed; assumes that a launch's blocks vary independently"
+    )
     preceding: str = field("Stack.key after which blocks differed most")
     effect: float = field("ratio of block times after that stack to the mean over preceding stacks", gt=0)
 
