@@ -100,13 +100,15 @@ def is_disturbed(
     throttled_seconds: float | None = None,
     cpu_throttles: int | None = None,
     gpu_throttle_reasons: int | None = None,
-    capped: bool = True,
+    gpu_foreign_processes: int | None = None,
+    gpu_throttled_seconds: float | None = None,
+    most_cpu: float | None = MOST_CPU,
 ) -> bool:
     """Whether others, or a quota, took more than the declared share of the CPUs that the block could use, or heat
-    slowed CPU or GPU.
+    slowed CPU or GPU, or another process had work on the GPU.
 
-    The share ends at ``MOST_CPU`` whole CPUs, so that one busy neighbour is seen beside any number of threads;
-    ``capped=False`` is the rule of results from before that. The block's own duration is no evidence: it only scales
+    The share ends at ``most_cpu`` whole CPUs, so that one busy neighbour is seen beside any number of threads; None is
+    the rule of results from before that. The block's own duration is no evidence: it only scales
     the threshold. What is unknown counts as nothing.
 
     CPU pressure and involuntary switches are recorded but decide nothing, because a stack with more threads than CPUs
@@ -116,11 +118,12 @@ def is_disturbed(
     """
     taken = sum(max(0.0, part or 0.0) for part in (foreign_cpu_seconds, steal_seconds, throttled_seconds))
     resolution, share = RESOLUTION_SECONDS, DISTURBED_SHARE * cpus
-    if capped:
+    if most_cpu is not None:
         resolution *= max(1.0, math.sqrt(cpus / RESOLVED_CPUS))
-        share = min(share, MOST_CPU)
+        share = min(share, most_cpu)
     crowded = taken >= resolution and taken > share * seconds
-    return crowded or bool(cpu_throttles) or bool((gpu_throttle_reasons or 0) & GPU_THROTTLES)
+    heat = bool(cpu_throttles) or bool(gpu_throttled_seconds) or bool((gpu_throttle_reasons or 0) & GPU_THROTTLES)
+    return crowded or heat or bool(gpu_foreign_processes)
 
 
 def process_cpu_seconds(pid: int) -> float | None:

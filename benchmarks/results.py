@@ -338,7 +338,7 @@ LATER |= {"pilots": []} | dict.fromkeys(
 LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed", "repeats", "steady_from", "stretch"))
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
-LATER |= {"steady_rule": 1, "stat_cpus": None}
+LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
 
 
 def _as_first_published(plain: Any) -> Any:

@@ -65,6 +65,14 @@ class Evidence(Strict):
     gpu_clock_mhz: float | None = field("SM clock after the block", default=None)
     gpu_temperature_c: float | None = field("GPU temperature after the block", default=None)
     gpu_throttle_reasons: int | None = field("NVML throttle-reason bit mask after the block", default=None)
+    gpu_foreign_processes: int | None = field(
+        "processes other than this run's that computed on the GPU before or after the block; None where NVML does not "
+        "list the timed worker either, as in many containers",
+        default=None,
+    )
+    gpu_throttled_seconds: float | None = field(
+        "time within the block for which heat held the GPU's clocks down, by NVML's counter", default=None
+    )
 
 
 class Block(Strict):
@@ -79,7 +87,7 @@ class Block(Strict):
     evidence: Evidence = field("see Evidence")
     disturbed: bool = field(
         "true when foreign CPU, steal and quota took more than the declared share of the block, or the clock of CPU or "
-        "GPU was throttled for heat; the block's own duration is no evidence"
+        "GPU was throttled for heat, or another process computed on the GPU; the block's own duration is no evidence"
     )
     round_disturbed: bool | None = field(
         "true when any stack's block of this round was disturbed; None in results from before rounds were repeated",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from benchmarks import multimodal, steady
 from benchmarks.assemble import mark_rounds
 from benchmarks.carryover import carry_over
-from benchmarks.disturbance import is_disturbed
+from benchmarks.disturbance import MOST_CPU, is_disturbed
 from benchmarks.isolated import isolated
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Block, Launch, Options, Result, Row
@@ -71,7 +71,9 @@ def _disturbed(b: Block, options: Options) -> bool:
         throttled_seconds=e.throttled_seconds,
         cpu_throttles=e.cpu_throttles,
         gpu_throttle_reasons=e.gpu_throttle_reasons if b.round_disturbed is not None else None,
-        capped=e.stat_cpus is not None or e.foreign_cpu_seconds is None,
+        gpu_foreign_processes=e.gpu_foreign_processes,
+        gpu_throttled_seconds=e.gpu_throttled_seconds,
+        most_cpu=None if e.stat_cpus is None and e.foreign_cpu_seconds is not None else MOST_CPU,
     )
 
 

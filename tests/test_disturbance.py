@@ -137,7 +137,7 @@ def test_more_foreign_cpu_never_calms_a_block(
 @given(foreign=seconds, wall=st.floats(min_value=1e-3, max_value=1e4), cpus=st.integers(1, 2))
 def test_on_two_cpus_the_cap_changes_nothing(foreign: float, wall: float, cpus: int) -> None:
     """Published results are of one and two CPUs."""
-    rules = [is_disturbed(foreign, 0.0, wall, cpus=cpus, capped=capped) for capped in (True, False)]
+    rules = [is_disturbed(foreign, 0.0, wall, cpus=cpus, most_cpu=most) for most in (MOST_CPU, None)]
     assert rules[0] == rules[1]
 
 
@@ -150,7 +150,7 @@ def test_one_busy_cpu_is_seen_beside_any_number_and_what_is_rounded_off_is_not(w
 
 
 def test_the_first_rule_saw_no_busy_cpu_beside_sixty_four() -> None:
-    assert not is_disturbed(0.5, 0.0, 0.5, cpus=64, capped=False)
+    assert not is_disturbed(0.5, 0.0, 0.5, cpus=64, most_cpu=None)
     assert is_disturbed(0.5, 0.0, 0.5, cpus=64)
 
 
