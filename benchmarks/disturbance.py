@@ -6,21 +6,25 @@ of it; elsewhere each function answers None. Units are seconds.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
 DISTURBED_SHARE = 0.05  # of the block's wall seconds times the CPUs of the budget
+MOST_CPU = 0.1  # CPUs that others may use: a barrier waits for the one thread that was held up, however many there are
 # NVML's throttle reasons that heat or the power supply causes: hardware slowdown, software and hardware thermal
 # slowdown, power brake. Left out: idleness, clocks somebody set, sync boost, and the software power cap, which a
 # program that uses the whole GPU reaches by itself.
 GPU_THROTTLES = 0x08 | 0x20 | 0x40 | 0x80
 RESOLUTION_SECONDS = 0.03  # /proc/stat counts in 10 ms and rounds several fields: less cannot be told from nothing
+RESOLVED_CPUS = 2  # for so many; each CPU is rounded for itself, so the error grows with the root of their number
 
 if sys.platform == "linux":
     _TICK = 1.0 / os.sysconf("SC_CLK_TCK")
@@ -34,6 +38,7 @@ class Snapshot:
 
     busy_seconds: float | None
     steal_seconds: float | None
+    stat_cpus: int | None
     pressure_seconds: float | None
     throttled_seconds: float | None
     cpu_throttles: int | None
@@ -44,8 +49,9 @@ class Snapshot:
 class Difference(TypedDict):
     """What happened between two snapshots of one process."""
 
-    busy_seconds: float | None  # all CPUs, this process included, steal excluded
-    steal_seconds: float | None
+    busy_seconds: float | None  # of the CPUs looked at, this process included, steal excluded
+    steal_seconds: float | None  # of the same CPUs
+    stat_cpus: int | None  # how many CPUs were looked at
     pressure_seconds: float | None
     throttled_seconds: float | None  # by a container's CPU quota
     cpu_throttles: int | None  # thermal events of the CPUs this process may use
@@ -53,12 +59,13 @@ class Difference(TypedDict):
     involuntary_switches: int | None
 
 
-def snapshot() -> Snapshot:
-    """The counters now, of the machine and of the calling process."""
-    busy, steal = parse_stat(_read("/proc/stat"))
+def snapshot(cpus: Collection[int] = ()) -> Snapshot:
+    """The counters now, of the machine and of the calling process; busy time and steal of ``cpus`` (empty: of all)."""
+    busy, steal, looked_at = parse_stat(_read("/proc/stat"), cpus)
     return Snapshot(
         busy_seconds=busy,
         steal_seconds=steal,
+        stat_cpus=looked_at,
         pressure_seconds=parse_pressure(_read("/proc/pressure/cpu")),
         throttled_seconds=parse_throttled([_read(path) for path in _quota_files()]),
         cpu_throttles=_thermal_events(),
@@ -68,12 +75,14 @@ def snapshot() -> Snapshot:
 
 
 def difference(before: Snapshot, after: Snapshot) -> Difference:
-    """``after`` minus ``before``; None wherever one of the two is."""
+    """``after`` minus ``before``; None wherever one of the two is, and where they looked at different CPUs."""
     switches = _minus(after.involuntary_switches, before.involuntary_switches)
     throttles = _minus(after.cpu_throttles, before.cpu_throttles)
+    same = after.stat_cpus == before.stat_cpus  # a CPU that went offline between them took its counters along
     return {
-        "busy_seconds": _minus(after.busy_seconds, before.busy_seconds),
-        "steal_seconds": _minus(after.steal_seconds, before.steal_seconds),
+        "busy_seconds": _minus(after.busy_seconds, before.busy_seconds) if same else None,
+        "steal_seconds": _minus(after.steal_seconds, before.steal_seconds) if same else None,
+        "stat_cpus": after.stat_cpus if same else None,
         "pressure_seconds": _minus(after.pressure_seconds, before.pressure_seconds),
         "throttled_seconds": _minus(after.throttled_seconds, before.throttled_seconds),
         "cpu_throttles": None if throttles is None else int(throttles),
@@ -91,11 +100,16 @@ def is_disturbed(
     throttled_seconds: float | None = None,
     cpu_throttles: int | None = None,
     gpu_throttle_reasons: int | None = None,
+    gpu_foreign_processes: int | None = None,
+    gpu_throttled_seconds: float | None = None,
+    most_cpu: float | None = MOST_CPU,
 ) -> bool:
     """Whether others, or a quota, took more than the declared share of the CPUs that the block could use, or heat
-    slowed CPU or GPU.
+    slowed CPU or GPU, or another process had work on the GPU.
 
-    The block's own duration is no evidence: it only scales the threshold. What is unknown counts as nothing.
+    The share ends at ``most_cpu`` whole CPUs, so that one busy neighbour is seen beside any number of threads; None is
+    the rule of results from before that. The block's own duration is no evidence: it only scales
+    the threshold. What is unknown counts as nothing.
 
     CPU pressure and involuntary switches are recorded but decide nothing, because a stack with more threads than CPUs
     makes them itself. Over the 288 quiet blocks of a published run on two cores, tasks waited 0.5 to 6 % of the time in
@@ -103,8 +117,13 @@ def is_disturbed(
     spare another's. A neighbour who causes pressure also uses CPU, and that is seen.
     """
     taken = sum(max(0.0, part or 0.0) for part in (foreign_cpu_seconds, steal_seconds, throttled_seconds))
-    crowded = taken >= RESOLUTION_SECONDS and taken > DISTURBED_SHARE * seconds * cpus
-    return crowded or bool(cpu_throttles) or bool((gpu_throttle_reasons or 0) & GPU_THROTTLES)
+    resolution, share = RESOLUTION_SECONDS, DISTURBED_SHARE * cpus
+    if most_cpu is not None:
+        resolution *= max(1.0, math.sqrt(cpus / RESOLVED_CPUS))
+        share = min(share, most_cpu)
+    crowded = taken >= resolution and taken > share * seconds
+    heat = bool(cpu_throttles) or bool(gpu_throttled_seconds) or bool((gpu_throttle_reasons or 0) & GPU_THROTTLES)
+    return crowded or heat or bool(gpu_foreign_processes)
 
 
 def process_cpu_seconds(pid: int) -> float | None:
@@ -130,15 +149,24 @@ def involuntary_switches() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
-def parse_stat(text: str) -> tuple[float | None, float | None]:
-    """Busy and steal seconds of all CPUs from /proc/stat."""
+def parse_stat(text: str, cpus: Collection[int] = ()) -> tuple[float | None, float | None, int | None]:
+    """Busy and steal seconds from /proc/stat, and of how many CPUs: of ``cpus`` where each has a line, else of all.
+
+    All of them together are rounded once, so their common line is taken where ``cpus`` are all there are.
+    """
+    found: dict[str, tuple[int, int]] = {}
     for line in text.splitlines():
-        name, *fields = line.split()
-        if name == "cpu" and len(fields) >= 7:
+        name, *fields = line.split() or [""]
+        if re.fullmatch(r"cpu\d*", name) and len(fields) >= 7:
             user, nice, system, _idle, _iowait, irq, softirq, *rest = (int(field) for field in fields)
             steal = rest[0] if rest else 0  # what follows (guests) is part of user and nice already
-            return (user + nice + system + irq + softirq) * _TICK, steal * _TICK
-    return None, None
+            found[name] = (user + nice + system + irq + softirq, steal)
+    together = found.pop("cpu", None)
+    wanted = {f"cpu{cpu}" for cpu in cpus}
+    if wanted and wanted < found.keys():
+        busy, steal = (sum(found[name][k] for name in wanted) for k in (0, 1))
+        return busy * _TICK, steal * _TICK, len(wanted)
+    return (together[0] * _TICK, together[1] * _TICK, len(found) or None) if together else (None, None, None)
 
 
 def parse_pressure(text: str) -> float | None:

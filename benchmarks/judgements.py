@@ -73,7 +73,10 @@ class Pilot(Strict):
     stacks: int = field("stacks measured in all of them")
     spread: float | None = field("pooled standard deviation, within stacks, of log step seconds over passes")
     upper: float | None = field("its upper 80 % confidence limit, which the number of passes is for")
-    needed: int | None = field("passes that find a ratio of 1.05 with a probability of 90 %; None: more than the most")
+    needed: int | None = field(
+        "passes that find a ratio of 1.05 between two stacks of average spread with a probability of 90 %; None: more "
+        "than the most"
+    )
     passes: int = field("passes decided on")
 
     @property
@@ -84,4 +87,5 @@ class Pilot(Strict):
         seen = f"launches of a stack vary by {self.spread:.1%} (at most {self.upper:.1%}, 80 % confidence)"
         if self.needed is None:
             return f"{self.passes} passes, the most: {seen}, and a difference of 5 % would need more"
-        return f"{self.passes} passes: {seen}; they find a difference of 5 % with 90 % probability"
+        finds = "they find a difference of 5 % between stacks of average spread with 90 % probability"
+        return f"{self.passes} passes: {seen}; {finds}"

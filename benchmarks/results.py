@@ -248,7 +248,9 @@ class CarryOver(Strict):
     workload: str = field("as in Row")
     variant: str = field("as in Row")
     blocks: int = field("blocks that entered: of quiet rounds, with a block before them")
-    p: float = field("permutation test of no effect at all, stack × pass and round removed")
+    p: float = field(
+        "permutation test of no effect at all, stack × pass removed; assumes that a launch's blocks vary independently"
+    )
     preceding: str = field("Stack.key after which blocks differed most")
     effect: float = field("ratio of block times after that stack to the mean over preceding stacks", gt=0)
 
@@ -339,6 +341,7 @@ LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed",
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
 LATER |= {"corpus": None}
+LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
 
 
 def _as_first_published(plain: Any) -> Any:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.run import Run, Running
 
 IDLE_POLL, IDLE_SHARE, IDLE_CEILING = 0.02, 0.05, 2.0  # seconds, share of one CPU, seconds
+GPU_TOLD = ("gpu_throttle_reasons", "gpu_foreign_processes", "gpu_throttled_seconds")  # what marks a block
 GPU_LEAD_IN = 0.3  # seconds of untimed steps, so that an idle GPU's clocks have risen
 
 
@@ -70,15 +71,16 @@ class _Rounds:
         return self.disturbed
 
     def _block(self, r: Running, others: list[Running], number: int, position: int, repeats: int | None) -> None:
-        run = self.run
+        run, cuda = self.run, r.planned.stack.device == "cuda"
         waited = wait_until_idle(others)
         loop_before = cpu_speed.slowest(cpus := run.plan.affinity[: run.options.threads])
         lead = r.worker.ask(
             "lead_in",
             limit=run.limit,
             steps=run.profile.lead_in,
-            seconds=GPU_LEAD_IN if r.planned.stack.device == "cuda" else 0.0,
+            seconds=GPU_LEAD_IN if cuda else 0.0,
         )
+        gpu_before = gpu.before() if cuda else None
         idle_before, own_before = _cpu(others), time.process_time()
         answer = r.worker.ask("block", limit=run.limit, steps=run.profile.steps(r.step_seconds))
         idle = max(0.0, _cpu(others) - idle_before)
@@ -86,7 +88,7 @@ class _Rounds:
         parent = time.process_time() - own_before
         foreign = None if busy is None else max(0.0, busy - own - idle - parent)
         loop_after = cpu_speed.slowest(cpus)
-        seen = gpu.evidence() if r.planned.stack.device == "cuda" else {}
+        seen = gpu.evidence(gpu_before, own=[x.worker.pid for x in (r, *others)]) if cuda else {}
         # A stack that has become faster since its warm-up still gets blocks of the declared length.
         r.step_seconds = min(r.step_seconds, answer["seconds"] / answer["steps"])
         told = ("steal_seconds", "throttled_seconds", "cpu_throttles")
@@ -94,7 +96,7 @@ class _Rounds:
             foreign,
             seconds=answer["seconds"],
             cpus=max(1, run.options.threads),
-            gpu_throttle_reasons=seen.get("gpu_throttle_reasons"),
+            **{name: seen.get(name) for name in GPU_TOLD},
             **{name: answer.get(name) for name in told},
         )
         self.disturbed = self.disturbed or disturbed
@@ -110,7 +112,7 @@ class _Rounds:
                 "idle_worker_cpu_seconds": idle,
                 "idle_wait_seconds": waited,
                 "loop_seconds": None if loop_before is None or loop_after is None else (loop_before, loop_after),
-                **{name: answer.get(name) for name in (*told, "pressure_seconds", "involuntary_switches")},
+                **{name: answer.get(name) for name in (*told, "stat_cpus", "pressure_seconds", "involuntary_switches")},
                 **seen,
             },
             "disturbed": disturbed,

@@ -38,10 +38,17 @@ def field(description: str, **kwargs: Any) -> Any:
 class Evidence(Strict):
     """What else happened on the machine during one timed block."""
 
-    foreign_cpu_seconds: float | None = field("busy time of all CPUs minus that of this run's own processes")
+    foreign_cpu_seconds: float | None = field(
+        "busy time of the run's CPUs (without stat_cpus: of all CPUs) minus that of this run's own processes"
+    )
+    stat_cpus: int | None = field(
+        "how many CPUs foreign CPU and steal were counted on; None where they were not, and in results from before "
+        "only the run's own were",
+        default=None,
+    )
     idle_worker_cpu_seconds: float = field("CPU time of this run's other workers, which should be idle")
     idle_wait_seconds: float = field("time waited before the lead-in for the other workers to fall idle", default=0.0)
-    steal_seconds: float | None = field("time the hypervisor gave to others, all CPUs")
+    steal_seconds: float | None = field("time the hypervisor gave to others, on the same CPUs")
     pressure_seconds: float | None = field("growth of the 'some' total of /proc/pressure/cpu")
     involuntary_switches: int | None = field("involuntary context switches of the timed worker, all threads")
     throttled_seconds: float | None = field(
@@ -58,6 +65,14 @@ class Evidence(Strict):
     gpu_clock_mhz: float | None = field("SM clock after the block", default=None)
     gpu_temperature_c: float | None = field("GPU temperature after the block", default=None)
     gpu_throttle_reasons: int | None = field("NVML throttle-reason bit mask after the block", default=None)
+    gpu_foreign_processes: int | None = field(
+        "processes other than this run's that computed on the GPU before or after the block; None where NVML does not "
+        "list the timed worker either, as in many containers",
+        default=None,
+    )
+    gpu_throttled_seconds: float | None = field(
+        "time within the block for which heat held the GPU's clocks down, by NVML's counter", default=None
+    )
 
 
 class Block(Strict):
@@ -72,7 +87,7 @@ class Block(Strict):
     evidence: Evidence = field("see Evidence")
     disturbed: bool = field(
         "true when foreign CPU, steal and quota took more than the declared share of the block, or the clock of CPU or "
-        "GPU was throttled for heat; the block's own duration is no evidence"
+        "GPU was throttled for heat, or another process computed on the GPU; the block's own duration is no evidence"
     )
     round_disturbed: bool | None = field(
         "true when any stack's block of this round was disturbed; None in results from before rounds were repeated",
@@ -94,6 +109,9 @@ class WarmUp(Strict):
     window_seconds: list[float] = field("seconds of each window, in order")
     steady_from: int | None = field(
         "window, from 0, with which the steady segment began; None if unsettled", default=None
+    )
+    steady_rule: Literal[1, 2] = field(
+        "1: judged from 5 windows on (1 in smoke runs), too few to see a change of level; 2: from 12 on", default=1
     )
 
 

@@ -203,9 +203,10 @@ class Session:
         """Windows of steps for at least the floor, until they are steady or the ceiling is reached.
 
         Steady is what :mod:`benchmarks.steady` says, with at least ``windows`` windows after the last change point.
-        Where windows become many, neighbours are joined.
+        Where windows become many, neighbours are joined; where steps are so long that too few fit, it is not settled.
         """
         once = self.steps(self.together)
+        windows = max(windows, steady.FEWEST)  # what is not judged from fewer is not cut into fewer
         window = self.whole_calls(max(1, min(50, round(floor_seconds / windows / once * self.together))))
         steps, seen, spent = self.together, [], 0.0
         while True:
@@ -223,6 +224,7 @@ class Session:
             "steps": steps,
             "seconds": once + spent,
             "settled": found.steady,
+            "steady_rule": steady.RULE,
             "window_steps": window,
             "window_seconds": seen,
             "steady_from": found.start if found.steady else None,
@@ -240,9 +242,10 @@ class Session:
     def do_block(self, *, steps: int) -> dict[str, Any]:
         """One timed block, with the evidence of what else ran meanwhile."""
         steps = self.whole_calls(steps)
-        before = disturbance.snapshot()
+        cpus = self.job.get("affinity") or ()  # as it was set; a runtime that binds its threads narrows the main one's
+        before = disturbance.snapshot(cpus)
         seconds = self.steps(steps)
-        after = disturbance.snapshot()
+        after = disturbance.snapshot(cpus)
         return {"seconds": seconds, "steps": steps, **disturbance.difference(before, after)}
 
     def do_sources(self, *, other: str, pairs: int, seconds: float) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from benchmarks import multimodal, steady
 from benchmarks.assemble import mark_rounds
 from benchmarks.carryover import carry_over
-from benchmarks.disturbance import is_disturbed
+from benchmarks.disturbance import MOST_CPU, is_disturbed
 from benchmarks.isolated import isolated
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Block, Launch, Options, Result, Row
 
+FIRST_WINDOWS = {"smoke": 1, "quick": 5, "full": 5}  # profile -> windows that the first rule of steady states asked for
 SAME = 1e-6  # linear algebra differs in the last digits from machine to machine
 SAME_P = 0.01  # and may move a permutation or two across the observed value
 
@@ -52,7 +53,8 @@ def _launch(result: Result, launch: Launch, again: Launch) -> Iterator[str]:
             yield f"round {b.round + 1}: whether any stack was disturbed does not follow from the blocks"
     warm = launch.phases.warm_up
     if warm is not None and warm.steady_from is not None:
-        found = steady.judge(warm.window_seconds, least=PROFILES[options.profile].warm_windows)
+        least = PROFILES[options.profile].warm_windows if warm.steady_rule > 1 else FIRST_WINDOWS[options.profile]
+        found = steady.judge(warm.window_seconds, least=least, rule=warm.steady_rule)
         if not (found.steady and warm.settled and found.start == warm.steady_from):
             yield "the warm-up is called settled, which its windows do not show"
     if launch.status == "ok" and "training" in options.measure:
@@ -69,6 +71,9 @@ def _disturbed(b: Block, options: Options) -> bool:
         throttled_seconds=e.throttled_seconds,
         cpu_throttles=e.cpu_throttles,
         gpu_throttle_reasons=e.gpu_throttle_reasons if b.round_disturbed is not None else None,
+        gpu_foreign_processes=e.gpu_foreign_processes,
+        gpu_throttled_seconds=e.gpu_throttled_seconds,
+        most_cpu=None if e.stat_cpus is None and e.foreign_cpu_seconds is not None else MOST_CPU,
     )
 
 

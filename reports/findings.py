@@ -75,7 +75,10 @@ def _carry_over(work: Work) -> Iterator[str]:
         if (c.workload, c.variant) == (work.workload, work.variant):
             size = f"{(c.effect - 1) * 100:+.1f} % after {names.get(c.preceding, c.preceding)}"
             if c.p < SIGNIFICANT:
-                yield f"Blocks depend on the stack timed before them (p {c.p:.3f}); the largest effect is {size}."
+                yield (
+                    f"Blocks depend on the stack timed before them (p {c.p:.3f}, if they vary independently "
+                    f"otherwise); the largest effect is {size}."
+                )
             else:
                 yield f"No carry-over from the stack timed before is seen (p {c.p:.2f}; the largest effect is {size})."
 

@@ -9,18 +9,22 @@ from benchmarks.carryover import test as tested
 from benchmarks.schedule import round_orders
 
 
-def simulate(seed, *, stacks=5, passes=4, rounds=10, effect=0.0, shared=0.0, unequal=1.0):
+def simulate(seed, *, stacks=5, passes=4, rounds=10, effect=0.0, shared=0.0, unequal=1.0, lasting=0.0):
     """Blocks with persistent launch levels and noise of 2 %, ``unequal`` times as much on every other stack.
 
-    ``effect`` falls on blocks after stack 0, ``shared`` is the noise that all blocks of a round have in common.
+    ``effect`` falls on blocks after stack 0, ``shared`` is the noise that all blocks of a round have in common,
+    ``lasting`` the correlation of a stack's blocks in neighbouring rounds.
     """
     rng, blocks = np.random.default_rng(seed), []
     for index in range(passes):
         levels, before = rng.normal(0, 0.02, stacks), None
+        kept = rng.normal(0, 1, stacks) if lasting else np.zeros(stacks)
         for number, order in enumerate(round_orders(stacks, rounds, seed=seed, workload="w", pass_index=index)):
             common = rng.normal(0, 1) * shared
             for i in order:
-                noise = 0.02 * rng.standard_t(4) * (unequal if i % 2 else 1)
+                if lasting:
+                    kept[i] = lasting * kept[i] + np.sqrt(1 - lasting**2) * rng.normal()
+                noise = 0.02 * (kept[i] if lasting else rng.standard_t(4)) * (unequal if i % 2 else 1)
                 log = -4 + i + levels[i] + common + noise + (effect if before == 0 else 0)
                 if before is not None:
                     blocks.append(Timed(f"s{i}", index, number, f"s{before}", log))
@@ -35,6 +39,12 @@ def test_false_alarms_are_one_in_twenty_or_fewer(unequal, shared):
     assert alarms <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
     if not shared:
         assert alarms >= 0.05 - 3 * np.sqrt(0.05 * 0.95 / 400)
+
+
+@pytest.mark.parametrize(("lasting", "low", "high"), [(0.5, 0.03, 0.1), (0.9, 0.1, 0.2)])
+def test_noise_that_lasts_from_round_to_round_raises_false_alarms(lasting, low, high):
+    """The test assumes independent blocks, and its docstring says what happens where they are not; 200 sets."""
+    assert low <= np.mean([tested(simulate(i, lasting=lasting))[0] <= 0.05 for i in range(200)]) <= high
 
 
 def test_an_effect_of_two_deviations_is_found_and_measured():

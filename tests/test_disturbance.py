@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import disturbance
-from benchmarks.disturbance import DISTURBED_SHARE, RESOLUTION_SECONDS, is_disturbed
+from benchmarks.disturbance import DISTURBED_SHARE, MOST_CPU, RESOLUTION_SECONDS, is_disturbed
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux counters")
 counts = st.integers(min_value=0, max_value=10**12)
@@ -21,7 +23,8 @@ counts = st.integers(min_value=0, max_value=10**12)
 @given(fields=st.lists(counts, min_size=10, max_size=10))
 def test_busy_leaves_out_idle_iowait_steal_and_guests(fields: list[int]) -> None:
     text = f"cpu  {' '.join(map(str, fields))}\ncpu0 1 2 3 4 5 6 7 8 9 10\nintr 5\n"
-    busy, steal = disturbance.parse_stat(text)
+    busy, steal, cpus = disturbance.parse_stat(text)
+    assert cpus == 1
     user, nice, system, _, _, irq, softirq, stolen, _, _ = fields
     tick = 1 / os.sysconf("SC_CLK_TCK") if sys.platform == "linux" else 0.01
     assert busy == pytest.approx((user + nice + system + irq + softirq) * tick)
@@ -30,7 +33,49 @@ def test_busy_leaves_out_idle_iowait_steal_and_guests(fields: list[int]) -> None
 
 @pytest.mark.parametrize("text", ["", "intr 1 2 3\n", "cpu 1 2\n", "cpu0 1 2 3 4 5 6 7 8 9 10\n"])
 def test_a_strange_stat_file_gives_none(text: str) -> None:
-    assert disturbance.parse_stat(text) == (None, None)
+    assert disturbance.parse_stat(text) == (None, None, None)
+
+
+def stat(*busy: int) -> str:
+    """/proc/stat of so many CPUs, each with its ticks of user time, and half as many of steal."""
+    lines = [f"cpu{i} {b} 0 0 9 0 0 0 {b // 2} 0 0" for i, b in enumerate(busy)]
+    return "\n".join([f"cpu  {sum(busy)} 0 0 99 0 0 0 {sum(b // 2 for b in busy)} 0 0", *lines, "", "ctxt 5"])
+
+
+@pytest.mark.parametrize(
+    ("cpus", "busy", "looked_at"),
+    [((), 1110, 4), ((1, 2), 110, 2), ({0}, 1000, 1), (range(4), 1110, 4), ((2, 4), 1110, 4)],
+)
+def test_only_the_cpus_asked_for_are_looked_at(cpus: Collection[int], busy: int, looked_at: int) -> None:
+    """Of all, of some, and of all where one is not shown: a container may number its CPUs anew."""
+    found = disturbance.parse_stat(stat(1000, 100, 10, 0), cpus)
+    tick = 1 / os.sysconf("SC_CLK_TCK") if sys.platform == "linux" else 0.01
+    assert found == (pytest.approx(busy * tick), pytest.approx(busy * tick / 2), looked_at)
+
+
+def test_a_neighbour_outside_of_the_runs_cpus_is_not_seen_and_one_inside_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of 64 CPUs are the run's. A neighbour takes 0.5 s of one CPU while a block of 0.5 s uses both."""
+
+    def seen(neighbour: int) -> disturbance.Difference:
+        before, after = [1000] * 64, [1000 + 50 * (i in (4, 5)) for i in range(64)]
+        after[neighbour] += 50
+        texts = iter([stat(*before), stat(*after)])
+        monkeypatch.setattr(disturbance, "_read", lambda path: next(texts) if path == "/proc/stat" else "")
+        first, second = disturbance.snapshot((4, 5)), disturbance.snapshot((4, 5))
+        return disturbance.difference(first, second)
+
+    for neighbour, disturbed in ((40, False), (5, True)):
+        found = seen(neighbour)
+        assert found["busy_seconds"] is not None
+        assert is_disturbed(found["busy_seconds"] - 1.0, 0.0, 0.5, cpus=2) == disturbed
+        assert found["stat_cpus"] == 2
+
+
+def test_counters_of_different_cpus_are_not_subtracted(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = iter([stat(5, 5, 5), stat(9, 9)])
+    monkeypatch.setattr(disturbance, "_read", lambda path: next(texts) if path == "/proc/stat" else "")
+    found = disturbance.difference(disturbance.snapshot(), disturbance.snapshot())
+    assert (found["busy_seconds"], found["steal_seconds"], found["stat_cpus"]) == (None, None, None)
 
 
 def test_kernels_before_steal_was_counted() -> None:
@@ -56,6 +101,7 @@ def snapshots(draw: st.DrawFn) -> disturbance.Snapshot:
     return disturbance.Snapshot(
         busy_seconds=draw(maybe),
         steal_seconds=draw(maybe),
+        stat_cpus=4,
         pressure_seconds=draw(maybe),
         throttled_seconds=draw(maybe),
         cpu_throttles=draw(st.none() | counts),
@@ -70,6 +116,9 @@ def test_difference_knows_only_what_both_know(a: disturbance.Snapshot, b: distur
     assert set(gap) == set(vars(a))
     for name, value in gap.items():
         before, after = getattr(a, name), getattr(b, name)
+        if name == "stat_cpus":
+            assert value == before == after
+            continue
         assert value == (None if before is None or after is None else after - before)
 
 
@@ -81,8 +130,28 @@ def test_more_foreign_cpu_never_calms_a_block(
     more = is_disturbed((foreign or 0) + 1, steal, wall, cpus=cpus)
     assert more >= judged
     taken = (foreign or 0) + (steal or 0)
-    if taken < RESOLUTION_SECONDS or taken < 0.99 * DISTURBED_SHARE * wall * cpus:
+    if taken < RESOLUTION_SECONDS or taken < 0.99 * min(MOST_CPU, DISTURBED_SHARE * cpus) * wall:
         assert not judged
+
+
+@given(foreign=seconds, wall=st.floats(min_value=1e-3, max_value=1e4), cpus=st.integers(1, 2))
+def test_on_two_cpus_the_cap_changes_nothing(foreign: float, wall: float, cpus: int) -> None:
+    """Published results are of one and two CPUs."""
+    rules = [is_disturbed(foreign, 0.0, wall, cpus=cpus, most_cpu=most) for most in (MOST_CPU, None)]
+    assert rules[0] == rules[1]
+
+
+@given(wall=st.floats(min_value=0.5, max_value=1e4), cpus=st.integers(1, 128))
+def test_one_busy_cpu_is_seen_beside_any_number_and_what_is_rounded_off_is_not(wall: float, cpus: int) -> None:
+    """Also where it gets half a CPU, because a thread of the stack wants the other half: up to 64 CPUs."""
+    assert is_disturbed(wall, 0.0, wall, cpus=cpus)
+    assert cpus > 64 or is_disturbed(wall / 2, 0.0, wall, cpus=cpus)
+    assert not is_disturbed(0.02 * math.sqrt(cpus / 2), 0.0, wall, cpus=cpus)
+
+
+def test_the_first_rule_saw_no_busy_cpu_beside_sixty_four() -> None:
+    assert not is_disturbed(0.5, 0.0, 0.5, cpus=64, most_cpu=None)
+    assert is_disturbed(0.5, 0.0, 0.5, cpus=64)
 
 
 def test_the_rule_by_example() -> None:

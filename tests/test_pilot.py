@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +32,20 @@ def test_the_passes_suffice_and_are_no_more_than_needed(spread, stacks):
     n = pilot.passes_needed(spread, stacks=stacks)
     assert power(spread, n, stacks) >= 0.9
     assert n == pilot.LEAST or power(spread, n - 1, stacks) < 0.9
+
+
+def test_the_promise_is_to_a_pair_of_average_spread():
+    """Six stacks that vary by 0.5 % and two by 2 %: what the docstring of the rule says of them, over 500 pilots."""
+    rng, spreads = np.random.default_rng(0), np.array([0.005] * 6 + [0.02] * 2)
+    average = math.sqrt(np.mean(spreads**2))
+    found = []
+    for _ in range(500):
+        passes = pilot.decide(list(spreads**2 * rng.chisquare(2, 8) / 2))[3]
+        pairs = (average, average), (0.02, 0.005), (0.02, 0.02)
+        found.append([power(math.hypot(*pair) / math.sqrt(2), passes, 8) for pair in pairs])
+    promised, mixed, widest = np.mean(found, axis=0)
+    assert promised >= 0.9
+    assert (mixed, widest) == (pytest.approx(0.76, abs=0.03), pytest.approx(0.48, abs=0.03))
 
 
 def test_a_spread_beyond_reach_gets_the_most_and_says_so():

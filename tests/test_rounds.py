@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from result_factory import make
 
+from benchmarks import verify_rounds
 from benchmarks.assemble import mark_rounds
 from benchmarks.launch import Worker
 from benchmarks.planning import make_plan
@@ -190,3 +191,13 @@ TWO = {"pass": 0, "low_seconds": 1.0, "high_seconds": 2.0, "low_count": 2, "high
 
 def block(plain, index):
     return plain["rows"][0]["launches"][0]["blocks"][index]
+
+
+@pytest.mark.parametrize(("stat_cpus", "disturbed"), [(None, False), (64, True)])
+def test_verify_holds_a_block_to_the_limit_it_was_judged_by(stat_cpus, disturbed):
+    """One busy CPU beside 64 threads: results from before the run's own CPUs were looked at let it pass."""
+    result = make(interrupted=False)
+    b = result.rows[0].launches[0].blocks[0]
+    change = {"foreign_cpu_seconds": b.seconds, "steal_seconds": 0.0, "stat_cpus": stat_cpus}
+    seen = b.model_copy(update={"evidence": b.evidence.model_copy(update=change)})
+    assert verify_rounds._disturbed(seen, result.options.model_copy(update={"threads": 64})) == disturbed
