@@ -9,7 +9,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from benchmarks import verify_answers, verify_rounds
+from benchmarks import verify_answers, verify_rounds, verify_schedule
 from benchmarks.pilot import total, verify_pilots
 from benchmarks.plan import combined_hash
 from benchmarks.profiles import PROFILES
@@ -74,6 +74,7 @@ def verify(result: Result) -> Iterator[str]:
     yield from _baselines(result)
     yield from verify_answers.check(result)
     yield from verify_rounds.check(result)
+    yield from verify_schedule.check(result)
     seen_data = {(d.workload, d.variant) for d in result.data}
     for key in {(r.workload, r.variant) for r in result.rows if r.launches or r.accuracy} - seen_data:
         yield f"{'/'.join(key)}: its data are not described"
