@@ -71,7 +71,7 @@ def _compare_group(rows: Sequence[Row]) -> list[Comparison]:
 
 def _compare_family(pairs: Sequence[tuple[Row, Row]], *, canary: bool = False) -> list[Comparison]:
     """Comparisons of the pairs that share a pass, their verdicts simultaneous."""
-    clean = judge([p for a, b in pairs if (p := _pair(a, b, _undisturbed(a, b), clean=True))])
+    clean = judge([p for a, b in pairs if (p := undisturbed_pair(a, b))])
     every = judge([p for a, b in pairs if (p := _pair(a, b, set(), clean=False))])
     out = []
     for a, b in pairs:
@@ -93,9 +93,9 @@ def _compare_family(pairs: Sequence[tuple[Row, Row]], *, canary: bool = False) -
     return out
 
 
-def _undisturbed(*rows: Row) -> set[int]:
-    """Passes that no estimate without disturbed rounds may use."""
-    return set().union(*(row.disturbed_passes() for row in rows))
+def undisturbed_pair(first: Row, second: Row) -> Pair | None:
+    """What the verdict of two stacks rests on: passes that did not stay disturbed, without their disturbed rounds."""
+    return _pair(first, second, first.disturbed_passes() | second.disturbed_passes(), clean=True)
 
 
 def _differ(*rows: Row) -> bool:
