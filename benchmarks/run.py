@@ -121,7 +121,7 @@ class Run:
                     break
             passes = self.clock.left(entry, pilot.undone(self.plan, self.journal, entry))
             if passes:
-                self.say(f"{entry.key}: {pilot.decisions(self.journal)[entry.workload, entry.variant].words}")
+                self.say(f"{entry.key}: {pilot.reason(self.journal, entry, passes)}")
         if self.options.isolate:
             measure_isolated(self, entry, workload, self.rows(entry))
         if "accuracy" in self.options.measure:

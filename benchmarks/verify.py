@@ -10,7 +10,7 @@ import click
 from pydantic import ValidationError
 
 from benchmarks import verify_answers, verify_budget, verify_rounds, verify_schedule
-from benchmarks.pilot import total, verify_pilots
+from benchmarks.pilot import replacements, total, verify_pilots
 from benchmarks.plan import combined_hash
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Launch, Result, Row, digest, read
@@ -177,6 +177,9 @@ def _complete(result: Result, row: Row) -> Iterator[str]:
         planned = total(result.options, pilots, row.workload, row.variant)
         cuts = {(c.workload, c.variant): c.passes for c in result.budget.cuts} if result.budget else {}
         planned = cuts.get((row.workload, row.variant), planned)
+        if (row.workload, row.variant) in pilots:
+            mine = [r for r in result.rows if (r.workload, r.variant) == (row.workload, row.variant)]
+            planned += replacements(mine, planned)
         if passes != list(range(planned)):
             yield f"has passes {[p + 1 for p in passes]}, {planned} were planned"
     if row.stack.replica:
