@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import __version__, multimodal
+from benchmarks import __version__, clock, multimodal
+from benchmarks.budget import finds
 from benchmarks.carryover import carry_over
 from benchmarks.isolated import ALONE, chosen, isolated
 from benchmarks.journal import Event
@@ -15,6 +16,7 @@ from benchmarks.results import (
     Accuracy,
     Answer,
     Baseline,
+    Budget,
     CarryOver,
     Certificate,
     Data,
@@ -89,8 +91,16 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
         pilots=list(_pilots(events).values()),
         carry_over=carried,
         isolated=alone,
+        budget=_budget(plan, rows, events),
         answers=[Answer.model_validate(e["answer"]) for e in events if e["event"] == "answer"],
     )
+
+
+def _budget(plan: Plan, rows: Sequence[Row], events: list[Event]) -> Budget | None:
+    if plan.options.budget_seconds is None:
+        return None
+    cuts = list(clock.cuts(events).values())
+    return Budget(spent_seconds=clock.spent(events), cuts=cuts, finds=finds(rows))
 
 
 def _baselines(plan: Plan, entry: Entry, events: list[Event]) -> list[Baseline]:
@@ -154,6 +164,8 @@ def _row(plan: Plan, entry: Entry, workload: Workload, planned: Planned, events:
     certificate = Certificate.model_validate(certificate) if certificate else None
     accuracy = _accuracy(plan, entry, workload, mine, corpus=_corpus(entry, events))
     passes = total(plan.options, _pilots(events), entry.workload, entry.variant)
+    cut = clock.cuts(events).get((entry.workload, entry.variant))
+    passes = passes if cut is None else cut.passes
     status, reason = _status(plan, planned, launches, certificate, accuracy, events, passes=passes)
     return Row(
         workload=entry.workload,

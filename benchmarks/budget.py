@@ -10,11 +10,13 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks import statistics
+from benchmarks.budgeted import Budget, Cut, Finds
 from benchmarks.errors import Problem
 from benchmarks.estimate import estimate
 from benchmarks.plan import Plan
-from benchmarks.results import Row
+from benchmarks.results import Options, Row
 from benchmarks.statistics import FAMILY_ERROR
+from benchmarks.verdicts import groups, undisturbed_pair
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 SHARE = 0.9  # of the time that may be planned for: estimates err
@@ -46,13 +48,14 @@ def fit(plan: Plan, budget: float, *, fixed: Collection[str] = ()) -> Plan:
         for given_up, change in _levels(fewer, fixed):
             for passes in (n for n in counts if n >= least):
                 # The budget decides how many passes there are; a pilot would decide again.
-                chosen = _with(fewer, **change, passes=passes, pilot=None, budget_seconds=budget)
+                chosen = changed(fewer, **change, passes=passes, pilot=None, budget_seconds=budget)
                 needed = estimate(chosen)
                 if needed <= SHARE * budget:
                     left = [e.key for e in plan.entries if e not in chosen.entries]
                     given_up += [f"the workload{'s' * (len(left) > 1)} {', '.join(left)}"] if left else []
-                    return chosen.model_copy(update={"notes": [*plan.notes, _note(chosen, given_up, needed)]})
-    smallest = _with(plans[-1], **list(_levels(plans[-1], fixed))[-1][1], passes=min(counts))
+                    told = [*plan.notes, _note(chosen, given_up, needed)]
+                    return chosen.model_copy(update={"notes": told, "passes_fixed": "passes" in fixed})
+    smallest = changed(plans[-1], **list(_levels(plans[-1], fixed))[-1][1], passes=min(counts))
     what = f"{_plural(smallest.options.passes, 'pass', 'es')} of {_plural(smallest.options.rounds, 'round')}"
     raise Problem(
         f"--budget {duration(budget)} is too short: {what} of {', '.join(e.key for e in smallest.entries)} takes about "
@@ -66,7 +69,7 @@ def _fewer(plan: Plan) -> Iterator[Plan]:
     for left_out in range(len(plan.entries)):
         keep = sorted(cost, key=lambda key: cost[key])[: len(cost) - left_out]
         entries = [e for e in plan.entries if e.key in keep]
-        yield _with(plan.model_copy(update={"entries": entries}), workloads=[e.key for e in entries])
+        yield changed(plan.model_copy(update={"entries": entries}), workloads=[e.key for e in entries])
 
 
 def _levels(plan: Plan, fixed: Collection[str]) -> Iterator[tuple[list[str], dict[str, Any]]]:
@@ -91,7 +94,8 @@ def _levels(plan: Plan, fixed: Collection[str]) -> Iterator[tuple[list[str], dic
         yield list(given_up), dict(change)
 
 
-def _with(plan: Plan, **options: Any) -> Plan:
+def changed(plan: Plan, **options: Any) -> Plan:
+    """The plan with other options."""
     return plan.model_copy(update={"options": plan.options.model_copy(update=options)})
 
 
@@ -104,15 +108,19 @@ def _note(plan: Plan, given_up: Sequence[str], needed: float) -> str:
     text += f"; given up: {', '.join(given_up)}" if given_up else "; nothing given up"
     if "training" not in o.measure:
         return text + "."
-    stacks = max(len(e.runnable()) for e in plan.entries)
-    return f"{text}. {_finds(o.passes, TYPICAL_SD, stacks, 'a typical')}"
+    stacks = max(sum(not p.stack.replica for p in e.runnable()) for e in plan.entries)  # the canary is no stack more
+    return f"{text}. {_finds(o.passes, stacks)}"
 
 
-def _finds(passes: int, sd: float, stacks: int, whose: str) -> str:
-    if passes < ENOUGH:
-        return f"Fewer than {ENOUGH} passes detect no difference for certain: every verdict will be provisional."
+def _finds(passes: int, stacks: int) -> str:
     pairs = max(1, stacks * (stacks - 1) // 2)
-    ratio = detectable(passes, sd, pairs=pairs)
+    ratio = detectable(passes, TYPICAL_SD, pairs=pairs) if passes >= ENOUGH else None
+    return _finding(passes, TYPICAL_SD, stacks, pairs, ratio, "a typical")
+
+
+def _finding(passes: int, sd: float, stacks: int, pairs: int, ratio: float | None, whose: str) -> str:
+    if ratio is None:
+        return f"Fewer than {ENOUGH} passes detect no difference for certain: every verdict is provisional."
     among = "" if pairs == 1 else f", among the {pairs} pairs of {stacks} stacks,"
     return (
         f"With {whose} standard deviation of {sd:.1%} over launches, {passes} passes{among} find a ratio of "
@@ -131,24 +139,52 @@ def detectable(passes: int, sd: float, *, pairs: int = 1) -> float:
     return math.exp(float(statistics.detectable(sd * math.sqrt(2 / passes), passes - 1, FAMILY_ERROR / pairs)))
 
 
-def afterwards(rows: Sequence[Row], passes: int) -> str | None:
-    """The note of :func:`fit` again with the launches' own standard deviation; None with fewer than two passes.
+def finds(rows: Sequence[Row]) -> list[Finds]:
+    """What the passes of each workload variant could find, by the spread of its own launches.
 
-    It is that of the log ratios of pairs of stacks over passes, pooled over pairs, less the factor √2.
+    Only what verdicts rest on: no canary, no disturbed rounds, no passes that stayed disturbed. Nothing of a workload
+    of which no two stacks share two such passes.
     """
-    groups: dict[tuple[str, str], list[dict[int, float]]] = {}
-    for row in rows:
-        if seen := row.pass_step_seconds():
-            groups.setdefault((row.workload, row.variant), []).append(seen)
-    variances: list[float] = []
-    for stacks in groups.values():
-        for a, b in combinations(stacks, 2):
-            logs = [math.log(a[p] / b[p]) for p in sorted(a.keys() & b.keys())]
-            if len(logs) > 1:
-                variances.append(sum((x - fmean(logs)) ** 2 for x in logs) / (len(logs) - 1))
-    if not variances:
-        return None
-    return "Measured: " + _finds(passes, math.sqrt(fmean(variances) / 2), max(map(len, groups.values())), "this run's")
+    out = []
+    for group in groups([r for r in rows if not r.stack.replica]):
+        pairs = [p for a, b in combinations(group, 2) if (p := undisturbed_pair(a, b)) is not None and len(p.a) > 1]
+        pairs = [p for p in pairs if p.judged] or pairs
+        if not pairs:
+            continue
+        logs = [[math.log(a / b) for a, b in zip(p.a, p.b, strict=True)] for p in pairs]
+        squares = sum((x - fmean(row)) ** 2 for row in logs for x in row)
+        spread = math.sqrt(squares / sum(len(row) - 1 for row in logs) / 2)
+        passes = min(map(len, logs))
+        out.append(
+            Finds(
+                workload=group[0].workload,
+                variant=group[0].variant,
+                stacks=len({name for p in pairs for name in (p.first, p.second)}),
+                pairs=len(pairs),
+                passes=passes,
+                spread=spread,
+                ratio=detectable(passes, spread, pairs=len(pairs)) if passes >= ENOUGH else None,
+            )
+        )
+    return out
+
+
+def cut_words(cut: Cut) -> str:
+    """The decision in a sentence without its full stop."""
+    name = cut.workload if cut.variant == "default" else f"{cut.workload}/{cut.variant}"
+    text = f"--budget: {name} got {cut.passes} of {cut.planned} passes, more did not fit into the time"
+    return text + ("; its verdicts are provisional" if cut.passes < ENOUGH <= cut.planned else "")
+
+
+def notes(found: Budget, options: Options) -> list[str]:
+    """What a reader is told when the run has ended: passes given up, what was detectable, the time taken."""
+    out = [cut_words(cut) for cut in found.cuts]
+    for f in found.finds:
+        name = f.workload if f.variant == "default" else f"{f.workload}/{f.variant}"
+        out.append(f"--budget: {name}: {_finding(f.passes, f.spread, f.stacks, f.pairs, f.ratio, 'a measured')}")
+    if found.spent_seconds is not None and options.budget_seconds is not None:
+        out.append(f"--budget: took {duration(found.spent_seconds)} of {duration(options.budget_seconds)}")
+    return out
 
 
 def duration(value: float) -> str:

@@ -234,7 +234,9 @@ def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
         first = [names[k] for k, place in ranking.ranks.items() if place == 1]
         out.append(f"fastest: {first[0]}" if ranking.best else f"share first place: {', '.join(first)}")
     mine = [c for c in result.comparisons if (c.workload, c.variant) == key]
-    if finds := [c.detectable for c in mine if c.detectable is not None and not c.canary]:
+    if finds := [
+        c.detectable for c in mine if c.detectable is not None and c.verdict != "provisional" and not c.canary
+    ]:
         out.append(f"differences found nine times in ten: {min(finds) - 1:.1%} to {max(finds) - 1:.1%}, by pair")
     for c in mine:
         if c.canary:

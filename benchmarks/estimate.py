@@ -30,10 +30,11 @@ CERTIFICATE_STEPS = 40  # of float32, as long as the float64 reference takes
 
 def estimate(plan: Plan) -> float:
     """Seconds: start-up, rounds, inference, certificates, training, and what --isolated measures again."""
-    return sum(_entry(plan, i) for i in range(len(plan.entries)))
+    return sum(entry_seconds(plan, i) for i in range(len(plan.entries)))
 
 
-def _entry(plan: Plan, index: int) -> float:
+def entry_seconds(plan: Plan, index: int) -> float:
+    """Of one workload."""
     entry, options = plan.entries[index], plan.options
     profile, measure = PROFILES[options.profile], options.measure
     workload, runnable = _workload(entry.folder, entry.variant), entry.runnable()

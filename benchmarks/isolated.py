@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.journal import Event
 from benchmarks.plan import Entry
-from benchmarks.results import Alone, Comparison, Isolated, Launch, Row, Standing, Verdict
+from benchmarks.results import Alone, Comparison, Isolated, Launch, Row, Standing
 from benchmarks.schedule import launch_order
 from benchmarks.verdicts import compare_all
 from benchmarks.workload import Workload
@@ -69,15 +69,23 @@ def _standing(before: Comparison, after: Comparison) -> Standing:
         isolated=after.verdict,
         ratio=before.ratio,
         isolated_ratio=after.ratio,
-        stands=stands(before.verdict, after.verdict),  # type: ignore[arg-type]  # one of the three words
+        stands=stands(before, after),  # type: ignore[arg-type]  # one of the three words
     )
 
 
-def stands(interleaved: Verdict, alone: Verdict) -> str:
+def stands(interleaved: Comparison, alone: Comparison) -> str:
     """``stands``, ``falls`` or ``open``, see :class:`benchmarks.results.Standing`."""
-    if interleaved not in DECIDED or alone not in DECIDED:
+    if interleaved.verdict not in DECIDED or alone.verdict not in DECIDED:
         return "open"
-    return "stands" if interleaved == alone else "falls"
+    return "stands" if agree(interleaved, alone) else "falls"
+
+
+def agree(one: Comparison, other: Comparison) -> bool:
+    """Whether two decided verdicts can both be right: equivalent and negligibly faster both say within 2 %."""
+    if one.verdict == other.verdict:
+        return True
+    same = [c for c in (one, other) if c.verdict == "equivalent"]
+    return len(same) == 1 and (one.negligible or other.negligible)
 
 
 def chosen(events: Sequence[Event], workload: str) -> list[str]:

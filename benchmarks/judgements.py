@@ -45,7 +45,9 @@ class Comparison(Strict):
     simultaneous_low: float | None = field("as in Estimate", default=None)
     simultaneous_high: float | None = field("as in Estimate", default=None)
     detectable: float | None = field(
-        "the smallest ratio above 1 that these passes would have found with a probability of 90 %", default=None
+        "the smallest ratio above 1 that so many passes would have found with a probability of 90 %, though below 5 "
+        "passes no verdict is given; None with a single pass, and below 5 passes in older results",
+        default=None,
     )
     verdict: Verdict = field("of first against second; provisional below 5 passes")
     negligible: bool = field("faster or slower, but by less than 2 %", default=False)

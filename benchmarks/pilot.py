@@ -118,14 +118,29 @@ def undone(plan: Plan, journal: Journal, entry: Entry) -> list[int]:
     found = left()
     key = (entry.workload, entry.variant)
     timed = "training" in plan.options.measure and bool(entry.runnable())
-    if found or plan.options.pilot is None or key in decisions(journal) or not timed:
+    if found or plan.options.pilot is None or not timed:
         return found
     from benchmarks.assemble import assemble
 
     rows = [r for r in assemble(plan, journal.events).rows if (r.workload, r.variant) == key]
+    if decided := decisions(journal).get(key):
+        extra = decided.passes
+        owed = replacements(rows, extra) and not journal.of("pass", workload=entry.key, index=extra)
+        return [extra] if owed else []
     decision = judge_pilot(rows, pilot=plan.options.pilot)
     journal.add("pilot", decision=decision.model_dump(mode="json"))
     return left()
+
+
+def replacements(rows: Sequence[Row], passes: int) -> int:
+    """1 where one of the decided passes stayed disturbed and so counts for no verdict, otherwise 0: made once."""
+    return int(any(index < passes for row in rows for index in row.disturbed_passes()))
+
+
+def reason(journal: Journal, entry: Entry, passes: Sequence[int]) -> str:
+    """Why ``passes`` are still to be made, in a sentence without its full stop."""
+    decided = decisions(journal)[entry.workload, entry.variant]
+    return decided.words if passes[0] < decided.passes else "one more pass, for one that stayed disturbed"
 
 
 def verify_pilots(result: Result) -> Iterator[str]:

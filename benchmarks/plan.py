@@ -85,6 +85,7 @@ class Plan(Strict):
     interpreters: list[Interpreter]
     notes: list[str]
     entries: list[Entry]
+    passes_fixed: bool = False  # asked for by number: --budget may not give any of them up
 
     def write(self, folder: Path) -> None:
         part = folder / (FILE + ".part")

@@ -16,6 +16,7 @@ from pydantic import ConfigDict
 
 # The rest of the schema, offered here too: whoever reads results needs no other module.
 from benchmarks.answers import Answer as Answer
+from benchmarks.budgeted import Budget as Budget
 from benchmarks.circumstances import Interpreter as Interpreter
 from benchmarks.circumstances import Machine as Machine
 from benchmarks.circumstances import Options as Options
@@ -274,8 +275,8 @@ class Standing(Strict):
     ratio: float = field("interleaved ratio of step times", gt=0)
     isolated_ratio: float = field("isolated ratio of step times", gt=0)
     stands: Literal["stands", "falls", "open"] = field(
-        "stands: both say faster, slower or equivalent alike; falls: they say different ones of these; open: one of "
-        "them decides nothing"
+        "stands: both say faster, slower or equivalent alike, or one says equivalent and the other negligibly faster "
+        "or slower; falls: they say different ones of these; open: one of them decides nothing"
     )
 
 
@@ -319,6 +320,7 @@ class Result(Strict):
     pilots: list[Pilot] = field("one per workload variant whose number of passes was decided", default_factory=list)
     carry_over: list[CarryOver] = field("one per workload variant with enough blocks", default_factory=list)
     isolated: list[Isolated] = field("one per workload variant, with --isolated", default_factory=list)
+    budget: Budget | None = field("what became of --budget; None without it", default=None)
     answers: list[Answer] = field(
         "what parts of the run found (--measure NAME), one per part and stack", default_factory=list
     )
@@ -340,8 +342,8 @@ LATER |= {"pilots": []} | dict.fromkeys(
 LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed", "repeats", "steady_from", "stretch"))
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
-LATER |= {"corpus": None}
 LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
+LATER |= {"budget": None, "corpus": None}
 
 
 def _as_first_published(plain: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -15,7 +16,8 @@ import numpy as np
 
 from benchmarks import baselines, data, inputs, parts, phases, pilot, tasks
 from benchmarks.assemble import assemble
-from benchmarks.budget import afterwards
+from benchmarks.budget import cut_words, notes
+from benchmarks.clock import Clock
 from benchmarks.environment import RECORDED, clean_paths, worker_environment
 from benchmarks.isolated import ALONE, measure_isolated
 from benchmarks.journal import Journal
@@ -58,6 +60,7 @@ class Run:
         self.options = plan.options
         self.profile = PROFILES[plan.options.profile]
         self.journal = Journal(folder)
+        self.clock = Clock(plan, self.journal)
         self._alive: list[Running] = []
         self.counter = 0  # of workers that parts have started
         self.passes = self.options.passes  # of the workload at hand, as far as is decided
@@ -71,18 +74,21 @@ class Run:
             for entry in self.plan.entries:
                 self._entry(entry)
             if not self.journal.of("finished"):
-                if self.options.budget_seconds is not None:
-                    self._say_what_was_detectable()
+                self._account()
                 self.journal.add("finished", time=now())
         finally:
             self.close()
+            if not self.journal.of("finished"):
+                self.clock.keep()
             result = assemble(self.plan, self.journal.events)
             write(result, self.folder / "result.json")
         return result
 
-    def _say_what_was_detectable(self) -> None:
-        text = afterwards(assemble(self.plan, self.journal.events).rows, self.options.passes)
-        if text is not None:
+    def _account(self) -> None:
+        """What --budget came to, in notes."""
+        self.clock.keep()
+        budget = assemble(self.plan, self.journal.events).budget
+        for text in notes(budget, self.options) if budget is not None else []:
             self.journal.add("note", text=text)
 
     def close(self) -> None:
@@ -94,7 +100,7 @@ class Run:
     # -- one workload variant -------------------------------------------------------------------
 
     def _entry(self, entry: Entry) -> None:
-        passes = pilot.undone(self.plan, self.journal, entry)
+        passes = self.clock.left(entry, pilot.undone(self.plan, self.journal, entry))
         timed = bool({"training", "inference", "certificate"} & set(self.options.measure))
         asked = parts.chosen(self.options.measure)
         more = self.options.isolate or "accuracy" in self.options.measure or bool(asked)
@@ -106,11 +112,16 @@ class Run:
         while timed and passes:
             self.passes = passes[-1] + 1
             for p in passes:
+                begun = time.monotonic()
                 self._pass(entry, workload, p)
+                cut = self.clock.cut(entry, took=time.monotonic() - begun)
                 write(assemble(self.plan, self.journal.events), self.folder / "result.json")
-            passes = pilot.undone(self.plan, self.journal, entry)
+                if cut is not None:
+                    self.say(cut_words(cut))
+                    break
+            passes = self.clock.left(entry, pilot.undone(self.plan, self.journal, entry))
             if passes:
-                self.say(f"{entry.key}: {pilot.decisions(self.journal)[entry.workload, entry.variant].words}")
+                self.say(f"{entry.key}: {pilot.reason(self.journal, entry, passes)}")
         if self.options.isolate:
             measure_isolated(self, entry, workload, self.rows(entry))
         if "accuracy" in self.options.measure:

@@ -19,6 +19,7 @@ from benchmarks.statistics import (
 )
 
 Samples = dict[int, float]  # pass -> median seconds of a step
+LARGEST = 100.0  # log ratios beyond which a number says nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def _compare_group(rows: Sequence[Row]) -> list[Comparison]:
 
 def _compare_family(pairs: Sequence[tuple[Row, Row]], *, canary: bool = False) -> list[Comparison]:
     """Comparisons of the pairs that share a pass, their verdicts simultaneous."""
-    clean = judge([p for a, b in pairs if (p := _pair(a, b, _undisturbed(a, b), clean=True))])
+    clean = judge([p for a, b in pairs if (p := undisturbed_pair(a, b))])
     every = judge([p for a, b in pairs if (p := _pair(a, b, set(), clean=False))])
     out = []
     for a, b in pairs:
@@ -93,9 +94,9 @@ def _compare_family(pairs: Sequence[tuple[Row, Row]], *, canary: bool = False) -
     return out
 
 
-def _undisturbed(*rows: Row) -> set[int]:
-    """Passes that no estimate without disturbed rounds may use."""
-    return set().union(*(row.disturbed_passes() for row in rows))
+def undisturbed_pair(first: Row, second: Row) -> Pair | None:
+    """What the verdict of two stacks rests on: passes that did not stay disturbed, without their disturbed rounds."""
+    return _pair(first, second, first.disturbed_passes() | second.disturbed_passes(), clean=True)
 
 
 def _differ(*rows: Row) -> bool:
@@ -122,7 +123,7 @@ def judge(pairs: Sequence[Pair], *, error: float = FAMILY_ERROR) -> dict[tuple[s
     for p in pairs:
         r = ratio(p.a, p.b)
         bare = Estimate(passes=r.passes, ratio=r.ratio, low=r.low, high=r.high, verdict="provisional")
-        out[p.first, p.second] = Judged(estimate=bare, detectable=None)
+        out[p.first, p.second] = Judged(estimate=bare, detectable=_provisionally(p, error / len(pairs)))
     enough = [p for p in pairs if p.judged]
     if not enough:
         return out
@@ -138,6 +139,13 @@ def judge(pairs: Sequence[Pair], *, error: float = FAMILY_ERROR) -> dict[tuple[s
         estimate = out[p.first, p.second].estimate.model_copy(update=changes)
         out[p.first, p.second] = Judged(estimate=estimate, detectable=math.exp(float(smallest[i])))
     return out
+
+
+def _provisionally(p: Pair, level: float) -> float | None:
+    """The ratio that so few passes would find at this level; None with one, or where it is beyond all numbers."""
+    _, error, n = log_ratio(p.a, p.b)
+    found = float(detectable(error, n - 1, level)) if n > 1 else math.inf
+    return math.exp(found) if found < LARGEST else None
 
 
 def _held_against(c: Comparison, canaries: Iterable[Comparison]) -> Comparison:

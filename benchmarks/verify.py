@@ -9,8 +9,8 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from benchmarks import verify_answers, verify_rounds
-from benchmarks.pilot import total, verify_pilots
+from benchmarks import verify_answers, verify_budget, verify_rounds, verify_schedule
+from benchmarks.pilot import replacements, total, verify_pilots
 from benchmarks.plan import combined_hash
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Launch, Result, Row, digest, read
@@ -74,6 +74,8 @@ def verify(result: Result) -> Iterator[str]:
     yield from _baselines(result)
     yield from verify_answers.check(result)
     yield from verify_rounds.check(result)
+    yield from verify_schedule.check(result)
+    yield from verify_budget.check(result)
     seen_data = {(d.workload, d.variant) for d in result.data}
     for key in {(r.workload, r.variant) for r in result.rows if r.launches or r.accuracy} - seen_data:
         yield f"{'/'.join(key)}: its data are not described"
@@ -190,6 +192,11 @@ def _complete(result: Result, row: Row) -> Iterator[str]:
         passes = [launch.pass_index for launch in row.launches]
         pilots = {(p.workload, p.variant): p for p in result.pilots}
         planned = total(result.options, pilots, row.workload, row.variant)
+        cuts = {(c.workload, c.variant): c.passes for c in result.budget.cuts} if result.budget else {}
+        planned = cuts.get((row.workload, row.variant), planned)
+        if (row.workload, row.variant) in pilots:
+            mine = [r for r in result.rows if (r.workload, r.variant) == (row.workload, row.variant)]
+            planned += replacements(mine, planned)
         if passes != list(range(planned)):
             yield f"has passes {[p + 1 for p in passes]}, {planned} were planned"
     if row.stack.replica:

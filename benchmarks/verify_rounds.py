@@ -1,7 +1,7 @@
 """The part of ``verify`` about how rounds went: disturbance, repeats, warm-up, groups, carry-over, stacks alone.
 
-Everything that can be derived is derived again from the samples. What results from before a check existed cannot hold
-is not asked of them.
+Everything that can be derived is derived again from the samples. Results of the first verdict rule are from before
+rounds were marked and repeated: that is not asked of them, and they may not claim it.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ def check(result: Result) -> Iterator[str]:
             for launch, again in zip(row.launches, marked.launches, strict=True):
                 for words in _launch(result, launch, again):
                     yield f"{name}: pass {launch.pass_index + 1}: {words}"
-            if _marks(row) and multimodal.find(row.launches) != row.multimodal:
+            if (multimodal.find(row.launches) if result.verdict_rule > 1 else []) != row.multimodal:
                 yield f"{name}: the two groups of step times do not follow from the samples"
         yield from _same_rounds(key, rows)
     yield from _carry_over(result, groups)
     yield from _isolated(result, groups)
 
 
-def _marks(row: Row) -> bool:
-    """Whether the row is from a run that marked and repeated rounds."""
-    return any(b.round_disturbed is not None for la in row.launches for b in la.blocks)
-
-
 def _launch(result: Result, launch: Launch, again: Launch) -> Iterator[str]:
     options = result.options
+    if wrong := [b.round + 1 for b in launch.blocks if (b.round_disturbed is None) != (result.verdict_rule == 1)]:
+        told = "told, which the first verdict rule did not know" if result.verdict_rule == 1 else "not told"
+        yield f"rounds {wrong}: whether any stack was disturbed is {told}"
     for b, other in zip(launch.blocks, again.blocks, strict=True):
         if b.disturbed != _disturbed(b, options):
             yield f"round {b.round + 1}: marked {'' if b.disturbed else 'not '}disturbed against its own evidence"
         if b.round_disturbed not in (None, other.round_disturbed):
             yield f"round {b.round + 1}: whether any stack was disturbed does not follow from the blocks"
     warm = launch.phases.warm_up
+    if warm is not None and result.verdict_rule > 1 and warm.settled != (warm.steady_from is not None):
+        yield "the warm-up is called settled without the window from which it was, or the other way round"
     if warm is not None and warm.steady_from is not None:
         least = PROFILES[options.profile].warm_windows if warm.steady_rule > 1 else FIRST_WINDOWS[options.profile]
         found = steady.judge(warm.window_seconds, least=least, rule=warm.steady_rule)
@@ -122,7 +122,7 @@ def _carry_over(result: Result, groups: dict[tuple[str, str], list[Row]]) -> Ite
             yield f"{name}: the samples give p {again.p:.3f} and {again.effect:.4f}, the file says otherwise"
     tested = {(c.workload, c.variant) for c in result.carry_over}
     for key, rows in groups.items():
-        if key not in tested and any(_marks(row) for row in rows) and carry_over(rows) is not None:
+        if key not in tested and result.verdict_rule > 1 and carry_over(rows) is not None:
             yield f"{'/'.join(key)}: carry-over can be tested and was not"
 
 
@@ -142,8 +142,9 @@ def _isolated(result: Result, groups: dict[tuple[str, str], list[Row]]) -> Itera
         if isolated(rows, launches, comparisons) != claimed:
             yield f"{name}: statuses and verdicts do not follow from the samples"
         for one in claimed.stacks:
-            for la in one.launches:
-                yield from (f"{name}: {one.stack}: pass {la.pass_index + 1}: {w}" for w in _launch(result, la, la))
+            (marked,) = mark_rounds([rows[0].model_copy(update={"launches": one.launches})])
+            for la, again in zip(one.launches, marked.launches, strict=True):
+                yield from (f"{name}: {one.stack}: pass {la.pass_index + 1}: {w}" for w in _launch(result, la, again))
             passes = [la.pass_index for la in one.launches]
             together = sorted({la.pass_index for r in rows for la in r.launches})
             if result.complete and passes != together:

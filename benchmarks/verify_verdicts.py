@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 from benchmarks.results import Comparison, Result
-from benchmarks.statistics import ratio
-from benchmarks.verdicts import compare_all, rank_all
+from benchmarks.statistics import PROVISIONAL_BELOW, ratio
+from benchmarks.verdicts import compare_all, groups, rank_all
 
 SAME = 1e-9
 
@@ -50,6 +51,8 @@ def _pair(file: Comparison, samples: Comparison) -> Iterator[str]:
         ours, theirs = f"{samples.ratio:.4f} ({samples.verdict})", f"{file.ratio:.4f} ({file.verdict})"
         yield f"{_name(file)}: the samples give {ours}, the file says {theirs}"
         return
+    if file.detectable is None and file.passes < PROVISIONAL_BELOW:
+        samples = samples.model_copy(update={"detectable": None})  # older results do not say it of so few passes
     fields = {name: near(getattr(samples, name), getattr(file, name)) for name in type(file).model_fields}
     if wrong := [name for name, same in fields.items() if not same]:
         yield f"{_name(file)}: {', '.join(wrong)} {'does' if len(wrong) == 1 else 'do'} not follow from the samples"
@@ -66,7 +69,14 @@ def near(a: Any, b: Any) -> bool:
 
 
 def _first_rule(result: Result) -> Iterator[str]:
-    """As results were judged before intervals were simultaneous: each pair for itself, nothing left out."""
+    """As results were judged before intervals were simultaneous: each pair for itself, nothing left out.
+
+    Rankings, pilots, carry-over and stacks alone came with the second rule: a result of the first cannot hold any.
+    """
+    for what in ("rankings", "pilots", "isolated", "carry_over"):
+        if getattr(result, what):
+            yield f"has {what}, which came after the first verdict rule"
+    yield from _compared(result)
     for c in result.comparisons:
         try:
             rows = [result.row(c.workload, c.variant, key) for key in (c.first, c.second)]
@@ -82,3 +92,18 @@ def _first_rule(result: Result) -> Iterator[str]:
         facts = {"passes": r.passes, "ratio": r.ratio, "low": r.low, "high": r.high, "verdict": r.verdict}
         bare = {"workload": c.workload, "variant": c.variant, "first": c.first, "second": c.second}
         yield from _pair(c, Comparison.model_validate(bare | facts))
+
+
+def _compared(result: Result) -> Iterator[str]:
+    """Every two stacks of a workload that share a pass are compared, once."""
+    named = [(c.workload, c.variant, frozenset((c.first, c.second))) for c in result.comparisons]
+    if len(set(named)) < len(named):
+        yield "a pair of stacks is compared twice"
+    for rows in groups(result.rows):
+        for a, b in combinations(rows, 2):
+            shared = a.pass_step_seconds(clean=False).keys() & b.pass_step_seconds(clean=False).keys()
+            if shared and (a.workload, a.variant, frozenset((a.stack.key, b.stack.key))) not in named:
+                yield (
+                    f"{a.workload}/{a.variant}: {a.stack.key} against {b.stack.key}: is not compared, although both "
+                    "were measured"
+                )

@@ -10,6 +10,7 @@ from reports import numbers
 from reports.work import Work, certified, step_seconds
 
 ENOUGH_PASSES = 5
+JOINT, ALONE = "97 %", "95 %"  # what simultaneous intervals hold with, all together, and a pair's own interval
 Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "nothing", "untimed"]
 
 
@@ -17,7 +18,8 @@ Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "noth
 class Versus:
     """One stack against the one measured fastest: ratio of step times, above 1 is slower.
 
-    ``low`` and ``high`` hold jointly for all pairs of the workload where the result says so, otherwise for this one.
+    ``low`` and ``high`` hold jointly for all pairs of the workload where the result says so, otherwise for this one:
+    ``kind`` says which, and with what confidence.
     ``detectable`` is the smallest ratio that the run would have found with a probability of 90 %.
     """
 
@@ -27,6 +29,7 @@ class Versus:
     word: str
     detectable: float | None = None
     why: str = ""
+    kind: str = f"{ALONE} interval"
 
     @property
     def beaten(self) -> bool:
@@ -40,11 +43,23 @@ class Versus:
     @property
     def finds(self) -> str:
         """The smallest difference that would have been found: ``3.1 %``."""
-        return "" if self.detectable is None else f"{numbers.number((self.detectable - 1) * 100, 2)} %"
+        if self.detectable is None:
+            return ""
+        return size(self.detectable)
 
     @property
     def interval(self) -> str:
         return "" if self.low is None or self.high is None else numbers.interval(self.low, self.high)
+
+    @property
+    def within(self) -> str:
+        """The interval with its kind: ``joint 97 % interval 1.02 to 1.05``; empty without one."""
+        return f"{self.kind} {self.interval}" if self.interval else ""
+
+
+def size(ratio: float) -> str:
+    """A detectable ratio as a difference, ``3.1 %``; from twice as long on as ``2.4 times``."""
+    return f"{numbers.number((ratio - 1) * 100, 2)} %" if ratio < 2 else f"{numbers.number(ratio, 2)} times"
 
 
 @dataclass(frozen=True)
@@ -100,7 +115,10 @@ def versus(work: Work, row: Row, base: Row) -> Versus:
     if stored is not None:
         low, high = stored.simultaneous_low or stored.low, stored.simultaneous_high or stored.high
         word = f"negligibly {stored.verdict}" if stored.negligible else stored.verdict
-        return Versus(stored.ratio, low, high, word, stored.detectable, stored.why)
+        kind = f"{ALONE} interval"
+        if stored.simultaneous_low is not None:  # the canary's pair is judged by itself
+            kind = f"{JOINT} interval" if stored.canary else f"joint {JOINT} interval"
+        return Versus(stored.ratio, low, high, word, stored.detectable, stored.why, kind)
     mine, theirs = step_seconds(row), step_seconds(base)
     assert mine is not None and theirs is not None
     return Versus(mine / theirs, None, None, "provisional" if _passes(row, base) < ENOUGH_PASSES else "not compared")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.results import Result, Row
 from reports import baselines, numbers
-from reports.ranking import ENOUGH_PASSES, Ranking, rank
+from reports.ranking import ALONE, ENOUGH_PASSES, JOINT, Ranking, rank
 from reports.table import words
 from reports.verdict import against_book, as_the_book, judgement, seed_range
 from reports.work import (
@@ -152,11 +152,13 @@ def _about(result: Result, *, timed: bool) -> str:
         text += " × fastest: ratio of step times, 1.00 is the stack measured fastest."
         text += f" Verdicts are provisional: below {ENOUGH_PASSES} passes there is no interval."
     elif timed:
-        text += " × fastest: ratio of step times with its 95 % interval, 1.00 is the fastest."
-        if result.verdict_rule == 2:
+        joint = result.verdict_rule == 2
+        kind = f"joint interval ({JOINT} for all pairs of a workload together)" if joint else f"{ALONE} interval"
+        text += f" × fastest: ratio of step times with its {kind}, 1.00 is the fastest."
+        if joint:
             text += (
-                " Intervals and verdicts hold jointly for all pairs of a workload; finds: the smallest difference that "
-                "would have been found with a probability of 90 %."
+                " Verdicts hold jointly too; finds: the smallest difference that would have been found with a "
+                "probability of 90 %."
             )
     return _plain(text + ("" if result.complete else " Interrupted: figures are partial."))
 

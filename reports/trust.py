@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.results import Row
 from reports import numbers
-from reports.ranking import Ranking, versus
+from reports.ranking import ENOUGH_PASSES, Ranking, size, versus
 from reports.work import Work, label
 
 
@@ -19,11 +19,12 @@ def trust(work: Work, found: Ranking) -> list[str]:
         out.append(_places(work, work.places.ranks))
     finds = [v.detectable for r in found.ranked[1:] if (v := found.against[r.stack.key]).detectable is not None]
     if finds:
-        least, most = (f"{numbers.number((x - 1) * 100, 2)} %" for x in (min(finds), max(finds)))
+        least, most = size(min(finds)), size(max(finds))
         span = least if least == most else f"{least} to {most}, depending on the pair,"
+        few = f", if {ENOUGH_PASSES} were not the least for a verdict" if found.passes < ENOUGH_PASSES else ""
         out.append(
             f"{numbers.plural(found.passes, 'pass', 'es')} would have found differences of {span} "
-            "with a probability of 90 %."
+            f"with a probability of 90 %{few}."
         )
     if work.pilot is not None:
         out.append(f"Decided after {numbers.plural(work.pilot.pilot, 'pass', 'es')}: {work.pilot.words}.")
@@ -46,7 +47,7 @@ def _canary(work: Work, again: Row) -> str:
     if twin is None or c is None:
         return f"The canary, a second launch of a stack, was not measured: {again.reason or again.status}."
     stands = versus(work, twin, again)
-    within = f" (95 % interval {stands.interval})" if stands.interval else ""
+    within = f" ({stands.within})" if stands.within else ""
     ok = c.verdict in ("equivalent", "undecided", "provisional") or c.negligible
     says = "as it should be" if ok else "an alarm: no smaller difference is to be trusted"
     off = numbers.number(abs(c.ratio - 1) * 100, 2)

@@ -42,7 +42,7 @@ def _rate(row: Row) -> str:
 
 
 def _times(versus: Versus, other: str) -> str:
-    within = f" (95 % interval {versus.interval})" if versus.interval else ""
+    within = f" ({versus.within})" if versus.within else ""
     return f"{numbers.ratio(versus.ratio)} times the throughput of {other}{within}"
 
 
@@ -75,7 +75,7 @@ def _shared(found: Ranking) -> tuple[str, str]:
     first, *others = found.sharing
     names = numbers.words([label(r.stack) for r in found.sharing])
     ratios = [
-        f"{label(r.stack)} took {numbers.ratio(v.ratio)} times as long per step (95 % interval {v.interval}, {v.word})"
+        f"{label(r.stack)} took {numbers.ratio(v.ratio)} times as long per step ({v.within}, {v.word})"
         for r in others
         for v in [found.against[r.stack.key]]
     ]

@@ -1,5 +1,6 @@
 """--budget: what is chosen fits, is given up in the declared order, and says what it can detect."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from result_factory import make
 
 from benchmarks import budget
+from benchmarks.budgeted import Budget
 from benchmarks.errors import Problem
 from benchmarks.estimate import estimate
 from benchmarks.planning import make_plan
@@ -49,7 +51,7 @@ def test_things_are_given_up_in_the_declared_order(toys):
         assert ("inference" in change["measure"]) == ("inference" not in given_up)
         assert "certificate" in change["measure"]
         assert "training" in change["measure"]
-    costs = [estimate(budget._with(toys, **change)) for _, change in budget._levels(toys, ())]
+    costs = [estimate(budget.changed(toys, **change)) for _, change in budget._levels(toys, ())]
     assert costs == sorted(costs, reverse=True)
 
 
@@ -83,7 +85,7 @@ def test_what_is_chosen_fits_and_more_time_never_gives_fewer_workloads(toys, sha
 
 def test_a_short_time_leaves_out_workloads_unless_they_were_named(toys):
     leanest = list(budget._levels(toys, ()))[-1][1]
-    one = estimate(budget._with(toys, passes=2, **leanest)) / len(toys.entries)
+    one = estimate(budget.changed(toys, passes=2, **leanest)) / len(toys.entries)
     chosen = budget.fit(toys, 2.5 * one / budget.SHARE)
     assert 1 <= len(chosen.entries) < len(toys.entries)
     assert chosen.options.workloads == [e.key for e in chosen.entries]
@@ -114,10 +116,41 @@ def test_detectable_is_what_a_paired_t_test_detects():
     assert budget.detectable(6, sd, pairs=28) > ratio > budget.detectable(12, sd) > 1
 
 
-def test_afterwards_uses_the_spread_of_the_run():
+def test_what_was_found_uses_the_spread_of_each_workload_and_no_canary():
     rows = make(passes=6, interrupted=False).rows
-    text = budget.afterwards(rows, 6)
-    assert text.startswith("Measured: With this run's standard deviation of 1.")  # the factory's launches have 1.2 %
-    assert "6 passes, among the 15 pairs of 6 stacks" in text or "among the 10 pairs of 5 stacks" in text
-    assert budget.afterwards(make(passes=1, interrupted=False).rows, 1) is None
-    assert "provisional" in budget.afterwards(make(passes=2, interrupted=False).rows, 2)
+    found = budget.finds(rows)
+    assert {f.workload for f in found} == {r.workload for r in rows if r.launches}
+    mlp = next(f for f in found if f.workload == "mnist_mlp")
+    assert mlp.passes == 6 and mlp.pairs == mlp.stacks * (mlp.stacks - 1) // 2
+    assert mlp.spread == pytest.approx(0.012, rel=0.4)  # the factory's launches
+    assert mlp.ratio == budget.detectable(6, mlp.spread, pairs=mlp.pairs)
+    canary = rows[0].model_copy(update={"stack": rows[0].stack.model_copy(update={"replica": 1})})
+    assert budget.finds([*rows, canary]) == found
+
+
+def test_a_pass_that_stayed_disturbed_does_not_count():
+    rows = make(passes=6, interrupted=False).rows
+    first = rows[0].launches[0]
+    blocks = [b.model_copy(update={"disturbed": True, "round_disturbed": True}) for b in first.blocks]
+    launches = [first.model_copy(update={"blocks": blocks}), *rows[0].launches[1:]]
+    spoilt = [rows[0].model_copy(update={"launches": launches}), *rows[1:]]
+    key = (rows[0].workload, rows[0].variant)
+    assert [f.passes for f in budget.finds(spoilt)] == [
+        5 if (f.workload, f.variant) == key else 6 for f in budget.finds(rows)
+    ]
+
+
+def test_few_passes_find_nothing():
+    assert budget.finds(make(passes=1, interrupted=False).rows) == []
+    found = budget.finds(make(passes=2, interrupted=False).rows)
+    assert found and all(f.ratio is None for f in found)
+    options = plan(workload=["toy/sound"], budget="10m").options
+    assert "provisional" in budget.notes(Budget(spent_seconds=90, cuts=[], finds=found), options)[0]
+    assert budget.notes(Budget(spent_seconds=90, cuts=[], finds=[]), options) == ["--budget: took 90 s of 10 min"]
+
+
+def test_the_plan_counts_no_canary():
+    stacks = {"profile": "full", "workload": ["toy/sound"], "measure": ["training"], "passes": 6}
+    env = [f"second={sys.executable}"]
+    bare, more = (plan(**stacks, env=env, budget="10h", canary=canary).notes[-1] for canary in (False, True))
+    assert "pairs" not in bare and bare.rsplit(". ")[-1] == more.rsplit(". ")[-1]

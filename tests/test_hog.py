@@ -4,6 +4,7 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from result_factory import make
@@ -17,13 +18,13 @@ from benchmarks.selfcheck import hog
 TOYS = Path(__file__).parent / "toys"
 
 
-def two(*, hogged=()):
-    """Two stacks over five passes of four rounds: the second takes 1.2 times as long, 0.5 times where hogged."""
+def two(*, hogged=(), ratio=1.2, passes=5):
+    """Two stacks over passes of four rounds: the second takes ``ratio`` times as long, much less where hogged."""
     rows = []
-    for base, ratio in zip(make(passes=5, interrupted=False).rows[:2], (1.0, 1.2), strict=True):
+    for base, level in zip(make(passes=passes, interrupted=False).rows[:2], (1.0, ratio), strict=True):
         launches = []
         for la in base.launches:
-            wobble = 1 + 0.002 * ((la.pass_index * (2 + (ratio > 1))) % 5)
+            wobble = 1 + 0.002 * ((la.pass_index * (2 + (level != 1))) % 5)
             planned = [(i, None, i in hogged) for i in range(4)]
             repeats = [(4 + k, i, False) for k, i in enumerate(hogged)]
             blocks = [
@@ -34,7 +35,7 @@ def two(*, hogged=()):
                         "disturbed": spoilt,
                         "round_disturbed": spoilt,
                         "steps": 1,
-                        "seconds": wobble * (6.0 / ratio**2 if spoilt else ratio),
+                        "seconds": wobble * (6.0 / level**2 if spoilt else level),
                     }
                 )
                 for number, repeated, spoilt in planned + repeats
@@ -54,6 +55,45 @@ def test_blinded_rows_are_those_of_a_run_without_detection():
     assert not hog.contradicts(truth, truth)
     assert [len(la.blocks) for la in hog.blinded(spoilt)[0].launches] == [4] * 5
     assert hog.blinded(spoilt)[0].disturbed_passes() == set()
+
+
+class Measured:
+    """Stands in for a run: gives the rows of each of the three measurements in turn."""
+
+    def __init__(self, *measurements):
+        self.left = list(measurements)
+
+    def __call__(self, plan, folder, *, say):
+        rows = self.left.pop(0)
+        return SimpleNamespace(go=lambda: SimpleNamespace(rows=rows))
+
+
+def spoil_a_pass(rows):
+    """The first pass stays disturbed: the others still decide."""
+    out = []
+    for row in rows:
+        first = row.launches[0]
+        blocks = [b.model_copy(update={"disturbed": True, "round_disturbed": True}) for b in first.blocks]
+        out.append(
+            row.model_copy(update={"launches": [first.model_copy(update={"blocks": blocks}), *row.launches[1:]]})
+        )
+    return out
+
+
+@pytest.mark.parametrize(
+    ("beside", "code", "told"),
+    [
+        (lambda: two(hogged=(1, 2, 3)), 0, "withheld: faster without the disturbed rounds, slower with them"),
+        (lambda: two(), hog.NOTHING_SHOWN, "agrees"),
+        (lambda: two(ratio=0.8), 1, "WRONG"),
+        (lambda: spoil_a_pass(two(ratio=0.8, passes=6)), 1, "WRONG"),  # a verdict is published, whatever was left out
+    ],
+)
+def test_what_a_run_publishes_decides(tiny, monkeypatch, capsys, beside, code, told):
+    monkeypatch.setattr(hog, "Run", Measured(two(), beside(), beside()))
+    assert hog.run_hog(**tiny, env=[f"other={sys.executable}"]) == code
+    seen = [line for line in capsys.readouterr().out.splitlines() if "with detection" in line]
+    assert len(seen) == 2 and all(told in line for line in seen)
 
 
 def test_intervals_that_do_not_meet_contradict_each_other():
@@ -121,7 +161,7 @@ def tiny(monkeypatch):
 
 
 def test_a_tiny_experiment(tiny, capsys):
-    assert hog.run_hog(**tiny, env=[f"other={sys.executable}"]) == 0
+    assert hog.run_hog(**tiny, env=[f"other={sys.executable}"]) == hog.NOTHING_SHOWN
     quiet, *lines = capsys.readouterr().out.splitlines()[1:]
     assert quiet.startswith("nobody beside")
     assert [line.split(",")[0].strip() for line in lines[:4]] == [
@@ -130,9 +170,9 @@ def test_a_tiny_experiment(tiny, capsys):
         "hog throughout",
         "hog throughout",
     ]
-    assert lines[1].endswith("agrees; 3 rounds repeated")
-    assert lines[3].endswith("refused: too few quiet rounds; 4 rounds repeated")
-    assert "misled nobody" in lines[4]  # one pass decides nothing
+    assert lines[1].endswith("withheld: provisional; 3 rounds repeated")
+    assert lines[3].endswith("withheld: provisional; 4 rounds repeated")
+    assert lines[4].startswith("shows nothing: the neighbour misled nobody")  # one pass decides nothing
 
 
 def test_it_needs_two_stacks(tiny):

@@ -109,10 +109,21 @@ def test_verify_derives_it_again(run, change, says):
         ("faster", "undecided", "open"),
         ("provisional", "faster", "open"),
         ("untrustworthy", "faster", "open"),
+        ("equivalent", "negligibly faster", "stands"),
+        ("negligibly slower", "equivalent", "stands"),
+        ("negligibly slower", "slower", "stands"),
+        ("negligibly slower", "negligibly faster", "falls"),  # each excludes the other
+        ("negligibly slower", "faster", "falls"),
+        ("negligibly slower", "undecided", "open"),
     ],
 )
 def test_when_a_verdict_stands(together, alone, word):
-    assert stands(together, alone) == word
+    def said(text):
+        verdict = text.removeprefix("negligibly ")
+        (found,) = compare_all([timed("a", 1), timed("b", 1)])
+        return found.model_copy(update={"verdict": verdict, "negligible": verdict != text})
+
+    assert stands(said(together), said(alone)) == word
 
 
 def timed(key, *pass_seconds):

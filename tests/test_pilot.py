@@ -121,6 +121,39 @@ def test_a_full_run_decides_once_and_resumes_as_decided(tmp_path, monkeypatch):
     assert passes_of(plan, torn, monkeypatch, spread=0.3) == made[4:]  # whatever the samples would say now
 
 
+def spoilt(x, *passes):
+    launches = []
+    for la in x.launches:
+        marks = {"disturbed": la.pass_index in passes, "round_disturbed": la.pass_index in passes}
+        launches.append(la.model_copy(update={"blocks": [b.model_copy(update=marks) for b in la.blocks]}))
+    return x.model_copy(update={"launches": launches})
+
+
+@pytest.mark.parametrize("disturbed", [(), (1,), (1, 2), (4,), (4, 5)])
+def test_one_pass_replaces_those_that_stayed_disturbed_once(tmp_path, monkeypatch, disturbed):
+    """Five are decided; whatever stays disturbed, a sixth is all that is made, and its own state changes nothing."""
+    plan = plan_for(profile="full", measure=["training"])
+    journal, entry, made = Journal(tmp_path), plan.entries[0], []
+
+    def assembled(plan, events):
+        done = len([e for e in events if e["event"] == "pass"])
+        named = {"workload": entry.workload, "variant": entry.variant}
+        rows = [spoilt(row(n, around(1, passes=done, spread=1e-3, seed=k)), *disturbed) for k, n in enumerate("ab")]
+        return type("Assembled", (), {"rows": [x.model_copy(update=named) for x in rows]})
+
+    monkeypatch.setattr("benchmarks.assemble.assemble", assembled)
+    while todo := pilot.undone(plan, journal, entry):
+        assert len(made) < 7
+        for p in todo:
+            journal.add("pass", workload=entry.key, index=p)
+            made.append(p)
+        if todo == [5]:
+            assert pilot.reason(journal, entry, todo) == "one more pass, for one that stayed disturbed"
+    (decision,) = journal.of("pilot")
+    assert decision["decision"]["passes"] == 5
+    assert made == list(range(6 if disturbed else 5))
+
+
 @pytest.mark.parametrize("words", [{"passes": 4}, {"profile": "quick"}, {"measure": ["certificate"]}])
 def test_a_fixed_number_of_passes_has_no_pilot(tmp_path, words):
     plan = plan_for(**{"profile": "full", "measure": ["training"], **words})

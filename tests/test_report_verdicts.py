@@ -12,9 +12,10 @@ from benchmarks import results as r
 from benchmarks.cli import main
 from benchmarks.commands import print_summary
 from benchmarks.pilot import judge_pilot
+from benchmarks.statistics import FAMILY_ERROR
 from benchmarks.verdicts import compare_all, rank_all
 from reports import summary
-from reports.ranking import rank
+from reports.ranking import JOINT, rank, size
 from reports.render import html
 from reports.verdict import sentence
 from reports.work import Work, gather
@@ -60,10 +61,19 @@ def test_a_ratio_has_its_joint_interval_and_what_could_be_found(full: r.Result) 
     assert stored.low is not None and stored.simultaneous_low is not None
     assert stored.simultaneous_low < stored.low  # jointly is wider than alone
     assert versus.finds.endswith(" %")
+    assert f"{1 - FAMILY_ERROR:.0%}".replace("%", " %") == JOINT
+    assert versus.within == f"joint 97 % interval {versus.interval}"
+    assert f"({versus.within}" in sentence(work(full)).text
+    assert "95 %" not in html([full]).split('id="method"')[1]
+    assert "joint interval (97 % for all pairs of a workload together)" in summary.markdown([full])
     text = html([full])
     assert f"finds\u00a0{versus.finds}".replace(" ", "\u00a0") in text
     assert "hold jointly for all pairs" in " ".join(text.split())
     assert f"finds {versus.finds}" in summary.markdown([full])
+
+
+def test_large_differences_are_told_as_ratios() -> None:
+    assert (size(1.031), size(2.4)) == ("3.1 %", "2.4 times")
 
 
 def test_places_and_passes_stand_in_the_verdict(full: r.Result) -> None:

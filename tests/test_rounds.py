@@ -24,7 +24,7 @@ def measured(monkeypatch, tmp_path):
     """Runs the toy on two stacks; ``disturb(pass, round)`` says in which rounds the second block is throttled."""
     monkeypatch.setitem(PROFILES, "smoke", dataclasses.replace(PROFILES["smoke"], repeats=1.0))
 
-    def go(disturb, *, passes=1, rounds=4, stacks=2, **options):
+    def go(disturb, *, passes=1, rounds=4, stacks=2, pilot=None, **options):
         plan = make_plan(
             command="test",
             workload=["toy/sound"],
@@ -37,6 +37,7 @@ def measured(monkeypatch, tmp_path):
             env=[f"other{i}={sys.executable}" for i in range(stacks - 1)],
             **options,
         )
+        plan = plan.model_copy(update={"options": plan.options.model_copy(update={"pilot": pilot})})
         run = Run(plan, tmp_path, say=lambda text: None)
         now = {"where": (0, 0), "block": 0}
 
@@ -102,6 +103,20 @@ def test_a_pass_without_quiet_rounds_is_marked_and_falls_back(measured):
         assert row.disturbed_passes() == {1}
         assert row.pass_step_seconds() == row.pass_step_seconds(clean=False)
     assert list(verify(result)) == []
+
+
+def test_a_decided_pass_that_stays_disturbed_is_replaced(measured, monkeypatch):
+    monkeypatch.setattr("benchmarks.pilot.passes_needed", lambda spread, *, stacks: 5)
+    result = measured(lambda index, number: index == 4, passes=5, rounds=2, pilot=2)
+    assert result.pilots[0].passes == 5
+    assert [[la.pass_index for la in row.launches] for row in result.rows] == [list(range(6))] * 2
+    (comparison,) = result.comparisons
+    assert comparison.undisturbed.passes == 5  # enough for a verdict again
+    assert list(verify(result)) == []
+    fewer = result.model_dump(mode="json", by_alias=True)
+    for row in fewer["rows"]:
+        row["launches"].pop()
+    assert any("has passes [1, 2, 3, 4, 5], 6 were planned" in v for v in verify(Result.model_validate(fewer)))
 
 
 def test_stacks_that_took_turns_have_rounds_of_their_own(measured, monkeypatch):

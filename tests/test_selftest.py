@@ -13,10 +13,12 @@ from scipy import stats
 
 from benchmarks.cli import main
 from benchmarks.errors import Problem
-from benchmarks.selftest import simulated, trials
-from benchmarks.selftest.bank import Bank, BankBlock, BankLaunch, read
+from benchmarks.machine import machine
+from benchmarks.plan import combined_hash, implementation_files
+from benchmarks.selftest import cli, simulated, trials
+from benchmarks.selftest.bank import Bank, BankBlock, BankLaunch, differences, read
 from benchmarks.selftest.checks import Check, wilson
-from benchmarks.workload import ROOT
+from benchmarks.workload import ROOT, discover
 
 TOYS = ROOT / "tests" / "toys"
 
@@ -33,6 +35,7 @@ def test_a_check_passes_within_its_bounds_only():
     assert shares == [False, True, True, False]
     assert Check(part="p", what="w", count=1, trials=1, low=0.9).bound == "≥ 90%"
     assert Check(part="p", what="w", count=1, trials=1, high=0.05).bound == "≤ 5%"
+    assert Check(part="p", what="w", count=1, trials=1).bound == "told only"
 
 
 STILL = simulated.Machine(launch=0, block=0, drift=0, between=0, spikes=0, steps=0)
@@ -118,7 +121,8 @@ def test_a_run_of_all_simulations_is_reproducible():
 def block(seconds, *, slow, disturbed=False):
     return BankBlock(
         seconds=seconds * (21 if slow else 20), steps=21 if slow else 20, counted=20, cpu_seconds=1.0,
-        foreign_cpu_seconds=0.0, disturbed=disturbed,
+        foreign_cpu_seconds=0.0, steal_seconds=0.0, pressure_seconds=None, involuntary_switches=3,
+        throttled_seconds=9.0 * disturbed, cpu_throttles=None, disturbed=disturbed,
     )  # fmt: skip
 
 
@@ -153,6 +157,14 @@ def test_trials_find_what_is_there_and_nothing_else():
     same, slow = trials.run_trials(bank(), trials=100, seed=0)
     assert same.passed and slow.passed
     assert "36 launches varying by" in same.detail
+    assert "wanted more" not in same.detail
+
+
+def test_trials_that_want_more_passes_than_the_bank_has_are_told():
+    same, _ = trials.run_trials(bank(spread=0.05), trials=100, seed=0)
+    share = int(same.detail.split("; ")[-1].split("%")[0])
+    assert 50 < share <= 100
+    assert same.detail.endswith("% of trials wanted more than the bank has")
 
 
 def test_trials_fail_on_a_slow_down_that_is_not_there():
@@ -164,7 +176,7 @@ def test_trials_fail_on_a_slow_down_that_is_not_there():
 
 def test_the_sides_of_a_trial_share_no_launch(monkeypatch):
     sides = []
-    monkeypatch.setattr(trials, "trial", lambda first, second: sides.append((first, second)) or ("undecided", 5))
+    monkeypatch.setattr(trials, "trial", lambda first, second: sides.append((first, second)) or ("undecided", 5, False))
     trials.run_trials(bank(), trials=20, seed=0)
     same = sides[::2]
     assert len(same) == 20
@@ -211,6 +223,62 @@ def test_the_command_judges_banks_and_writes_figures(tmp_path):
     done = command("--banks", tmp_path, "--runs", 100, "--trials", 50)
     assert done.exit_code == 1
     assert "FAILED" in done.output
+
+
+def test_the_suites_own_banks_must_be_of_three_workloads(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "FOLDER", tmp_path)
+
+    def done(*workloads):
+        for i, name in enumerate(workloads):
+            (tmp_path / f"{i}.json").write_text(bank().model_copy(update={"workload": name}).model_dump_json())
+        checks = [Check(part="p", what="w", count=1, trials=1)]
+        monkeypatch.setattr(trials, "run_trials", lambda *words, **more: checks)
+        monkeypatch.setattr(simulated, "run_simulations", lambda **words: checks)
+        out = CliRunner().invoke(main, ["selftest", "--banks", str(tmp_path)])
+        return out.exit_code, out.output
+
+    code, said = done("a", "b/one", "b/two")
+    assert code == 1
+    assert "Banks of 2 of the 3 different workloads that the claim needs (a, b)" in said
+    assert "none failed" in said
+    assert "is not in this tree" in said
+    code, said = done("a", "b/one", "c")
+    assert code == 0 and "Banks of" not in said
+
+
+def test_a_mark_against_the_evidence_is_refused(tmp_path):
+    path = tmp_path / "bank.json"
+    one = bank(1)
+    path.write_text(one.model_dump_json())
+    assert read(path) == one
+    wrong = [one.launches[0].blocks[0].model_copy(update={"steal_seconds": 9.0}), *one.launches[0].blocks[1:]]
+    launches = [one.launches[0].model_copy(update={"blocks": wrong})]
+    path.write_text(one.model_copy(update={"launches": launches}).model_dump_json())
+    with pytest.raises(Problem, match="launch 1 has a block that is marked against its own evidence"):
+        read(path)
+
+
+def test_what_a_bank_was_measured_with_is_compared():
+    here = machine()
+    (sound,) = [f for f in discover(TOYS) if f.workload.key == "toy/sound"]
+    now = bank(1).model_copy(
+        update={
+            "machine": f"{here.name}, {here.cpu}",
+            "workload": "toy/sound",
+            "stack": "numpy:eager:cpu:default",
+            "declaration_hash": sound.workload.hash,
+            "implementation_hash": combined_hash(implementation_files(sound, "numpy")),
+        }
+    )
+    assert differences(now, here, impls=TOYS) == []
+    for change, says in [
+        ({"machine": "other, 386"}, "measured on other, 386"),
+        ({"declaration_hash": "d"}, "the declaration of its workload has changed"),
+        ({"implementation_hash": "i"}, "the files of its stack have changed"),
+        ({"workload": "none"}, "is not in this tree"),
+    ]:
+        (said,) = differences(now.model_copy(update=change), here, impls=TOYS)
+        assert says in said
 
 
 def test_the_command_needs_a_bank(tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks import results as r
-from benchmarks.statistics import BOUND, FAMILY_ERROR, detectable, holm, ratio, verdict
+from benchmarks.statistics import BOUND, FAMILY_ERROR, detectable, holm, log_ratio, ratio, verdict
 from benchmarks.verdicts import Pair, compare_all, judge, rank_all
 from benchmarks.verify_verdicts import verify_verdicts
 
@@ -125,7 +125,20 @@ def test_what_is_detectable_is_found_nine_times_in_ten(degrees, level):
 def test_words(row, says):
     (found,) = judge(pairs_of([row])).values()
     assert (found.estimate.verdict, found.estimate.negligible) == says
-    assert (found.detectable is None) == (says[0] == "provisional")
+    assert found.detectable >= 1
+
+
+def test_few_passes_say_what_they_would_find():
+    few = {n: judge(pairs_of([[0.01, -0.01, 0.005, -0.005][:n]]))["a0", "b0"].detectable for n in (1, 2, 3, 4)}
+    assert few[1] is None
+    assert few[2] > few[3] > few[4] > 1
+    _, error, _ = log_ratio([1.01, 0.99, 1.0], [1.0, 1.0, 1.0])
+    (three,) = judge(pairs_of([[math.log(1.01), math.log(0.99), 0.0]])).values()
+    assert stats.nct.sf(stats.t.isf(FAMILY_ERROR / 2, 2), 2, math.log(three.detectable) / error) == pytest.approx(
+        0.9, abs=1e-3
+    )
+    (wild,) = judge(pairs_of([[5.0, -5.0]])).values()
+    assert wild.detectable is None  # no number that JSON could hold
 
 
 def test_identical_passes_are_no_difference():

@@ -6,6 +6,7 @@ A launch in which something compiles has children; the CPU they use is the run's
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,21 +19,24 @@ ADDED = ("busy_seconds", "cpu_seconds", "steal_seconds", "throttled_seconds", "c
 
 
 class Watch:
-    """A clock inside a worker that can be stopped; what happens while it stands still counts for nothing."""
+    """A clock inside a worker that can be stopped; what happens while it stands still counts for nothing.
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    ``cpus`` are those whose busy time is looked at (the run's own); empty: all.
+    """
+
+    def __init__(self, cpus: Collection[int] = ()) -> None:
+        self.seconds, self._cpus = 0.0, tuple(cpus)
         self._seen: list[dict[str, Any]] = []
 
     def start(self) -> None:
         self._children = descendants_cpu_seconds()
-        self._before = disturbance.snapshot()
+        self._before = disturbance.snapshot(self._cpus)
         self._start = time.perf_counter()
 
     def stop(self) -> None:
         """The device must have been synchronised."""
         self.seconds += time.perf_counter() - self._start
-        seen: dict[str, Any] = dict(disturbance.difference(self._before, disturbance.snapshot()))
+        seen: dict[str, Any] = dict(disturbance.difference(self._before, disturbance.snapshot(self._cpus)))
         seen["cpu_seconds"] += max(0.0, descendants_cpu_seconds() - self._children)
         self._seen.append(seen)
 

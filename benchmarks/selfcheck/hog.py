@@ -19,6 +19,7 @@ from types import TracebackType
 import click
 
 from benchmarks.errors import Problem
+from benchmarks.isolated import DECIDED, agree
 from benchmarks.planning import make_plan
 from benchmarks.results import Comparison, Row
 from benchmarks.run import Run
@@ -26,6 +27,8 @@ from benchmarks.verdicts import compare_all
 from benchmarks.workload import DEFAULT_IMPLS
 
 SPIN = "while True: pass"
+WITHHELD = ("untrustworthy", "provisional", "undecided")
+NOTHING_SHOWN = 3  # exit code
 
 
 class Hog(AbstractContextManager["Hog"]):
@@ -72,7 +75,9 @@ def run_hog(
     env: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: click.echo(f"  {text}", err=True),
 ) -> int:
-    """Print the verdicts; 0 when detection kept or withheld the verdict each time, 1 when a wrong one came through."""
+    """Print the verdicts; 0 when detection kept or withheld each verdict that the neighbour turned, 1 when a wrong one
+    came through, 3 when the neighbour misled nobody, which shows nothing.
+    """
 
     def measure(hogged: Collection[int], *, throughout: bool = False) -> list[Row]:
         plan = make_plan(
@@ -116,19 +121,20 @@ def run_hog(
         ("hog throughout", measure((), throughout=True)),
     ):
         blind, seeing = verdict(blinded(rows)), verdict(rows)
-        spoilt = sorted(rows[0].disturbed_passes())
-        withheld = seeing.verdict == "untrustworthy" or bool(spoilt)
+        withheld = seeing.verdict in WITHHELD  # by what it publishes alone, whatever it left out on the way
         extra = sum(b.repeats is not None for la in rows[0].launches for b in la.blocks)
         misled |= contradicts(blind, truth)
         wrong = not withheld and contradicts(seeing, truth)
         failed |= wrong
         click.echo(_line(f"{name}, without detection", blind) + ("  WRONG" if contradicts(blind, truth) else ""))
-        refused = "too few quiet rounds" if spoilt else "with and without the disturbed rounds it says two things"
-        told = f"refused: {refused}" if withheld else "WRONG" if wrong else "agrees"
+        told = f"withheld: {seeing.why or seeing.verdict}" if withheld else "WRONG" if wrong else "agrees"
         click.echo(_line(f"{name}, with detection", seeing) + f"  {told}; {extra} rounds repeated")
+    if failed:
+        return 1
     if not misled:
-        click.echo("the neighbour misled nobody here, so this shows nothing; try another --workload or --stack")
-    return 1 if failed else 0
+        click.echo("shows nothing: the neighbour misled nobody; try another --workload or --stack")
+        return NOTHING_SHOWN
+    return 0
 
 
 def verdict(rows: Sequence[Row]) -> Comparison:
@@ -155,8 +161,7 @@ def blinded(rows: Sequence[Row]) -> list[Row]:
 
 def contradicts(one: Comparison, truth: Comparison) -> bool:
     """Whether two verdicts cannot both be right: decided differently, or intervals that do not meet."""
-    decided = ("faster", "slower", "equivalent")
-    if one.verdict in decided and truth.verdict in decided and one.verdict != truth.verdict:
+    if one.verdict in DECIDED and truth.verdict in DECIDED and not agree(one, truth):
         return True
     if one.low is None or one.high is None or truth.low is None or truth.high is None:
         return False

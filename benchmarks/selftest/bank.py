@@ -21,8 +21,9 @@ from pydantic import ValidationError
 from benchmarks.disturbance import is_disturbed
 from benchmarks.errors import Problem
 from benchmarks.launch import WorkerError
-from benchmarks.plan import Entry, Planned
+from benchmarks.plan import Entry, Planned, combined_hash, implementation_files
 from benchmarks.planning import choose, make_plan
+from benchmarks.results import Machine
 from benchmarks.run import LIMIT, Run, Running, now
 from benchmarks.samples import Strict, field
 from benchmarks.workload import Workload, discover
@@ -42,7 +43,23 @@ class BankBlock(Strict):
     counted: int = field("training steps that the record claims: fewer in a slow block", gt=0)
     cpu_seconds: float = field("CPU seconds of the worker, all threads")
     foreign_cpu_seconds: float | None = field("busy time of all CPUs minus the worker's and this process's")
-    disturbed: bool = field("as in the result schema")
+    steal_seconds: float | None = field("as in the result schema")
+    pressure_seconds: float | None = field("as in the result schema")
+    involuntary_switches: int | None = field("as in the result schema")
+    throttled_seconds: float | None = field("as in the result schema")
+    cpu_throttles: int | None = field("as in the result schema")
+    disturbed: bool = field("as in the result schema; follows from the evidence above")
+
+    def evident(self, threads: int) -> bool:
+        """Whether the evidence says that the block was disturbed, where the stack has so many threads."""
+        return is_disturbed(
+            self.foreign_cpu_seconds,
+            self.steal_seconds,
+            self.seconds,
+            cpus=max(1, threads),
+            throttled_seconds=self.throttled_seconds,
+            cpu_throttles=self.cpu_throttles,
+        )
 
 
 class BankLaunch(Strict):
@@ -81,10 +98,31 @@ class Bank(Strict):
 
 
 def read(path: Path) -> Bank:
+    """Raises Problem where the file is no bank, or marks a block against its own evidence."""
     try:
-        return Bank.model_validate_json(path.read_text("utf-8"))
+        bank = Bank.model_validate_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise Problem(f"{path} is no bank of launches: {str(error).splitlines()[0]}") from None
+    for index, launch in enumerate(bank.launches):
+        if any(b.disturbed != b.evident(bank.threads) for b in launch.blocks):
+            raise Problem(f"{path}: launch {index + 1} has a block that is marked against its own evidence")
+    return bank
+
+
+def differences(bank: Bank, here: Machine, *, impls: Path) -> list[str]:
+    """In words, what the bank was measured with that is otherwise in this tree or on the machine ``here``."""
+    out = []
+    if bank.machine != (name := f"{here.name}, {here.cpu}"):
+        out.append(f"measured on {bank.machine}, this is {name}")
+    found = next((f for f in discover(impls.resolve()) if f.workload.key == bank.workload), None)
+    if found is None:
+        return [*out, "its workload is not in this tree"]
+    if found.workload.hash != bank.declaration_hash:
+        out.append("the declaration of its workload has changed since")
+    files = implementation_files(found, bank.stack.split(":")[0])
+    if combined_hash(files) != bank.implementation_hash:
+        out.append("the files of its stack have changed since")
+    return out
 
 
 def measure(
@@ -190,12 +228,14 @@ def _block(run: Run, running: Running, unit: int, *, slow: bool) -> BankBlock:
     answer = running.worker.ask("block", limit=run.limit, steps=unit + unit // UNIT if slow else unit)
     busy = answer["busy_seconds"]
     foreign = None if busy is None else max(0.0, busy - answer["cpu_seconds"] - (time.process_time() - own))
-    told = {name: answer[name] for name in ("steal_seconds", "throttled_seconds", "cpu_throttles")}
-    return BankBlock(
+    told = ("steal_seconds", "pressure_seconds", "involuntary_switches", "throttled_seconds", "cpu_throttles")
+    timed = BankBlock(
         seconds=answer["seconds"],
         steps=answer["steps"],
         counted=unit,
         cpu_seconds=answer["cpu_seconds"],
         foreign_cpu_seconds=foreign,
-        disturbed=is_disturbed(foreign, seconds=answer["seconds"], cpus=max(1, run.options.threads), **told),
+        **{name: answer[name] for name in told},
+        disturbed=False,
     )
+    return timed.model_copy(update={"disturbed": timed.evident(run.options.threads)})

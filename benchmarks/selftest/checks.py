@@ -32,6 +32,8 @@ class Check:
 
     @property
     def bound(self) -> str:
+        if self.low <= 0 and self.high >= 1:
+            return "told only"
         if self.low > 0 and self.high < 1:
             return f"{self.low:.0%} to {self.high:.0%}"
         return f"≥ {self.low:.0%}" if self.low > 0 else f"≤ {self.high:.0%}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from benchmarks.selftest.checks import Check
 from benchmarks.workload import DEFAULT_IMPLS
 
 FOLDER = Path(__file__).parent / "bank"
+WORKLOADS = 3  # that the suite's own banks must be of: one alone may be well-behaved
 
 
 @click.group(invoke_without_command=True)
@@ -63,8 +64,9 @@ def bank(workload: str, stack: str, launches: int, blocks: int, threads: int | N
 
 
 def run_selftest(*, runs: int, trials: int, seed: int, banks: Path, json_file: Path | None) -> int:
-    """Print every check; 1 when one failed."""
-    from benchmarks.selftest.bank import read
+    """Print every check; 1 when one failed, or when the suite's own folder lacks banks for the claim."""
+    from benchmarks.machine import machine
+    from benchmarks.selftest.bank import differences, read
     from benchmarks.selftest.simulated import run_simulations
     from benchmarks.selftest.trials import run_trials
 
@@ -72,16 +74,34 @@ def run_selftest(*, runs: int, trials: int, seed: int, banks: Path, json_file: P
     paths = sorted(banks.glob("*.json"))
     if not paths:
         raise Problem(f"{banks} holds no bank of launches; measure one with `python -m benchmarks selftest bank`")
-    checks = [check for path in paths for check in run_trials(read(path), trials=trials, seed=seed)]
+    kept = [read(path) for path in paths]
+    here = machine()
+    for one in kept:
+        for words in differences(one, here, impls=DEFAULT_IMPLS):
+            click.echo(f"warning: the bank of {one.name}: {words}", err=True)
+    checks = [check for one in kept for check in run_trials(one, trials=trials, seed=seed)]
     checks += run_simulations(runs=runs, seed=seed)
     show(checks)
     failed = sum(not check.passed for check in checks)
+    missing = lacking({one.workload.split("/")[0] for one in kept}) if banks.resolve() == FOLDER.resolve() else ""
     spent = time.monotonic() - begun
     click.echo(f"{len(checks)} checks, {failed or 'none'} failed; {spent:.0f} s, seed {seed}")
+    if missing:
+        click.echo(missing)
     if json_file:
         figures = {"seed": seed, "runs": runs, "trials": trials, "checks": [plain(check) for check in checks]}
         json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return 1 if failed else 0
+    return 1 if failed or missing else 0
+
+
+def lacking(workloads: Collection[str]) -> str:
+    """What the suite's own banks lack, in a sentence; empty when they are of enough workloads."""
+    if len(workloads) >= WORKLOADS:
+        return ""
+    return (
+        f"Banks of {len(workloads)} of the {WORKLOADS} different workloads that the claim needs "
+        f"({', '.join(sorted(workloads))}): measure more with `python -m benchmarks selftest bank`"
+    )
 
 
 def plain(check: Check) -> dict[str, object]:

@@ -123,11 +123,12 @@ def reports(
     runs: int,
     passes: int | None,
     rng: np.random.Generator,
-    find: bool = False,
+    find: float | None = None,
 ) -> list[Check]:
     """Runs with a false verdict, and runs in which all simultaneous intervals hold.
 
-    ``passes`` None: as many as the pilot chooses. ``find``: the last two stacks differ, and that must be found.
+    ``passes`` None: as many as the pilot chooses. ``find``: the last two stacks differ, and that must be found in this
+    share of runs at least; 0 where the share is only told.
     """
     false = covered = found = 0
     chosen: list[int] = []
@@ -147,7 +148,7 @@ def reports(
         )
 
     out = [check("a false verdict", false, high=0.05), check("all intervals hold", covered, low=0.95)]
-    return [*out, check("the slow-down is found", found, low=0.9)] if find else out
+    return [*out, check("the slow-down is found", found, low=find)] if find is not None else out
 
 
 def run_simulations(*, runs: int, seed: int) -> list[Check]:
@@ -166,9 +167,12 @@ def run_simulations(*, runs: int, seed: int) -> list[Check]:
         out += reports(uneven, equal, "eight equal, two of them unsteady", runs=runs, passes=n, rng=rng)
         out += reports(machine, ladder, "eight stacks 3 % apart", runs=runs, passes=n, rng=rng)
         out += reports(machine, apart, "two equal stacks, six far away", runs=runs, passes=n, rng=rng)
+    # Nothing is promised where two stacks vary more than the pool that the pilot plans for; what is found is told.
+    truth = [0.0] * (STACKS - 1) + [SLOWER]
+    out += reports(uneven, truth, "one of two unsteady 5 % slower", runs=runs, passes=None, rng=rng, find=0.0)
     for k in (2, 3, STACKS):
         truth = [0.0] * (k - 1) + [SLOWER]
-        out += reports(quiet, truth, f"{k} stacks, one 5 % slower", runs=runs, passes=None, rng=rng, find=True)
+        out += reports(quiet, truth, f"{k} stacks, one 5 % slower", runs=runs, passes=None, rng=rng, find=0.9)
     return out
 
 

@@ -18,15 +18,16 @@ from benchmarks.verdicts import Pair, judge
 LEAST_LAUNCHES = 32
 
 
-def trial(first: Sequence[float], second: Sequence[float]) -> tuple[str, int]:
-    """Verdict of the first side against the second, and the passes that the pilot chose: as many as there are, at most.
+def trial(first: Sequence[float], second: Sequence[float]) -> tuple[str, int, bool]:
+    """Verdict of the first side against the second, the passes it rests on, and whether the pilot asked for more.
 
     Both hold the step seconds of fresh launches, one per pass.
     """
     variances = [variance([math.log(s) for s in side[:PASSES]]) for side in (first, second)]
-    passes = min(decide(variances)[3], len(first), len(second))
+    asked = decide(variances)[3]
+    passes = min(asked, len(first), len(second))
     pair = Pair(first="first", second="second", a=tuple(first[:passes]), b=tuple(second[:passes]))
-    return judge([pair])["first", "second"].estimate.verdict, passes
+    return judge([pair])["first", "second"].estimate.verdict, passes, asked > passes
 
 
 def neighbours(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -51,15 +52,18 @@ def run_trials(bank: Bank, *, trials: int, seed: int) -> list[Check]:
     rng = np.random.default_rng([seed, 2, *bank.name.encode()])
     words: dict[str, list[str]] = {"same": [], "slow": []}
     passes: list[int] = []
+    capped = 0
     for _ in range(trials):
         pairs = neighbours(count, rng)
         first, second = pairs[:, 0], pairs[:, 1]
         for kind, other in (("same", plain), ("slow", slow)):
-            word, n = trial(other[second].tolist(), plain[first].tolist())
+            word, n, fewer = trial(other[second].tolist(), plain[first].tolist())
             words[kind].append(word)
             passes.append(n)
+            capped += fewer
     spread = float(np.std(np.log(plain), ddof=1))
     detail = f"{count} launches varying by {spread:.1%}; {fmean(passes):.1f} passes on average"
+    detail += f"; {capped / len(passes):.0%} of trials wanted more than the bank has" if capped else ""
     false = sum(word in ("faster", "slower") for word in words["same"])
     found = sum(word == "slower" for word in words["slow"])
 

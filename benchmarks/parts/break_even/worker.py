@@ -18,7 +18,7 @@ def answer(
     """Build, ``steps`` steps call by call (``slow_steps`` where they take longer than ``slow_seconds``; 3 calls at
     least), an evaluation on twice the batch size, then ``windows`` windows of about ``window_seconds``.
     """
-    watch = Watch()
+    watch = Watch(session.job.get("affinity") or ())
     watch.start()
     build = session.do_build()["build_seconds"]
     together = session.together

@@ -18,7 +18,7 @@ def answer(session: Session, *, recipe: str, target: float, every: int, steps: i
     declared = session.workload.recipe(recipe)
     workload = session.workload.trained_by(declared)
     judged = dataclasses.replace(workload, also_batch_statistics=None)  # the metric is all that is asked
-    watch = Watch()
+    watch = Watch(session.job.get("affinity") or ())
     watch.start()
     built = session.fresh(workload)
     session.adapter.synchronize()
