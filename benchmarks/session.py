@@ -161,7 +161,7 @@ class Session:
         """Steps that one call of the program takes; timed steps come in whole calls."""
         return int(getattr(self.program, "together", 1))
 
-    def _whole(self, steps: int) -> int:
+    def whole_calls(self, steps: int) -> int:
         """``steps``, or as many more as fill the last call."""
         return -(-steps // self.together) * self.together
 
@@ -207,7 +207,7 @@ class Session:
         Where windows become many, neighbours are joined.
         """
         once = self.steps(self.together)
-        window = self._whole(max(1, min(50, round(floor_seconds / windows / once * self.together))))
+        window = self.whole_calls(max(1, min(50, round(floor_seconds / windows / once * self.together))))
         steps, seen, spent = self.together, [], 0.0
         while True:
             seen.append(self.steps(window))
@@ -231,7 +231,7 @@ class Session:
 
     def do_lead_in(self, *, steps: int, seconds: float) -> dict[str, Any]:
         """Untimed steps just before a block: at least ``steps`` of them and at least ``seconds`` long."""
-        steps = self._whole(steps)
+        steps = self.whole_calls(steps)
         spent, taken = self.steps(steps), steps
         while spent < seconds:
             spent += self.steps(steps)
@@ -240,7 +240,7 @@ class Session:
 
     def do_block(self, *, steps: int) -> dict[str, Any]:
         """One timed block, with the evidence of what else ran meanwhile."""
-        steps = self._whole(steps)
+        steps = self.whole_calls(steps)
         before = disturbance.snapshot()
         seconds = self.steps(steps)
         after = disturbance.snapshot()
@@ -252,7 +252,7 @@ class Session:
         host = tasks.first(tasks.task(self.workload, Path(other), self.job["seed"]), POOL)
         both = (own, self._pool(host))
         self.steps(3)
-        steps = self._whole(max(3, round(seconds * 3 / self.steps(3))))
+        steps = self.whole_calls(max(3, round(seconds * 3 / self.steps(3))))
         seen: tuple[list[float], list[float]] = ([], [])
         for pair in range(pairs):
             for side in ((0, 1), (1, 0))[pair % 2]:
@@ -288,7 +288,7 @@ class Session:
         once = self.steps(self.together)
         once = min(once, self.steps(self.together)) / self.together  # the first step may have been slow
         windows = max(min(windows, 10), min(windows, round(seconds / once)))
-        window = self._whole(max(1, round(seconds / windows / once)))
+        window = self.whole_calls(max(1, round(seconds / windows / once)))
         before = _collections()
         seen = [self.steps(window) for _ in range(windows)]
         return {"window_steps": window, "window_seconds": seen, "collections": _collections() - before}
