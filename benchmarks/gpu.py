@@ -1,4 +1,4 @@
-"""State of the GPU right after a block: evidence of clocks and throttling. Nothing where NVML is not there."""
+"""State of the GPU: evidence of clocks, throttling and other processes. Nothing where NVML is not there."""
 
 from __future__ import annotations
 
@@ -43,3 +43,22 @@ def evidence() -> dict[str, Any]:
         except pynvml.NVMLError:
             continue  # this GPU does not tell: the field stays None
     return out
+
+
+def processes() -> int | None:
+    """How many processes use the GPU, to compute or to draw; None where NVML does not tell.
+
+    Only their number: within a container NVML's process ids are the host's, so that one cannot find oneself by them.
+    """
+    gpu = handle()
+    if gpu is None:
+        return None
+    import pynvml
+
+    found: set[int] = set()
+    for name in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"):
+        try:
+            found |= {process.pid for process in getattr(pynvml, name)(gpu)}
+        except pynvml.NVMLError:
+            return None
+    return len(found) or None  # the caller is one of them: an empty list is a list withheld
