@@ -90,3 +90,24 @@ def _told(read: Callable[[], Any]) -> Any:
         return read()
     except (pynvml.NVMLError, AttributeError):  # the latter: a binding that has no such function
         return None
+
+
+def processes() -> int | None:
+    """How many processes use the GPU, to compute or to draw; None where NVML does not tell.
+
+    Only their number: within a container NVML's process ids are the host's, so that one cannot find oneself by them.
+    """
+    gpu = handle()
+    if gpu is None:
+        return None
+    import pynvml
+
+    found: set[int] = set()
+    for seen in (
+        _told(lambda: pynvml.nvmlDeviceGetComputeRunningProcesses(gpu)),
+        _told(lambda: pynvml.nvmlDeviceGetGraphicsRunningProcesses(gpu)),
+    ):
+        if seen is None:
+            return None
+        found |= {process.pid for process in seen}
+    return len(found) or None  # the caller is one of them: an empty list is a list withheld

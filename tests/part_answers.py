@@ -25,6 +25,14 @@ def blocks(step: float, count: int = 3) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def calls(*seconds: float, disturbed: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+    """Timed calls as a worker tells them; those whose index is in ``disturbed`` had others' work beside them."""
+    return [
+        {"seconds": s, "foreign_cpu_seconds": s if i in disturbed else 0.0, "disturbed": i in disturbed}
+        for i, s in enumerate(seconds)
+    ]
+
+
 def launch(index: int, step: float, **more: Any) -> dict[str, Any]:
     return {"launch": index, "settled": True, "blocks": blocks(step), **more}
 

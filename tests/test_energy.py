@@ -2,18 +2,21 @@
 
 import os
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from result_factory import make
 
+from benchmarks import gpu
 from benchmarks.answers import Answer
 from benchmarks.energy import Counter, Meter, counters, rapl
 from benchmarks.errors import Unavailable
 from benchmarks.parts.energy.measure import missing
 from benchmarks.parts.energy.schema import Value, check, words
-from benchmarks.parts.energy.worker import window
+from benchmarks.parts.energy.worker import _beside, answer, window
 from benchmarks.results import digest
 from reports import cost
 from reports.ranking import rank
@@ -21,6 +24,8 @@ from reports.render import html
 from reports.work import gather
 
 RANGE = 262_143_328_850
+SESSION = SimpleNamespace(job={"threads": 2, "device": "cpu"})
+QUIET = {"foreign_cpu_seconds": 0.1, "disturbed": False, "other_gpu_processes": None}
 
 
 def zone(folder, name, label, energy=1_000_000, count=RANGE):
@@ -121,18 +126,83 @@ def test_a_window_reads_until_it_is_long_enough(powercap):
         done.append(1)
         energy.write_text(str(int(energy.read_text()) + 2_000_000))
 
-    seen = window(Meter(rapl(powercap)[0]), 0.02, work)
+    seen = window(SESSION, Meter(rapl(powercap)[0]), 0.02, work)
     assert len(seen["readings"]) == len(done) >= 1
     assert sum(r["seconds"] for r in seen["readings"]) >= 0.02
     assert sum(r["joules"]["package-0"] for r in seen["readings"]) == pytest.approx(2.0 * len(done))
 
 
-def value(idle=10.0, load=25.0, seconds=31.0, steps=310, name="package-0"):
+def test_steps_that_go_together_are_taken_together(monkeypatch, powercap):
+    taken = []
+
+    class Several:
+        """A session whose mode takes eight steps in a call."""
+
+        job, together = SESSION.job, 8
+        workload = SimpleNamespace(batch_size=4, items=1)
+
+        def do_build(self):
+            pass
+
+        def whole_calls(self, steps):
+            return -(-steps // 8) * 8
+
+        def steps(self, count):
+            taken.append(count)
+            return 0.001 * count
+
+    monkeypatch.setattr("benchmarks.parts.energy.worker.counters", lambda device: rapl(powercap)[0])
+    found = answer(Several(), window_seconds=0.02, device="cpu")
+    assert len(taken) >= 3
+    assert all(count % 8 == 0 for count in taken)
+    assert found["steps"] % 8 == 0
+
+
+class Processes:
+    """NVML with a list of processes for each kind of use."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, compute, graphics):
+        self.lists = {"Compute": compute, "Graphics": graphics}
+
+    def __getattr__(self, name):
+        found = self.lists[name.removeprefix("nvmlDeviceGet").removesuffix("RunningProcesses")]
+
+        def read(handle):
+            if found is None:
+                raise self.NVMLError("Not Supported")
+            return [SimpleNamespace(pid=pid) for pid in found]
+
+        return read
+
+
+@pytest.mark.parametrize(
+    ("compute", "graphics", "seen", "beside"),
+    [
+        ([1], [], 1, 0),
+        ([1, 2], [2, 3], 3, 2),
+        ([], [], None, None),  # a container that hides them, as this process is one
+        ([1, 2], None, None, None),
+    ],
+)
+def test_processes_on_a_gpu_are_counted_where_they_are_told(monkeypatch, compute, graphics, seen, beside):
+    monkeypatch.setattr(gpu, "handle", object)
+    monkeypatch.setitem(sys.modules, "pynvml", Processes(compute, graphics))
+    assert gpu.processes() == seen
+    assert _beside(SimpleNamespace(job={"device": "cuda"})) == beside
+    assert _beside(SESSION) is None
+    monkeypatch.setattr(gpu, "handle", lambda: None)
+    assert gpu.processes() is None
+
+
+def value(idle=10.0, load=25.0, seconds=31.0, steps=310, name="package-0", **more):
     def reading(watts):
         return {"seconds": seconds / 2, "joules": {name: watts * seconds / 2}}
 
     windows = {
-        word: {"readings": [reading(watts)] * 2, "foreign_cpu_seconds": 0.1}
+        word: {"readings": [reading(watts)] * 2, **QUIET, **more.get(f"{word}_window", {})}
         for word, watts in (("idle", idle), ("load", load))
     }
     return Value(batch_size=100, items=1, steps=steps, **windows)
@@ -168,6 +238,24 @@ def test_the_report_shows_idle_power_and_what_is_not_available():
     assert "No answer for TensorFlow eager: energy counters" in only
 
 
+def test_a_disturbed_window_is_told_in_sentence_and_table():
+    lost = value(load=5.0, load_window={"foreign_cpu_seconds": 12.0, "disturbed": True})
+    crowded = value(idle_window={"other_gpu_processes": 2})
+    alone = value(load=20.0)
+    assert words(lost).endswith("; disturbed: not this stack's energy alone")
+    assert lost.foreign
+    assert crowded.foreign
+    assert not alone.foreign
+    values = {"torch:eager:cpu:default": lost, "torch:compile:cpu:default": alone}
+    text = re.sub(r"<[^>]+>|\s+", " ", html([with_answers(**values)])).replace("&#39;", "'")
+    assert "takes 20.0 J in PyTorch compile; idle" in text, "the least is not that of a disturbed stack"
+    assert "Disturbed, not the stack's energy alone: PyTorch eager (5.00 J)." in text
+    assert "12.0 s of others' CPU time in the training window of 31.0 s" in text
+    only = re.sub(r"<[^>]+>|\s+", " ", html([with_answers(**{"torch:eager:cpu:default": crowded})]))
+    assert "takes" not in only.split("Energy")[1].split("Disturbed")[0]
+    assert "2 other processes on the GPU in the idle window" in only
+
+
 def test_verify_objects():
     def violations(found, stack="torch:eager:cpu:default"):
         result = with_answers(**{stack: found})
@@ -177,6 +265,8 @@ def test_verify_objects():
     assert "shorter than" in violations(value(seconds=5.0))
     assert "did not move" in violations(value(idle=0.0))
     assert "backwards" in violations(value(load=-1.0))
+    assert "others worked in its load window" in violations(value(load_window={"foreign_cpu_seconds": 12.0}))
+    assert "processes on a GPU" in violations(value(idle_window={"other_gpu_processes": 0}))
     assert "its counters are" in violations(value(name="GPU"))
     assert "its counters are" in violations(value(), "torch:eager:cuda:default")
 

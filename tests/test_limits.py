@@ -4,11 +4,13 @@ import dataclasses
 import re
 
 import pytest
+from part_answers import calls
 from result_factory import make, on_gpu
 
 from benchmarks import flops, parts
 from benchmarks.answers import Answer
 from benchmarks.errors import Unavailable
+from benchmarks.parts.calls import Call
 from benchmarks.parts.limits import worker
 from benchmarks.parts.limits.derive import ceilings, judge
 from benchmarks.parts.limits.measure import AMOUNTS
@@ -20,10 +22,11 @@ from reports.render import html
 LINEAR = next(f.workload for f in discover() if f.workload.key == "mnist_mlp_ablation/linear")
 COUNT = flops.count(LINEAR)
 PLACE = {"part": "limits", "workload": "mnist_mlp_ablation", "variant": "linear"}
+CACHES = {"last_level_bytes": 1 << 10, "count": 1, "array_bytes": 1 << 30, "short_of_memory": False}
 KINDS = ("matmul", "convolution", "recurrent", "elementwise", "optimiser")
 
 
-def value(step, *, product=1e11, stream=1e10, launch=1e-6, launches=9.0, **changes):
+def value(step, *, product=1e11, stream=1e10, launch=1e-6, launches=9.0, disturbed=(), **changes):
     """A stack whose step takes ``step`` seconds and whose ceilings are these, per second."""
     plain = {
         "batch_size": 64,
@@ -31,13 +34,14 @@ def value(step, *, product=1e11, stream=1e10, launch=1e-6, launches=9.0, **chang
         "flops": {kind: getattr(COUNT, kind) for kind in KINDS},
         "bytes": COUNT.bytes,
         "operators": COUNT.operators,
-        "blocks": [{"steps": 10, "seconds": 10 * step * f} for f in (1.0, 1.3, 0.9)],
+        "blocks": [b | {"steps": 10} for b in calls(*(10 * step * f for f in (1.0, 1.3, 0.9)), disturbed=disturbed)],
         "products": [
-            {"size": 1000, "products": 2, "seconds": [4e9 / product * 1.5, 4e9 / product]},
-            {"size": 100, "products": 1, "seconds": [1.0]},
+            {"size": 1000, "products": 2, "repetitions": calls(4e9 / product * 1.5, 4e9 / product)},
+            {"size": 100, "products": 1, "repetitions": calls(1.0)},
         ],
-        "streams": [{"kind": "add", "bytes": 1 << 20, "passes": 10, "seconds": [10 * (1 << 20) / stream]}],
-        "smallest": {"calls": 100, "seconds": [200 * launch, 100 * launch], "launches": launches},
+        "caches": CACHES,
+        "streams": [{"kind": "add", "bytes": 1 << 20, "passes": 10, "repetitions": calls(10 * (1 << 20) / stream)}],
+        "smallest": {"calls": 100, "repetitions": calls(200 * launch, 100 * launch), "launches": launches},
     }
     return Value.model_validate(plain | changes)
 
@@ -85,6 +89,55 @@ def test_the_largest_bound_binds_if_it_is_large_enough(found, binds):
     assert judged.binds == binds
     assert not judged.impossible
     assert judged.fraction == pytest.approx(judged.arithmetic)
+
+
+@pytest.mark.parametrize(
+    ("found", "binds", "in_cache"),
+    [
+        (
+            {"step": COUNT.bytes / 1e9 / 2, "stream": 1e9, "product": 1e13},
+            "untold",
+            True,
+        ),  # memory takes twice the step
+        (
+            {"step": COUNT.bytes / 1e9 / 2, "stream": 1e9, "product": 1e13, "launch": COUNT.bytes / 1e9 / 2 / 9 * 0.5},
+            "launches",
+            True,
+        ),
+        (
+            {
+                "step": COUNT.bytes / 1e9 * 2,
+                "stream": 1e9,
+                "product": 1e13,
+                "caches": CACHES | {"last_level_bytes": 1 << 30},
+            },
+            "untold",
+            True,
+        ),
+        ({"step": COUNT.bytes / 1e9 * 2, "stream": 1e9, "product": 1e13}, "memory", False),
+        (
+            {
+                "step": COUNT.bytes / 1e9 * 2,
+                "stream": 1e9,
+                "product": 1e13,
+                "caches": CACHES | {"last_level_bytes": None},
+            },
+            "memory",
+            False,
+        ),
+        ({"step": COUNT.flops / 1e11 / 2, "stream": 1e12}, "untold", False),  # faster than the ceiling of arithmetic
+        ({"step": 1.0, "caches": CACHES | {"last_level_bytes": 1 << 30}}, "none", True),
+    ],
+)
+def test_what_is_impossible_never_binds(found, binds, in_cache):
+    mine = value(**found)
+    result = with_answers({EAGER: mine})
+    (ceiling,) = ceilings(result).values()
+    judged = judge(mine, ceiling)
+    assert (judged.binds, judged.in_cache) == (binds, in_cache)
+    text = re.sub(r"(<[^>]+>|\s+)+", " ", html([result]))
+    assert ("What binds PyTorch eager is not told" in text) is (binds == "untold")
+    assert ("bound by memory" in text) is (binds == "memory")
 
 
 def test_what_beats_its_ceiling_is_flagged():
@@ -144,6 +197,42 @@ def test_a_report_of_reasons_alone():
     assert "No answer for PyTorch eager and TensorFlow graph: no such thing here" in page
 
 
+def test_disturbed_blocks_do_not_decide():
+    assert value(0.01, disturbed=(1,)).step_seconds == pytest.approx(0.0095), "the median of the quiet ones"
+    lost = value(COUNT.flops / 1e11 / 0.8, disturbed=(0, 1))
+    assert lost.disturbed
+    text = re.sub(r"(<[^>]+>|\s+)+", " ", html([with_answers({EAGER: lost, GRAPH: value(0.5)})]))
+    assert "TensorFlow graph comes closest" in text
+    assert "Nothing is said of PyTorch eager: most of the blocks were disturbed." in text
+    assert "other work ran beside 2 of 3 blocks" in text
+    unmarked = value(0.01)
+    unmarked.products[0].repetitions[0].__dict__["foreign_cpu_seconds"] = 1.0
+    wrong = with_answers({EAGER: unmarked})
+    assert any("not marked" in found for found in check(wrong, wrong.answers[0]))
+
+
+def test_disturbed_ceilings_are_told():
+    mine, other = value(0.01, product=2e11), value(0.02, product=1e11)
+    products = [mine.products[0].model_copy(update={"repetitions": [Call(**c) for c in calls(2e-2, disturbed=(0,))]})]
+    (sound,) = ceilings(with_answers({EAGER: mine, GRAPH: other})).values()
+    (found,) = ceilings(with_answers({EAGER: mine.model_copy(update={"products": products}), GRAPH: other})).values()
+    assert (sound.disturbed, found.disturbed) == (False, True)
+    page = html([with_answers({EAGER: mine.model_copy(update={"products": products}), GRAPH: other})])
+    assert "the ceilings may lie higher" in page
+
+
+def test_a_lower_bound_of_launches_and_the_size_of_streams_are_told():
+    mine = value(0.01)
+    compiled = mine.model_copy(
+        update={"smallest": mine.smallest.model_copy(update={"eager_rest": "loss and optimiser"})}
+    )
+    small = value(0.02, caches=CACHES | {"last_level_bytes": 2 << 30, "count": 12, "short_of_memory": True})
+    text = re.sub(r"(<[^>]+>|\s+)+", " ", html([with_answers({"torch:compile:cpu:default": compiled, GRAPH: small})]))
+    assert "A lower bound: loss and optimiser are launched beside it" in text
+    assert "two arrays of 1.00 GiB each, against 12 last-level caches of 2.00 GiB together" in text
+    assert "as free memory allowed no more; the ceiling of memory may be one of caches (TensorFlow graph)" in text
+
+
 class Still:
     """A session of a framework that does nothing."""
 
@@ -152,13 +241,17 @@ class Still:
         def synchronize():
             pass
 
-    program = object()
+    together = 1
+    job = {"threads": 1, "device": "cpu"}  # noqa: RUF012  # read only
 
     def __getattr__(self, name):
         return lambda **words: {}
 
     def steps(self, count):
         return 0.01 * count
+
+    def whole_calls(self, steps):
+        return steps
 
 
 class Offered:
@@ -183,25 +276,77 @@ class Offered:
 def test_the_worker_times_every_size_and_kind(monkeypatch):
     offered = Offered()
     monkeypatch.setattr(parts, "of_framework", lambda framework, name: offered)
-    asked = {"sizes": [8, 16], "stream_bytes": 4096, "repetitions": 2, "seconds": 1e-4, "blocks": 3, "warm": 0.0}
+    asked = {
+        "sizes": [8, 16],
+        "stream_bytes": 4096,
+        "free_bytes": 1 << 30,
+        "repetitions": 2,
+        "seconds": 1e-4,
+        "blocks": 3,
+        "warm": 0.0,
+    }
     found = worker.answer(Still(), framework="still", **asked)
     assert [p["size"] for p in found["products"]] == [8, 16]
     assert [s["kind"] for s in found["streams"]] == ["add"]
-    assert all(len(p["seconds"]) == 2 for p in [*found["products"], *found["streams"], found["smallest"]])
+    assert all(len(p["repetitions"]) == 2 for p in [*found["products"], *found["streams"], found["smallest"]])
     assert found["smallest"]["calls"] % worker.SMALLEST == 0
     assert len(found["blocks"]) == 3
-    assert all(b["steps"] % worker.WHOLE == 0 for b in found["blocks"])
+    assert all(b["steps"] >= worker.LEAST for b in found["blocks"])
     first, most = offered.products.count(8), found["products"][0]["products"]
     assert first == 2 + 2 * most, "once to compile, once to learn how long, then every repetition whole"
 
 
-def test_arrays_lie_beyond_the_caches(tmp_path):
-    assert worker.beyond_caches(True) == worker.ON_GPU
-    assert worker.beyond_caches(False, tmp_path) == worker.BEYOND * worker.NO_CACHE_KNOWN
-    for index, size in enumerate(("48K\n", "2048K\n", "30M\n")):
-        (tmp_path / f"index{index}").mkdir()
-        (tmp_path / f"index{index}" / "size").write_text(size)
-    assert worker.beyond_caches(False, tmp_path) == worker.BEYOND * 30 * 2**20
+def test_steps_that_go_together_are_taken_together(monkeypatch):
+    taken = []
+
+    class Several(Still):
+        together = 5
+
+        def steps(self, count):
+            taken.append(count)
+            return 0.001 * count
+
+        def whole_calls(self, steps):
+            return -(-steps // 5) * 5
+
+    monkeypatch.setattr(parts, "of_framework", lambda framework, name: Offered())
+    asked = {"sizes": [8], "stream_bytes": 4096, "free_bytes": 1 << 30, "repetitions": 1, "seconds": 0.012}
+    found = worker.answer(Several(), framework="still", **asked, blocks=2, warm=0.0)
+    assert taken
+    assert all(count % 5 == 0 for count in taken)
+    assert found["smallest"]["together"] == 5
+
+
+def caches(system, cpu, *levels):
+    """``levels``: (level, size, the CPUs that share it)."""
+    for index, (level, size, shared) in enumerate(levels):
+        folder = system / f"sys/devices/system/cpu/cpu{cpu}/cache/index{index}"
+        folder.mkdir(parents=True)
+        for name, text in (("level", level), ("size", size), ("shared_cpu_list", shared)):
+            (folder / name).write_text(f"{text}\n")
+
+
+def test_arrays_lie_beyond_all_last_level_caches(tmp_path):
+    for cpu in range(4):
+        third = (3, "98304K", "0-1" if cpu < 2 else "2-3")
+        caches(tmp_path, cpu, (1, "48K", cpu), (1, "32K", cpu), (2, "1024K", cpu), third)
+    assert worker.last_level([0, 1, 2, 3], tmp_path) == [96 << 20] * 2
+    assert worker.last_level([0, 1], tmp_path) == [96 << 20], "of the run's CPUs only"
+    much = {"cpus": [0, 1, 2, 3], "system": tmp_path}
+    assert worker.sized(False, None, 1 << 40, **much) == {
+        "last_level_bytes": 192 << 20, "count": 2, "array_bytes": worker.BEYOND * 192 << 20, "short_of_memory": False
+    }  # fmt: skip
+    little = worker.sized(False, None, 1 << 30, **much)
+    assert little["short_of_memory"]
+    assert little["array_bytes"] == (1 << 30) * worker.OF_MEMORY / worker.ARRAYS
+    assert worker.sized(False, 4096, 1 << 40, **much)["array_bytes"] == 4096
+
+
+def test_where_no_cache_is_told_it_is_assumed(tmp_path):
+    seen = worker.sized(False, None, 1 << 40, cpus=[0], system=tmp_path)
+    assert seen["array_bytes"] == worker.BEYOND * worker.NO_CACHE_KNOWN
+    assert seen["last_level_bytes"] is None
+    assert worker.sized(True, None, 1 << 40)["array_bytes"] == worker.ON_GPU
 
 
 def test_a_framework_that_offers_nothing_is_unavailable():

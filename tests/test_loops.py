@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from part_answers import calls
+from pydantic import ValidationError
 from result_factory import make
 
 from benchmarks import verify_answers
@@ -20,12 +22,13 @@ from reports.work import gather
 STACK = {"workload": "mnist_mlp", "variant": "default"}
 
 
-def loop(name, seconds, error=1e-6):
-    return {"name": name, "written": f"as {name}", "set_up_seconds": 0.5, "seconds": seconds, "error": error}
+def loop(name, seconds, error=1e-7, disturbed=()):
+    timed = calls(*seconds, disturbed=disturbed)
+    return {"name": name, "written": f"as {name}", "set_up_seconds": 0.5, "calls": timed, "error": error}
 
 
 def value(*loops, **changes):
-    sizes = {"batch_size": 500, "steps": 8, "epochs": 5, "proof_steps": 8, "proof_batch": 16, "tolerance": 1e-3}
+    sizes = {"batch_size": 500, "steps": 8, "epochs": 5, "proof_steps": 8, "proof_batch": 16}
     return sizes | {"loops": [loop("bare", [0.4, 0.2, 0.4], None), *loops]} | changes
 
 
@@ -60,7 +63,7 @@ def test_ratios_are_of_calls_side_by_side():
     ("wrong", "said"),
     [
         (value(loop("fit", [0.1, 0.1])), "not called as often"),
-        (value(loop("fit", [0.1] * 3, 0.2)), "not proven"),
+        (value(loop("fit", [0.1] * 3, 10 * schema.TOLERANCE)), "not proven"),
         (value(loop("fit", [0.1] * 3, None)), "not proven"),
         (value(loops=[loop("fit", [0.1] * 3)]), "not the bare one"),
         (value(loop("fit", [0.1] * 3), loop("fit", [0.1] * 3)), "share a name"),
@@ -70,6 +73,39 @@ def test_what_verify_refuses(wrong, said):
     bad = answer("torch:eager:cpu:default", status="ok", value=wrong)
     assert any(said in violation for violation in schema.check(answered(bad), bad))
     assert not list(schema.check(answered(GOOD), GOOD))
+
+
+def test_a_file_cannot_bring_its_own_tolerance():
+    with pytest.raises(ValidationError):
+        answer("torch:eager:cpu:default", status="ok", value=value(loop("fit", [0.1] * 3, 0.5), tolerance=1.0))
+
+
+def test_calls_with_other_work_beside_them_must_be_marked():
+    made = loop("fit", [0.1] * 3)
+    made["calls"][1] |= {"foreign_cpu_seconds": 0.1}
+    bad = answer("torch:eager:cpu:default", status="ok", value=value(made))
+    assert any("1 of its calls had others' work" in violation for violation in schema.check(answered(bad), bad))
+
+
+def test_disturbed_calls_do_not_decide():
+    few = answer("torch:eager:cpu:default", status="ok", value=value(loop("few", [0.8, 0.2, 4.0], disturbed=(2,))))
+    most = answer(
+        "tensorflow:graph:cpu:default", status="ok", value=value(loop("most", [0.8, 0.2, 4.0], disturbed=(1, 2)))
+    )
+    found = few.typed
+    assert found.ratio(found.loops[1]) == pytest.approx(1.5), "the median of the quiet pairs, 2 and 1"
+    work = next(w for w in gather([answered(few, most)]) if w.key == "mnist_mlp")
+    (section,) = sections(work, "k")
+    assert "in PyTorch 1.50 times the bare loop's time with few" in section.sentence
+    assert "TensorFlow times" not in section.sentence
+    assert "Nothing is said of most in TensorFlow: most of its calls were disturbed." in section.sentence
+    ((_, table),) = section.tables
+    assert [note.split(";")[0] for note in table.notes] == [
+        "Disturbed: other work ran beside 1 of 3 calls",
+        "Disturbed: other work ran beside 2 of 3 calls",
+    ]
+    assert "most (disturbed)" not in schema.words(found)
+    assert "most × 2 (disturbed)" in schema.words(most.typed)
 
 
 def test_one_stack_answers_for_its_framework():

@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from part_answers import calls
 from result_factory import make
 
 from benchmarks.answers import Answer
@@ -139,17 +140,19 @@ def test_a_trace_is_what_browsers_open(tmp_path):
     assert {x["args"]["name"] for x in lines if x["ph"] == "M"} == {"main", "s"}
 
 
-def value(step=0.01, slow=1.1, compilation=None, **shares):
+def value(step=0.01, slow=1.1, compilation=None, disturbed=(), **shares):
     """A stack whose step of ``step`` seconds is divided by ``shares``; what is left is the host's."""
     wall = 8 * step * slow
     split_ = {part: shares.get(part, 0.0) * wall for part in PARTS} | {"wall": wall}
     split_["host"] = wall - sum(split_[part] for part in ("kernels", "copies", "idle"))
+    blocks = calls(*(8 * step * f for f in (0.9, 1.0, 1.2)), disturbed=disturbed)
     made = [{"name": "aten::addmm", "kind": "kernel", "seconds": wall / 2, "calls": 24}]
     made += [{"name": "Optimizer.step", "kind": "host", "seconds": wall / 4, "calls": 8}]
     return Value.model_validate(
         {
             "batch_size": 64, "steps": 8, "split": split_, "cpu_seconds": wall, "operators": made,
-            "unprofiled": [{"steps": 8, "seconds": 8 * step * f} for f in (0.9, 1.0, 1.2)],
+            "unprofiled": [b | {"steps": 8} for b in blocks],
+            "profiled": calls(wall, disturbed=(0,) if 3 in disturbed else ())[0],
             "operator_seconds": wall, "compilation": compilation, "trace": "traces/a.json.gz",
         }
     )  # fmt: skip
@@ -198,6 +201,18 @@ def test_the_report_lays_the_difference_to_what_grew():
     assert "traces/a.json.gz" in found
 
 
+@pytest.mark.parametrize(("which", "decides"), [((1,), True), ((0, 1), False), ((3,), False)])
+def test_disturbed_steps_do_not_decide(which, decides):
+    """Three blocks without the profiler, and the profiled stretch."""
+    mine = value(0.010, kernels=0.8, disturbed=which)
+    assert mine.disturbed is not decides
+    found = text(with_answers({EAGER: mine, GRAPH: value(0.1, kernels=0.8)}))
+    assert ("PyTorch eager spends 80.0 %" in found) is decides
+    assert ("Nothing is said of PyTorch eager: other work ran beside." in found) is not decides
+    assert "Disturbed: other work ran beside" in found
+    assert ("disturbed" in words(mine)) is not decides
+
+
 def test_no_stack_is_called_slower_for_a_hair():
     found = text(with_answers({EAGER: value(0.0100, kernels=0.8), GRAPH: value(0.0105, kernels=0.8)}))
     assert "no other stack is clearly slower" in found
@@ -221,6 +236,8 @@ def test_answers_that_contradict_themselves_are_found():
     assert any("add up" in c for c in complaints(split=mine.split.model_copy(update={"host": 0.0})))
     assert any("order" in c for c in complaints(operators=mine.operators[::-1]))
     assert any("longer than all" in c for c in complaints(operator_seconds=1e-9))
+    unmarked = mine.profiled.model_copy(update={"foreign_cpu_seconds": 10.0})
+    assert any("not marked" in c for c in complaints(profiled=unmarked))
     for trace in ("/a.json.gz", "traces/../a.json.gz", "traces/a.txt"):
         assert any("does not lie" in c for c in complaints(trace=trace))
 

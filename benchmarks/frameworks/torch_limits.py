@@ -9,6 +9,7 @@ import torch
 
 Run = Callable[[], Any]
 FLOAT = 4
+EAGER_REST = "loss and optimiser"  # what modes that compile the model launch operator by operator all the same
 
 
 def on_gpu(adapter: Any) -> bool:

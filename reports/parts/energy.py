@@ -8,7 +8,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from benchmarks.answers import Answer
-from benchmarks.parts.energy.schema import LEAST, Value
+from benchmarks.disturbance import RESOLUTION_SECONDS
+from benchmarks.parts.energy.schema import LEAST, Value, Window
 from benchmarks.results import Row
 from reports import numbers as n
 from reports import svg
@@ -58,10 +59,11 @@ def _table(work: Work, found: list[tuple[Row, Value]]) -> Table:
         ]
     )
     for row, value in found:
-        mark = table.mark(f"A window shorter than {LEAST:.0f} s.") if value.short else ""
+        marks = [table.mark(_disturbed(value))] if value.foreign else []
+        marks += [table.mark(f"A window shorter than {LEAST:.0f} s.")] if value.short else []
         table.rows.append(
             [
-                Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode), mark=mark),
+                Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode), mark=", ".join(marks)),
                 Cell(n.number(value.gross), sort=value.gross),
                 Cell(n.number(value.net), sort=value.net),
                 Cell(n.number(value.load.watts), sort=value.load.watts),
@@ -72,14 +74,38 @@ def _table(work: Work, found: list[tuple[Row, Value]]) -> Table:
     return table
 
 
+def _disturbed(value: Value) -> str:
+    """What ran beside the stack, window by window."""
+    told = []
+    for word, window in (("idle", value.idle), ("training", value.load)):
+        others = [_why(window)] if window.disturbed else []
+        if window.other_gpu_processes:
+            others.append(f"{n.plural(window.other_gpu_processes, 'other process', 'es')} on the GPU")
+        if others:
+            told.append(f"{n.words(others)} in the {word} window of {n.duration(window.seconds)}")
+    return f"Disturbed: not this stack's energy alone; {n.words(told)}."
+
+
+def _why(window: Window) -> str:
+    foreign = window.foreign_cpu_seconds or 0.0
+    if foreign < RESOLUTION_SECONDS:
+        return "steal, a quota or heat"
+    return f"{n.duration(foreign)} of others' CPU time"
+
+
 def _sentence(work: Work, found: list[tuple[Row, Value]]) -> str:
-    if not found:
-        return ""
-    told = [f"{n.number(value.gross)} J in {label(row.stack)}" for row, value in (found[0], found[-1])]
-    many = f" to {told[1]}" if len(found) > 1 else ""
-    idle = [n.number(watts) for watts in sorted(value.idle.watts for _, value in found)]
-    draws = idle[0] if idle[0] == idle[-1] else f"{idle[0]} to {idle[-1]}"
-    return f"Training on a thousand {work.unit} takes {told[0]}{many}; idle, the counted parts draw {draws} W."
+    """From the least to the most of those that were alone; the disturbed ones only named."""
+    alone = [(row, value) for row, value in found if not value.foreign]
+    out = []
+    if alone:
+        told = [f"{n.number(value.gross)} J in {label(row.stack)}" for row, value in (alone[0], alone[-1])]
+        many = f" to {told[1]}" if len(alone) > 1 else ""
+        idle = [n.number(watts) for watts in sorted(value.idle.watts for _, value in alone)]
+        draws = idle[0] if idle[0] == idle[-1] else f"{idle[0]} to {idle[-1]}"
+        out.append(f"Training on a thousand {work.unit} takes {told[0]}{many}; idle, the counted parts draw {draws} W.")
+    if lost := [f"{label(row.stack)} ({n.number(value.gross)} J)" for row, value in found if value.foreign]:
+        out.append(f"Disturbed, not the stack's energy alone: {n.words(lost)}.")
+    return " ".join(out)
 
 
 def _chart(work: Work, found: list[tuple[Row, Value]], key: str) -> Chart:
@@ -91,7 +117,8 @@ def _chart(work: Work, found: list[tuple[Row, Value]], key: str) -> Chart:
             colour, net = svg.colour(row.stack.framework, row.stack.mode), max(0.0, value.net)
             axes.barh(y, net, height=0.3, color=colour, linewidth=1, edgecolor=colour)
             axes.barh(y, value.gross - net, left=net, height=0.3, color="none", linewidth=1, edgecolor=colour)
-            axes.text(0, y - 0.27, svg.short(label(row.stack)), va="bottom", ha="left", color=INK)
+            name = label(row.stack) + (", disturbed" if value.foreign else "")
+            axes.text(0, y - 0.27, svg.short(name), va="bottom", ha="left", color=INK)
         axes.set(ylim=(len(found) - 0.6, -0.9), xlabel=f"joules per 1,000 {work.unit}")
         axes.yaxis.set_major_locator(NullLocator())
         axes.xaxis.set_major_locator(MaxNLocator(5))

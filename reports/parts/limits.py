@@ -11,24 +11,32 @@ from benchmarks.parts.limits.schema import Value
 from benchmarks.results import Result, Row, Stack
 from reports import numbers as n
 from reports.charts import Chart
-from reports.parts import Section, unanswered, without
+from reports.parts import Section, disturbed, unanswered, without
 from reports.roofline import roofline
 from reports.svg import variable
 from reports.table import Cell, Column, Table
 from reports.work import Work, label
 
 GIGA = 1e9
-BINDS = {"arithmetic": "arithmetic", "memory": "memory", "launches": "launches", "none": "none of the three"}
+BINDS = {
+    "arithmetic": "arithmetic",
+    "memory": "memory",
+    "launches": "launches",
+    "none": "none of the three",
+    "untold": "not told",
+}
+IN_CACHE = "in cache"
 ABOVE = (
-    "Above 100 %: what was taken for a ceiling is none for this step. Of memory: its arrays stay in the caches, which "
-    "the stream is made to miss."
+    "Above 100 %: what was taken for a ceiling is none for this step, so it is not named as what binds. Of memory: its "
+    "arrays stay in the caches, which the stream is made to miss."
 )
 NOTE = (
     "Shares of the step's time that its counted operations, its least bytes and its least launches would take at the "
-    f"ceilings. The largest binds where it makes up {n.percent(SHARE)} of the step; otherwise the time goes where no "
-    "bound sees it: dispatch beyond the least, kernels below the ceiling, arrays moved more often than need be. "
-    "Ceilings of arithmetic and memory are the best of all stacks in this run on that device at that precision; a "
-    "launch is each stack's own."
+    f"ceilings. The largest possible one binds where it makes up {n.percent(SHARE)} of the step; otherwise the time "
+    "goes where no bound sees it: dispatch beyond the least, kernels below the ceiling, arrays moved more often than "
+    "need be. Ceilings of arithmetic and memory are the best of all stacks in this run on that device at that "
+    "precision; a launch is each stack's own. In cache: all that a step reads and writes fits into the last-level "
+    "caches, or memory's share is above 100 %; the ceiling of memory then says nothing of it."
 )
 Found = list[tuple[Row, Value, Judged]]
 
@@ -49,7 +57,7 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
         _sentence(work.result, found, roofs) or unanswered(work, answers),
         charts=_charts(work, found, roofs, key),
         tables=[(f"Limits of {work.title}", table)],
-        notes=[*_counted(work, found), NOTE] if found else [],
+        notes=[*_counted(work, found), *_streamed(found), NOTE] if found else [],
     )
 
 
@@ -73,25 +81,52 @@ def _table(found: Found) -> Table:
         product = max(p.flops_per_second for p in value.products) / GIGA
         stream = max(s.bytes_per_second for s in value.streams) / GIGA
         launch = value.smallest.seconds_per_call * 1e6
-        shares = (judged.arithmetic, judged.memory, judged.launches)
+        blocks = disturbed.mark(table, [(b,) for b in value.blocks], "block")
+        beside = disturbed.mark(table, [(c,) for c in value.ceilings], "repetition of the ceilings")
+        rest = value.smallest.eager_rest
+        least = table.mark(f"A lower bound: {rest} are launched beside it, operator by operator.") if rest else ""
         table.rows.append(
             [
                 Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
-                Cell(n.number(value.step_seconds * 1e3), sort=value.step_seconds),
+                Cell(n.number(value.step_seconds * 1e3), sort=value.step_seconds, mark=blocks),
                 Cell(
                     n.number(value.flops_per_second / GIGA),
                     n.percent(judged.fraction),
                     sort=value.flops_per_second,
                     mark=mark,
                 ),
-                *(Cell(n.percent(s), sort=s, tone="warn" if s > 1 else "") for s in shares),
-                Cell(BINDS[judged.binds]),
-                Cell(n.number(product), sort=product),
+                _share(judged.arithmetic),
+                _share(judged.memory, IN_CACHE if judged.in_cache else ""),
+                _share(judged.launches, mark=least),
+                Cell(n.NOTHING if value.disturbed else BINDS[judged.binds]),
+                Cell(n.number(product), sort=product, mark=beside),
                 Cell(n.number(stream), sort=stream),
                 Cell(n.number(launch), sort=launch),
             ]
         )
     return table
+
+
+def _share(share: float, sub: str = "", mark: str = "") -> Cell:
+    return Cell(n.percent(share), sub, sort=share, tone="warn" if share > 1 else "", mark=mark)
+
+
+def _streamed(found: Found) -> list[str]:
+    """How large the streams' arrays were against the caches; one sentence for stacks that were treated alike."""
+    told: dict[str, list[str]] = {}
+    for row, value, _ in found:
+        caches = value.caches
+        if caches.last_level_bytes is None:
+            known = "caches whose size is not told"
+        else:
+            known = f"{n.plural(caches.count, 'last-level cache')} of {n.size(caches.last_level_bytes)}"
+            known += " together" if caches.count > 1 else ""
+        text = f"Streams: two arrays of {n.size(caches.array_bytes)} each, against {known}"
+        text += ", as free memory allowed no more" if caches.short_of_memory else ""
+        if not caches.beyond:
+            text += "; the ceiling of memory may be one of caches"
+        told.setdefault(text, []).append(label(row.stack))
+    return [f"{text}{f' ({n.words(who)})' if len(told) > 1 else ''}." for text, who in told.items()]
 
 
 def _charts(work: Work, found: Found, roofs: dict[tuple[str, str], Ceiling], key: str) -> list[Chart]:
@@ -122,24 +157,36 @@ def _sentence(result: Result, found: Found, roofs: dict[tuple[str, str], Ceiling
     if not found:
         return ""
     names = {row.stack.key: label(row.stack) for row in result.rows}
-    row, value, judged = found[0]
+    quiet = [f for f in found if not f[1].disturbed]
+    lost = [label(row.stack) for row, value, _ in found if value.disturbed]
+    untold = f" Nothing is said of {n.words(lost)}: most of the blocks were disturbed." if lost else ""
+    if not quiet:
+        return untold.strip()
+    row, value, judged = quiet[0]
     roof = roofs[place(row.stack)]
     out = (
         f"{label(row.stack)} comes closest to what this machine can compute: {n.number(value.flops_per_second / GIGA)} "
         f"GFLOP/s, {n.percent(judged.fraction)} of the {n.number(roof.flops_per_second / GIGA)} GFLOP/s of the best "
         f"large matrix product ({names[roof.product_stack]})."
     )
-    bound = {b: [label(r.stack) for r, _, j in found if j.binds == b] for b in BINDS}
-    told = [f"{_what(b)} in {n.words(who)}" for b, who in bound.items() if who and b != "none"]
+    bound = {b: [label(r.stack) for r, _, j in quiet if j.binds == b] for b in BINDS}
+    told = [f"{_what(b)} in {n.words(who)}" for b, who in bound.items() if who and b not in ("none", "untold")]
     if told:
         out += f" The step is bound by {'; by '.join(told)}."
     if bound["none"]:
-        who = n.words(bound["none"]) if told else "any stack"
+        who = n.words(bound["none"]) if told or bound["untold"] else "any stack"
         out += (
             f" None of the three limits explains even {n.percent(SHARE)} of the step in {who}: there the time goes "
             "into the framework itself or into kernels far below the ceilings."
         )
-    return out
+    if bound["untold"]:
+        out += (
+            f" What binds {n.words(bound['untold'])} is not told: its arrays stay in the caches or its share of a "
+            "ceiling is above 100 %, and no other limit is large enough."
+        )
+    if roof.disturbed:
+        out += " Most repetitions of that product or of the stream were disturbed: the ceilings may lie higher."
+    return out + untold
 
 
 def _what(bound: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from benchmarks.answers import Answer
-from benchmarks.parts.loops.schema import Loop, Value
+from benchmarks.parts.loops.schema import TOLERANCE, Loop, Value
 from benchmarks.results import Stack
 from reports import numbers as n
-from reports.parts import Section, unanswered, without
+from reports.parts import Section, disturbed, unanswered, without
 from reports.parts.strips import Strip, strips
 from reports.table import NONE, Cell, Column, Table
 from reports.work import Work, framework_name, label
@@ -23,7 +22,9 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     stacks = {row.stack.key: row.stack for row in work.rows}
     found = [(stacks[a.stack], a.typed) for a in answers if a.status == "ok"]
     drawn = [
-        Strip(stack, loop.name, value.ratios(loop), aside="") for stack, value in found for loop in value.loops[1:]
+        Strip(stack, loop.name, value.ratios(loop), value.ratio(loop), "disturbed" if value.disturbed(loop) else "")
+        for stack, value in found
+        for loop in value.loops[1:]
     ]
     caption = "Marks: every call against the bare loop's call beside it. Line: no cost."
     chart = strips(drawn, key, TITLE, caption, f"{TITLE}: {work.title}", "step time over that of the bare loop")
@@ -54,14 +55,15 @@ def _table(found: Sequence[tuple[Stack, Value]]) -> Table:
     )
     for stack, value in found:
         for loop in value.loops:
-            step, ratios = value.step_seconds(loop), value.ratios(loop)
+            step, ratio, ratios = value.step_seconds(loop), value.ratio(loop), value.ratios(loop)
+            mark = disturbed.mark(table, value.beside(loop), "call")
             told = f"{n.ratio(min(ratios))} to {n.ratio(max(ratios))}"
-            error = NONE if loop.error is None else Cell(f"{loop.error:.1e}", f"{value.tolerance:.0e}", sort=loop.error)
+            error = NONE if loop.error is None else Cell(f"{loop.error:.1e}", f"{TOLERANCE:.0e}", sort=loop.error)
             table.rows.append(
                 [
                     Cell(label(stack), loop.name),
                     Cell(n.number(step * 1e3), sort=step),
-                    NONE if loop is value.bare else Cell(n.ratio(median(ratios)), told, sort=median(ratios)),
+                    NONE if loop is value.bare else Cell(n.ratio(ratio), told, sort=ratio, mark=mark),
                     Cell(n.duration(loop.set_up_seconds), sort=loop.set_up_seconds),
                     error,
                     Cell(loop.written),
@@ -72,15 +74,19 @@ def _table(found: Sequence[tuple[Stack, Value]]) -> Table:
 
 def _sentence(found: Sequence[tuple[Stack, Value]]) -> str:
     """Per framework: what the loop of its books costs, then what Keras's eight steps at once or default bring."""
-    told = []
+    told, untold = [], []
     for stack, value in found:
-        costs = [_cost(value, loop) for loop in value.loops[1:]]
-        told.append(f"in {framework_name(stack.framework)} {n.words(costs)}")
-    return f"Written as books and tutorials write it, a training step takes, {'; '.join(told)}." if told else ""
+        name = framework_name(stack.framework)
+        if costs := [_cost(value, loop) for loop in value.loops[1:] if not value.disturbed(loop)]:
+            told.append(f"in {name} {n.words(costs)}")
+        if lost := [loop.name for loop in value.loops[1:] if value.disturbed(loop)]:
+            untold.append(f"Nothing is said of {n.words(lost)} in {name}: most of its calls were disturbed.")
+    out = [f"Written as books and tutorials write it, a training step takes, {'; '.join(told)}."] if told else []
+    return " ".join(out + untold)
 
 
 def _cost(value: Value, loop: Loop) -> str:
-    ratio = median(value.ratios(loop))
+    ratio = value.ratio(loop)
     if abs(ratio - 1) <= NEAR:
         return f"as long as the bare loop with {loop.name}"
     extra = value.step_seconds(loop) - value.step_seconds(value.bare)

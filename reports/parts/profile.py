@@ -13,7 +13,7 @@ from reports import numbers as n
 from reports import svg
 from reports.charts import Chart
 from reports.drawing import drawing
-from reports.parts import Section, unanswered, without
+from reports.parts import Section, disturbed, unanswered, without
 from reports.svg import INK, MUTED, WIDTH, variable
 from reports.table import NONE, Cell, Column, Table
 from reports.work import Work, label
@@ -28,6 +28,7 @@ WORDS = {
     "host": "on the host, in Python and the framework's dispatch",
     "idle": "waiting",
 }
+STRETCH = "Disturbed: other work ran beside the profiled steps; nothing is concluded from them."
 NOTE = (
     "Kernels: an operator computes, on any thread or stream. Copies: data are only moved. Idle: the host waits for a "
     "GPU that has nothing to do; on a CPU, no thread ran. Host: the rest. Bars are the step time without the "
@@ -70,15 +71,17 @@ def _split_table(found: Found) -> Table:
             mark = table.mark(
                 "The profiler slowed these steps so much that what it saw may not be how they usually go."
             )
+        beside = disturbed.mark(table, [(b,) for b in value.unprofiled], "block")
+        stretch = table.mark(STRETCH) if value.profiled.disturbed else ""
         shares = [value.split.share(part) for part in PARTS]
         table.rows.append(
             [
-                Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
+                Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode), mark=stretch),
                 Cell(
                     n.number(value.step_seconds * 1e3),
                     f"× {n.ratio(value.slow_down)}",
                     sort=value.step_seconds,
-                    mark=mark,
+                    mark=", ".join(filter(None, (mark, beside))),
                 ),
                 *(Cell(n.percent(share), sort=share) for share in shares),
                 _graphs(table, value.compilation),
@@ -153,6 +156,13 @@ def _chart(work: Work, found: Found, key: str) -> Chart:
 
 
 def _sentence(found: Found) -> str:
+    """Of the stacks that nothing disturbed; the others are named."""
+    lost = [label(row.stack) for row, value in found if value.disturbed]
+    untold = f"Nothing is said of {n.words(lost)}: other work ran beside." if lost else ""
+    return f"{_compared([f for f in found if not f[1].disturbed])} {untold}".strip()
+
+
+def _compared(found: Found) -> str:
     """Each slower stack against the fastest, its difference laid to the parts that grew."""
     if not found:
         return ""

@@ -1,10 +1,9 @@
-"""A chart for parts: one strip of marks per stack and thing measured, a short line at their median."""
+"""A chart for parts: one strip of marks per stack and thing measured, a line from 1 to their median."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import matplotlib
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
@@ -20,11 +19,14 @@ STEP = 34.0  # pixels from strip to strip
 
 @dataclass(frozen=True)
 class Strip:
-    """``values`` are ratios, 1 being what all are held against; ``aside`` is told after the name."""
+    """``values`` are ratios, 1 being what all are held against, ``middle`` the one that is told of them; ``aside`` is
+    told after the name.
+    """
 
     stack: Stack
     name: str
     values: Sequence[float]
+    middle: float
     aside: str
 
 
@@ -45,8 +47,7 @@ def strips(found: Sequence[Strip], key: str, title: str, caption: str, described
         axes.axvline(1.0, color=INK, linewidth=1, zorder=1)
         for y, strip in enumerate(found):
             colour = svg.colour(strip.stack.framework, strip.stack.mode)
-            middle = median(strip.values)
-            axes.plot([1.0, middle], [y, y], color=colour, linewidth=3, solid_capstyle="butt", zorder=2)
+            axes.plot([1.0, strip.middle], [y, y], color=colour, linewidth=3, solid_capstyle="butt", zorder=2)
             axes.scatter(
                 strip.values, [y] * len(strip.values), marker=svg.MARKERS.get(strip.stack.mode, "o"), s=24,
                 color=colour, edgecolor=SHEET, linewidth=0.7, zorder=3, clip_on=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.answers import Answer
+from benchmarks.disturbance import is_disturbed
 from benchmarks.results import Result
 from benchmarks.samples import Strict, field
 
@@ -23,7 +24,13 @@ class Reading(Strict):
 class Window(Strict):
     readings: list[Reading] = field("about one a second", min_length=1)
     foreign_cpu_seconds: float | None = field(
-        "busy time of all CPUs beyond this worker's own; None where the system does not tell"
+        "busy time of all CPUs minus that of this run's own processes; None where the system does not tell"
+    )
+    disturbed: bool = field("as in Block: from evidence, never from the window's own duration")
+    other_gpu_processes: int | None = field(
+        "on a GPU: most processes beside this worker that NVML saw there at either end of the window; None on a CPU "
+        "and where NVML does not tell",
+        ge=0,
     )
 
     @property
@@ -35,6 +42,11 @@ class Window(Strict):
         """By counter."""
         names = self.readings[0].joules
         return {name: sum(reading.joules[name] for reading in self.readings) for name in names}
+
+    @property
+    def foreign(self) -> bool:
+        """Whether its joules are not this stack's alone."""
+        return self.disturbed or bool(self.other_gpu_processes)
 
     @property
     def watts(self) -> float:
@@ -64,6 +76,11 @@ class Value(Strict):
         return 1000 * (self.load.watts - self.idle.watts) * self.load.seconds / self.samples
 
     @property
+    def foreign(self) -> bool:
+        """Whether others' work lies in one of its windows."""
+        return self.idle.foreign or self.load.foreign
+
+    @property
     def short(self) -> bool:
         """Whether a window is shorter than counters need."""
         return min(self.idle.seconds, self.load.seconds) < LEAST
@@ -71,7 +88,8 @@ class Value(Strict):
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
     value: Value = answer.typed
-    names = set(value.load.joules)
+    names, cpus = set(value.load.joules), max(1, result.options.threads)
+    cuda = answer.stack.split(":")[2] == "cuda"
     for word, window in (("idle", value.idle), ("load", value.load)):
         if any(set(reading.joules) != names for reading in window.readings):
             yield f"its counters change within the {word} window or between windows"
@@ -79,9 +97,13 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
             yield f"a counter of the {word} window counted backwards"
         elif not all(joules > 0 for joules in window.joules.values()):
             yield f"a counter of the {word} window did not move"
+        if is_disturbed(window.foreign_cpu_seconds, None, window.seconds, cpus=cpus) and not window.disturbed:
+            yield f"others worked in its {word} window, and it is not marked as disturbed"
+        if window.other_gpu_processes is not None and not cuda:
+            yield f"its {word} window tells of processes on a GPU"
     if not names:
         yield "it read no counter"
-    if ("GPU" in names) != (answer.stack.split(":")[2] == "cuda"):
+    if ("GPU" in names) != cuda:
         yield f"its counters are {', '.join(sorted(names))}"
     if value.short and result.options.profile != "smoke":
         yield f"its windows are shorter than {LEAST:.0f} s"
@@ -90,4 +112,5 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
 def words(value: Value) -> str:
     text = f"{value.gross:.3g} J per 1,000 samples, {value.net:.3g} J beyond idle"
     text += f" ({value.load.watts:.3g} W training, {value.idle.watts:.3g} W idle; {', '.join(value.load.joules)})"
+    text += "; disturbed: not this stack's energy alone" if value.foreign else ""
     return text + (f"; windows of {value.load.seconds:.1f} s are too short to be quoted" if value.short else "")

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import disturbance
+from benchmarks import gpu
 from benchmarks.energy import Meter, counters
+from benchmarks.parts import watch
 from benchmarks.session import Session
 
 CHUNK = 1.0  # seconds between readings
@@ -17,16 +18,17 @@ SETTLE = 0.1  # of a window's seconds: pause before it, for clocks and power to 
 def answer(session: Session, *, window_seconds: float, device: str) -> dict[str, Any]:
     found = counters(device)
     session.do_build()
-    session.steps(3)
-    once = session.steps(3) / 3
-    chunk = max(1, round(min(CHUNK, window_seconds / 2) / once))
+    tried = session.whole_calls(3)
+    session.steps(tried)
+    once = session.steps(tried) / tried
+    chunk = session.whole_calls(max(1, round(min(CHUNK, window_seconds / 2) / once)))
     time.sleep(SETTLE * window_seconds)
     pause = min(CHUNK, window_seconds / 2)
-    idle = window(Meter(found), window_seconds, lambda: time.sleep(pause))
+    idle = window(session, Meter(found), window_seconds, lambda: time.sleep(pause))
     settled = time.perf_counter() + SETTLE * window_seconds
     while time.perf_counter() < settled:
         session.steps(chunk)
-    load = window(Meter(found), window_seconds, lambda: session.steps(chunk))
+    load = window(session, Meter(found), window_seconds, lambda: session.steps(chunk))
     return {
         "batch_size": session.workload.batch_size,
         "items": session.workload.items,
@@ -36,9 +38,9 @@ def answer(session: Session, *, window_seconds: float, device: str) -> dict[str,
     }
 
 
-def window(meter: Meter, seconds: float, work: Callable[[], object]) -> dict[str, Any]:
+def window(session: Session, meter: Meter, seconds: float, work: Callable[[], object]) -> dict[str, Any]:
     """``work`` again and again for at least ``seconds``; a reading after each."""
-    before, readings = disturbance.snapshot(), []
+    before, readings, beside = watch.begin(session), [], [_beside(session)]
     meter.read()
     last = start = time.perf_counter()
     while last - start < seconds:
@@ -46,7 +48,13 @@ def window(meter: Meter, seconds: float, work: Callable[[], object]) -> dict[str
         spent, now = meter.read(), time.perf_counter()
         readings.append({"seconds": now - last, "joules": spent})
         last = now
-    seen = disturbance.difference(before, disturbance.snapshot())
-    busy = seen["busy_seconds"]
-    foreign = None if busy is None else max(0.0, busy - seen["cpu_seconds"])
-    return {"readings": readings, "foreign_cpu_seconds": foreign}
+    seen = watch.since(session, before, last - start)
+    beside.append(_beside(session))
+    others = [count for count in beside if count is not None]
+    return {"readings": readings, **seen, "other_gpu_processes": max(others, default=None)}
+
+
+def _beside(session: Session) -> int | None:
+    """Processes on the GPU beside this one, which has been there since it was built; None where nobody tells."""
+    processes = gpu.processes() if session.job["device"] == "cuda" else None
+    return None if processes is None else max(0, processes - 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import flops, tasks
 from benchmarks.answering import each
+from benchmarks.machine import memory_available
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.session import POOL
 from benchmarks.workload import Workload
@@ -23,7 +24,7 @@ ELASTIC = 4.0  # a stream or product that takes longer than a repetition should,
 class Amounts:
     """``sizes`` of products by device; ``repetitions`` of ``seconds`` each; ``warm`` seconds at most before blocks.
 
-    ``stream_bytes`` per array; None: several times the last cache.
+    ``stream_bytes`` per array; None: several times the last-level caches.
     """
 
     sizes: dict[str, tuple[int, ...]]
@@ -85,6 +86,7 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
             framework=r.planned.stack.framework,
             sizes=amounts.sizes[r.planned.stack.device],
             stream_bytes=amounts.stream_bytes,
+            free_bytes=memory_available(),
             repetitions=amounts.repetitions,
             seconds=amounts.seconds,
             blocks=amounts.blocks,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.answering import each, representatives
 from benchmarks.launch import WorkerError
+from benchmarks.parts.loops.schema import TOLERANCE
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.workload import Workload
 
@@ -38,7 +39,7 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
         proof = run.profile.certified(entry.batch_size)
         value = r.worker.ask("part", limit=run.limit, part="loops", framework=framework, proof_batch=proof, **size)
         for loop in value["loops"][1:]:
-            if loop["error"] is None or loop["error"] > value["tolerance"]:
+            if loop["error"] is None or loop["error"] > TOLERANCE:
                 error = "not finite" if loop["error"] is None else f"{loop['error']:.1e}"
                 raise WorkerError(
                     "parity_failed",

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.answers import Answer
+from benchmarks.parts.calls import Call, counted, mostly_disturbed, unmarked
 from benchmarks.results import Result
 from benchmarks.samples import Strict, field
 
@@ -45,11 +46,10 @@ class Operator(Strict):
     calls: int = field("calls in the stretch", gt=0)
 
 
-class Block(Strict):
+class Block(Call):
     """Steps of the same worker with the profiler off."""
 
     steps: int = field("training steps", gt=0)
-    seconds: float = field("wall seconds, synchronised at both ends", gt=0)
 
 
 class Compilation(Strict):
@@ -67,6 +67,7 @@ class Value(Strict):
     batch_size: int = field("samples per step, as timed", gt=0)
     steps: int = field("profiled training steps, after a warm-up", gt=0)
     split: Split = field("the profiled stretch")
+    profiled: Call = field("the profiled stretch on the clock of the others, its evidence with it")
     cpu_seconds: float = field("CPU seconds of the process in the stretch, all threads", ge=0)
     unprofiled: list[Block] = field("the same steps with the profiler off, just before", min_length=1)
     operators: list[Operator] = field("those that took longest, longest first")
@@ -76,8 +77,13 @@ class Value(Strict):
 
     @property
     def step_seconds(self) -> float:
-        """With the profiler off."""
-        return median(b.seconds / b.steps for b in self.unprofiled)
+        """With the profiler off; median over blocks, quiet ones where there are enough."""
+        return median(b.seconds / b.steps for (b,) in counted([(b,) for b in self.unprofiled]))
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether others worked beside the profiled stretch or most of the blocks, so that nothing is said of them."""
+        return self.profiled.disturbed or mostly_disturbed([(b,) for b in self.unprofiled])
 
     @property
     def slow_down(self) -> float:
@@ -101,6 +107,7 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
         yield "its listed operators take longer than all of them together"
     if not re.fullmatch(r"traces/[^/\\]+\.json\.gz", value.trace):
         yield f"its trace {value.trace!r} does not lie in the run's folder traces"
+    yield from unmarked(result, [value.profiled, *value.unprofiled])
 
 
 def words(value: Value) -> str:
@@ -108,4 +115,6 @@ def words(value: Value) -> str:
     made = value.compilation
     breaks = "" if made is None else f"; {made.graphs} graphs, {made.recompiles} made again"
     breaks += "" if made is None or made.graph_breaks is None else f", {made.graph_breaks} graph breaks"
-    return f"{parts} (profiled steps {value.slow_down:.2f} times as long){breaks}; {value.trace}"
+    told = f"{parts} (profiled steps {value.slow_down:.2f} times as long){breaks}"
+    told += "; disturbed" if value.disturbed else ""
+    return f"{told}; {value.trace}"

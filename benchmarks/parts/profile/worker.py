@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import parts
 from benchmarks.parts.profile import timeline
+from benchmarks.parts.watch import watched
 from benchmarks.session import Session
 
-WHOLE = 8  # steps come in multiples of it, which fills calls that take several
+LEAST = 8  # steps that are profiled
 BLOCKS = 3  # without the profiler
 SHOWN = 20  # operators
 
@@ -23,16 +25,22 @@ def answer(session: Session, *, framework: str, seconds: float, most: int, warm:
     session.do_build()
     session.do_first_step()
     session.do_warm_up(floor_seconds=warm / 2, ceiling_seconds=warm, windows=3)
-    fitting = seconds * WHOLE / session.steps(WHOLE)
-    steps = max(1, math.ceil(min(fitting, most) / WHOLE)) * WHOLE
-    unprofiled = [{"steps": steps, "seconds": session.steps(steps)} for _ in range(BLOCKS)]
-    used = 0.0
+    least = session.whole_calls(LEAST)
+    fitting = math.ceil(seconds * least / session.steps(least))
+    steps = session.whole_calls(max(least, min(fitting, most)))
+    unprofiled = [{"steps": steps, **watched(session, partial(session.steps, steps))} for _ in range(BLOCKS)]
+    used, profiled = 0.0, {}
 
-    def run() -> None:
+    def timed() -> float:
         nonlocal used
         before = time.process_time()
-        session.steps(steps)
+        seconds = session.steps(steps)
         used = time.process_time() - before
+        return seconds
+
+    def run() -> None:
+        nonlocal profiled
+        profiled = watched(session, timed)
 
     recorded: timeline.Recorded = offered.record(session.adapter, run, Path(trace))
     device = offered.on_gpu(session.adapter)
@@ -40,6 +48,7 @@ def answer(session: Session, *, framework: str, seconds: float, most: int, warm:
     return {
         "steps": steps,
         "split": timeline.split(recorded, device=device, cpu_seconds=used),
+        "profiled": profiled,
         "cpu_seconds": used,
         "unprofiled": unprofiled,
         "operators": [dataclasses.asdict(o) for o in found[:SHOWN]],

@@ -1,0 +1,100 @@
+"""Evidence of disturbance around calls that a part times inside its worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks import disturbance
+from benchmarks.parts import watch
+from benchmarks.parts.calls import Call, counted, is_quiet, mostly_disturbed
+
+SESSION = SimpleNamespace(job={"threads": 1, "device": "cpu"})
+SPIN = "import time\nwhile time.process_time() < {}: pass"
+
+
+@pytest.fixture
+def stat(monkeypatch):
+    """A machine whose other work is told by hand, in seconds of CPU; what this process uses is its own."""
+    told = {"others": 0.0}
+    real = disturbance.snapshot
+
+    def snapshot():
+        seen = vars(real()) | {"steal_seconds": 0.0, "throttled_seconds": None, "cpu_throttles": None}
+        ours = seen["cpu_seconds"] + watch._relatives()
+        return disturbance.Snapshot(**seen | {"busy_seconds": ours + told["others"]})
+
+    monkeypatch.setattr(disturbance, "snapshot", snapshot)
+    return told
+
+
+def timed(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def test_other_work_is_seen_and_told(stat):
+    def work():
+        time.sleep(0.01)
+        stat["others"] += 0.5
+
+    seen = Call.model_validate(watch.watched(SESSION, lambda: timed(work)))
+    assert seen.disturbed
+    assert seen.foreign_cpu_seconds == pytest.approx(0.5, abs=0.05)
+    quiet = Call.model_validate(watch.watched(SESSION, lambda: timed(lambda: time.sleep(0.01))))
+    assert not quiet.disturbed
+
+
+def test_a_quota_disturbs_without_foreign_work(stat, monkeypatch):
+    own = disturbance.snapshot
+    spent = iter((0.0, 1.0))
+    monkeypatch.setattr(
+        disturbance, "snapshot", lambda: disturbance.Snapshot(**vars(own()) | {"throttled_seconds": next(spent)})
+    )
+    assert watch.watched(SESSION, lambda: 0.1)["disturbed"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_a_worker_s_own_children_are_not_foreign():
+    def load():
+        subprocess.run([sys.executable, "-c", SPIN.format(0.3)], check=True)
+
+    before = watch._relatives()
+    load()
+    assert watch._relatives() - before >= 0.25, "ended ones count on"
+    child = subprocess.Popen([sys.executable, "-c", SPIN.format(20)])
+    try:
+        assert child.pid in watch._children()
+        before = watch._relatives()
+        time.sleep(0.5)
+        assert watch._relatives() > before, "living ones count"
+    finally:
+        child.kill()
+        child.wait()
+    assert os.getpid() not in watch._children()
+
+
+def test_where_nothing_is_told_nothing_is_known(monkeypatch):
+    real = disturbance.snapshot
+    blind = {"busy_seconds": None, "steal_seconds": None, "throttled_seconds": None, "cpu_throttles": None}
+    monkeypatch.setattr(disturbance, "snapshot", lambda: disturbance.Snapshot(**vars(real()) | blind))
+    assert watch.watched(SESSION, lambda: 0.1) == {"seconds": 0.1, "foreign_cpu_seconds": None, "disturbed": False}
+
+
+def groups(*flags):
+    return [(Call(seconds=1.0 + i, foreign_cpu_seconds=None, disturbed=f),) for i, f in enumerate(flags)]
+
+
+def test_quiet_calls_count_unless_most_were_disturbed():
+    half, most = groups(True, False), groups(True, True, False)
+    assert not mostly_disturbed(half)
+    assert counted(half) == half[1:]
+    assert mostly_disturbed(most)
+    assert counted(most) == most
+    assert not is_quiet((*half[0], *half[1])), "a pair is quiet when both are"
