@@ -24,7 +24,7 @@ def stat(monkeypatch):
     told = {"others": 0.0}
     real = disturbance.snapshot
 
-    def snapshot():
+    def snapshot(cpus=()):
         seen = vars(real()) | {"steal_seconds": 0.0, "throttled_seconds": None, "cpu_throttles": None}
         ours = seen["cpu_seconds"] + watch._relatives()
         return disturbance.Snapshot(**seen | {"busy_seconds": ours + told["others"]})
@@ -55,7 +55,9 @@ def test_a_quota_disturbs_without_foreign_work(stat, monkeypatch):
     own = disturbance.snapshot
     spent = iter((0.0, 1.0))
     monkeypatch.setattr(
-        disturbance, "snapshot", lambda: disturbance.Snapshot(**vars(own()) | {"throttled_seconds": next(spent)})
+        disturbance,
+        "snapshot",
+        lambda cpus=(): disturbance.Snapshot(**vars(own()) | {"throttled_seconds": next(spent)}),
     )
     assert watch.watched(SESSION, lambda: 0.1)["disturbed"]
 
@@ -83,7 +85,7 @@ def test_a_worker_s_own_children_are_not_foreign():
 def test_where_nothing_is_told_nothing_is_known(monkeypatch):
     real = disturbance.snapshot
     blind = {"busy_seconds": None, "steal_seconds": None, "throttled_seconds": None, "cpu_throttles": None}
-    monkeypatch.setattr(disturbance, "snapshot", lambda: disturbance.Snapshot(**vars(real()) | blind))
+    monkeypatch.setattr(disturbance, "snapshot", lambda cpus=(): disturbance.Snapshot(**vars(real()) | blind))
     assert watch.watched(SESSION, lambda: 0.1) == {"seconds": 0.1, "foreign_cpu_seconds": None, "disturbed": False}
 
 
