@@ -1,6 +1,14 @@
-"""With pytest-xdist each worker keeps to CPUs of its own: threads of frameworks that wait for each other spin."""
+"""With pytest-xdist each worker keeps to CPUs of its own: threads of frameworks that wait for each other spin.
+
+No test asserts a time, Hypothesis's deadline of 200 ms an example included.
+"""
 
 import os
+
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_configure(config):
