@@ -106,7 +106,7 @@ def test_verify_judges_by_the_rule_that_the_file_names(rule, windows, says):
     launches = [launch.model_copy(update={"phases": phases}), *row.launches[1:]]
     rows = [row.model_copy(update={"launches": launches}), *result.rows[1:]]
     found = list(verify_rounds.check(result.model_copy(update={"rows": rows})))
-    assert sum("called settled" in words for words in found) == says
+    assert sum("called settled, which its windows do not show" in words for words in found) == says
 
 
 def test_what_no_test_can_see_is_not_steady():
