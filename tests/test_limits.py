@@ -201,6 +201,7 @@ def test_disturbed_blocks_do_not_decide():
     assert value(0.01, disturbed=(1,)).step_seconds == pytest.approx(0.0095), "the median of the quiet ones"
     lost = value(COUNT.flops / 1e11 / 0.8, disturbed=(0, 1))
     assert lost.disturbed
+    assert words(lost).startswith("disturbed: ")
     text = re.sub(r"(<[^>]+>|\s+)+", " ", html([with_answers({EAGER: lost, GRAPH: value(0.5)})]))
     assert "TensorFlow graph comes closest" in text
     assert "Nothing is said of PyTorch eager: most of the blocks were disturbed." in text

@@ -176,7 +176,7 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
 def words(value: Value) -> str:
     product = max(p.flops_per_second for p in value.products)
     stream = max(s.bytes_per_second for s in value.streams)
-    return (
+    return f"{'disturbed: ' if value.disturbed else ''}" + (
         f"{value.flops_per_second / 1e9:.3g} GFLOP/s at {value.intensity:.3g} FLOP per byte; its own ceilings: "
         f"{product / 1e9:.3g} GFLOP/s, {stream / 1e9:.3g} GB/s, {value.smallest.seconds_per_call * 1e6:.3g} µs a launch"
     )
