@@ -100,8 +100,9 @@ def _ratio(found: Ranking, row: Row) -> str:
     if row is found.ranked[0]:
         return "1.00 (shared)" if found.standing == "shared" else "1.00"
     versus = found.against[row.stack.key]
-    word = "" if versus.beaten or versus.word == "provisional" else versus.word
-    finds = f"finds {versus.finds}" if versus.finds else ""
+    provisional = versus.word == "provisional"  # said once below the table, and what so few passes find is no news
+    word = "" if versus.beaten or provisional else versus.word
+    finds = f"finds {versus.finds}" if versus.finds and not provisional else ""
     inside = ", ".join(filter(None, [versus.interval, word, finds]))
     return numbers.ratio(versus.ratio) + (f" ({inside})" if inside else "")
 
