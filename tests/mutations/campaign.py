@@ -6,13 +6,17 @@ Run by ``python tests/mutations``; writes one JSON line per certificate.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import pickle
+import re
 import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -26,7 +30,7 @@ from benchmarks.frameworks.base import Conventions
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Certificate
 from benchmarks.session import Session
-from benchmarks.workload import DEFAULT_IMPLS, Images, Text, discover
+from benchmarks.workload import DEFAULT_IMPLS, Images, Text, discover, load_module
 from mutations.faults import Fault, catalogue
 
 BATCH = 16
@@ -119,12 +123,15 @@ class Bench:
     def fault(self, fault: Fault) -> dict[str, Any]:
         """How ``fault`` fared: caught, escaped, refused (at build), or broken where it should have run."""
         with tempfile.TemporaryDirectory(dir=self.scratch) as made:
-            folder = Path(made) / fault.file.parent.name
+            original = fault.implementation
+            folder = Path(made) / original.parent.name
             folder.mkdir()
-            (folder / "workload.py").write_text((fault.file.parent / "workload.py").read_text())
-            (folder / fault.file.name).write_text(fault.mutate(fault.file.read_text()))
+            (folder / "workload.py").write_text((original.parent / "workload.py").read_text())
+            text = original.read_text()
+            (folder / original.name).write_text(text if fault.module else fault.mutate(text))
             try:
-                certificate = self.certificate(folder, fault.mode, fault.feed)
+                with mutated(fault, Path(made)):
+                    certificate = self.certificate(folder, fault.mode, fault.feed)
             except Exception as error:
                 traceback.print_exc()
                 how, reason = ("refused" if fault.breaks else "broken"), f"{type(error).__name__}: {error}"
@@ -134,17 +141,35 @@ class Bench:
         return {"how": how, "reason": " ".join(reason.split())[:300]}
 
 
-def faults(framework: str, workload: str, scratch: Path) -> None:
-    chosen = [f for f in catalogue(framework) if workload in ("", f.workload)]
+@contextmanager
+def mutated(fault: Fault, folder: Path) -> Iterator[None]:
+    """Meanwhile whoever imports the fault's module gets it with the fault in it; nothing where it has none."""
+    if not fault.module:
+        yield
+        return
+    name = f"benchmarks.frameworks.{fault.module}"
+    sound, file = importlib.import_module(name), folder / fault.file.name
+    file.write_text(fault.mutate(fault.file.read_text()))
+    try:
+        load_module(file, name)
+        yield
+    finally:
+        sys.modules[name] = sound
+
+
+def faults(framework: str, workload: str, name: str, scratch: Path) -> None:
+    chosen = [f for f in catalogue(framework) if workload in ("", f.workload) and re.search(name, f.name)]
     for f in chosen:
         f.mutate(f.file.read_text())  # stale entries come out at once
     for key, group in groupby(chosen, key=lambda f: f.workload):
         bench = Bench(key, framework, 0, scratch)
-        start = time.perf_counter()
-        made = bench.certificate(DEFAULT_IMPLS / key.split("/")[0], "eager")
-        how = "sound" if made.status == "ok" else "alarm"
-        tell(fault="no fault", workload=key, mode="eager", escapes="", start=start, how=how, reason=made.reason)
-        for f in group:
+        of_key = list(group)
+        for mode in sorted({"eager", *(f.mode for f in of_key)}):  # what is caught must be the fault, not the mode
+            start = time.perf_counter()
+            made = bench.certificate(DEFAULT_IMPLS / key.split("/")[0], mode)
+            how = "sound" if made.status == "ok" else "alarm"
+            tell(fault="no fault", workload=key, mode=mode, escapes="", start=start, how=how, reason=made.reason)
+        for f in of_key:
             start = time.perf_counter()
             outcome = bench.fault(f)
             tell(fault=f.name, workload=key, mode=f.mode, escapes=f.escapes, start=start, **outcome)
@@ -170,6 +195,7 @@ def main() -> None:
     parser.add_argument("framework")
     parser.add_argument("scratch", type=Path)
     parser.add_argument("--workload", default="")
+    parser.add_argument("--fault", default="")
     parser.add_argument("--sound", nargs="*")
     words = parser.parse_args()
     REPLIES = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -177,7 +203,7 @@ def main() -> None:
     if words.sound is not None:
         sound(words.framework, words.sound, words.scratch)
     else:
-        faults(words.framework, words.workload, words.scratch)
+        faults(words.framework, words.workload, words.fault, words.scratch)
     sys.stderr.flush()
     os._exit(0)  # skips the frameworks' slow tear-down
 

@@ -26,6 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python tests/mutations", description=__doc__)
     parser.add_argument("--framework", default=",".join(FRAMEWORKS), help="names separated by commas")
     parser.add_argument("--workload", default="", choices=("", *WORKLOADS))
+    parser.add_argument("--fault", default="", help="only those whose names match this expression")
     parser.add_argument("--sound", type=int, metavar="N", help="certify N sound programs instead: false alarms")
     parser.add_argument("--log", type=Path, help="file for what frameworks print and for tracebacks")
     parser.add_argument("--references", type=Path, help="folder that keeps the float64 references, for several runs")
@@ -45,7 +46,7 @@ def _run(parser: argparse.ArgumentParser, words: argparse.Namespace) -> int:
     total, bad = Counter[str](), False
     for framework in frameworks:
         start, seen = time.perf_counter(), Counter[str]()
-        for told in _child(framework, words, "--workload", words.workload):
+        for told in _child(framework, words, "--workload", words.workload, "--fault", words.fault):
             if told["fault"] != "no fault":
                 seen[told["how"]] += 1
             bad |= told["how"] in ("broken", "alarm") or (told["how"] == "escaped" and not told["escapes"])

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from benchmarks.inputs import Batch
-from benchmarks.workload import DEFAULT_IMPLS
+from benchmarks.workload import DEFAULT_IMPLS, ROOT
 
 Change = tuple[str, str]
 
@@ -19,6 +19,7 @@ Change = tuple[str, str]
 class Fault:
     """One mistake: texts replaced in the implementation file, or a patch of the worker's session.
 
+    ``module``: the texts are those of ``benchmarks/frameworks/MODULE.py``, which the implementation imports.
     ``breaks``: the program must refuse to be built, which the contract sees. ``escapes``: why no certificate can
     notice; such a fault stays in the catalogue and is reported.
     """
@@ -29,6 +30,7 @@ class Fault:
     changes: tuple[Change, ...] = ()
     feed: Callable[[Any], None] | None = None
     mode: str = "eager"
+    module: str = ""
     breaks: bool = False
     escapes: str = ""
 
@@ -42,6 +44,11 @@ class Fault:
 
     @property
     def file(self) -> Path:
+        """The one with the mistake in it."""
+        return ROOT / "benchmarks" / "frameworks" / f"{self.module}.py" if self.module else self.implementation
+
+    @property
+    def implementation(self) -> Path:
         name = self.workload.split("/")[0]
         return DEFAULT_IMPLS / name / f"{name}_{self.framework}.py"
 

@@ -24,6 +24,7 @@ UNBIASED = """class Unbiased(layers.BatchNormalization):
 
 
 class BatchNet(keras.Model):"""
+ADAM, EPSILON = "tensorflow_adam", "epsilon=tf.constant(self.epsilon, tf.float32)"
 STEP = "lr=rate, grad=rows"
 ODD = "tf.cast(tf.reshape(ids, [-1] + [1] * (rows.shape.rank - 1)) % 2, tf.float32)"
 HALF = f"lr=rate, grad=rows * {ODD}"
@@ -40,6 +41,10 @@ FAULTS = [
           ('declared["drop3"].rate', 'declared["drop3"].rate, seed=7')),
     fault(MLP, "keep probability for rate", ('declared["drop1"].rate', '(1 - declared["drop1"].rate) % 1')),
     fault(MLP, "frozen layer", (APPLY, FROZEN + APPLY)),
+    fault(MLP, "fused Adam without bias correction", ("beta1_power=self.powers[0]", "beta1_power=tf.constant(0.0)"),
+          ("beta2_power=self.powers[1]", "beta2_power=tf.constant(0.0)"), module=ADAM),
+    fault(MLP, "fused Adam's epsilon after the correction", (EPSILON, f"{EPSILON} * tf.sqrt(1 - self.powers[1])"),
+          module=ADAM, mode="graph"),
     fault(CNN, "wrong flatten order", ("self.flatten(x)", "self.flatten(ops.transpose(x, (0, 3, 1, 2)))")),
     fault(CNN, "average pool for max", ("MaxPooling2D", "AveragePooling2D")),
     fault(CNN, "transposed kernel", (CONV, f"{CONV}\n        self.conv2.build((None, 14, 14, 32))"),
@@ -58,6 +63,15 @@ FAULTS = [
     fault(NET, "detached shortcut", ("ops.relu(out + x)",
           "ops.relu(out + (x if self.shortcut else tf.stop_gradient(x)))")),
     fault(NET, "ReLU before the addition", ("ops.relu(out + x)", "ops.relu(out) + x")),
+    fault(NET, "batch-norm momentum .01", ("momentum=0.9", "momentum=0.99")),
+    fault(NET, "batch-norm epsilon 1e-3", ("epsilon=1e-5", "epsilon=1e-3")),
+    fault(NET, "unbiased running variance", ("    variance *= (n - 1) / n", "    #")),
+    fault(NET, "half learning rate", ("Adam(adam.learning_rate", "Adam(adam.learning_rate / 2")),
+    fault(LM, "clip without row sums when rows stay rows", ("summed_rows if rows else", "(lambda g: g) if rows else"),
+          mode="xla"),
+    fault(LM, "repeated rows left out", ("tf.matmul(same, rows)", "rows"), mode="xla"),
+    fault(LM, "sum of repeated rows at each of their places", ("first[:, None], tf.matmul", "True, tf.matmul"),
+          mode="xla"),
     fault(LM, "clip without row sums", ("[self.summed(g) for g in gradients]", "gradients")),
     fault(LM, "missing clip", ("clipped, _ = tf.clip_by_global_norm(summed, self.clip_norm)", "clipped = summed")),
     fault(LM, "another sigmoid", ("unit_forget_bias=False", 'recurrent_activation="hard_sigmoid"')),
@@ -70,5 +84,12 @@ FAULTS = [
     fault(W2V, "Adagrad without row sums", ("ids, summed = self.summed(slices.values, slices.indices)",
           "ids, summed = slices.indices, slices.values")),
     fault(W2V, "Adagrad accumulator 0", ("tf.fill(v.shape, initial_accumulator)", "tf.zeros(v.shape)")),
+    fault(W2V, "repeated rows left out", ("tf.matmul(same, tf.reshape(rows, (tf.size(ids), -1)))",
+          "tf.reshape(rows, (tf.size(ids), -1))"), mode="xla"),
+    fault(W2V, "sum of repeated rows at each of their places", ("first * out", "out"), mode="xla"),
+    fault(W2V, "Adagrad divides by the sums before this step", ("tf.math.rsqrt(tf.gather(sums, ids))",
+          "tf.math.rsqrt(tf.gather(sums, ids) - tf.square(summed))"), mode="xla"),
+    fault(W2V, "context and negatives in wrong halves", ("both[: context.shape[0]], both[context.shape[0] :]",
+          "both[-context.shape[0] :], both[: -context.shape[0]]"), mode="xla"),
     fault(W2V, "half the rows updated", (STEP, HALF)),
 ]  # fmt: skip

@@ -31,6 +31,7 @@ GATES = """rnn, lists = self.lstm.rnn, [list(v) for v in (self.lstm.weight_ih, s
         """
 FORGET = """self.lstm.rnn.b_ih = [b + np.repeat(np.float32([0, 1, 0, 0]), 200) for b in self.lstm.bias_ih]
         """
+STATIC = ('static = bool(tf.config.get_visible_devices("GPU"))', "static = True")  # that branch on a CPU
 STEP = "lr=rate, grad=rows"
 HALF = "lr=rate, grad=rows * tf.cast(tf.reshape(ids, [-1] + [1] * (rows.shape.rank - 1)) % 2, tf.float32)"
 
@@ -57,6 +58,9 @@ FAULTS = [
           "[[0, 0], [0, 2 * edge], [0, 2 * edge],")),
     fault(NET, "missing last ReLU", ("return tlx.relu(out + x)", "return out + x")),
     fault(NET, "maximum for average pool", ("tlx.reduce_mean(x, axis=[1, 2])", "tlx.reduce_max(x, axis=[1, 2])")),
+    fault(NET, "batch-norm momentum .01", ("momentum=0.9", "momentum=0.99")),
+    fault(NET, "batch-norm epsilon 1e-3", ("epsilon=1e-5", "epsilon=1e-3")),
+    fault(NET, "half learning rate", ("Adam(adam.learning_rate", "Adam(adam.learning_rate / 2")),
     fault(LM, "gate order", (CALL, GATES + CALL)),
     fault(LM, "forget bias + 1", (CALL, FORGET + CALL)),
     fault(LM, "state reset at each step", ("model(x, model.lstm_h, model.lstm_c)",
@@ -68,9 +72,16 @@ FAULTS = [
     fault(LM, "clip per tensor", (CLIP, "clipped = [tf.clip_by_norm(g, self.clip_norm) for g in dense]")),
     fault(LM, "second bias trained", ("kept = (model.lstm.bias_hh[0], ", "kept = (")),
     fault(W2V, "expected count not subtracted", (" - log_true", ""), (" - log_negatives", "")),
-    fault(W2V, "accidental hits removed", ("bias - log_negatives",
-          "bias - log_negatives - 1e9 * tf.cast(context[:, None] == negatives, tf.float32)")),
+    fault(W2V, "accidental hits removed", ("negatives) - log_negatives",
+          "negatives) - log_negatives - 1e9 * tf.cast(context[:, None] == negatives, tf.float32)")),
     fault(W2V, "Adagrad without row sums", ("[variable.ref()], summed, ids)",
           "[variable.ref()], rows, slices.indices)")),
+    fault(W2V, "none, in the branch that a GPU takes", STATIC, escapes="this branch is sound; it runs on a CPU too"),
+    fault(W2V, "repeated rows left out", STATIC, ("tf.matmul(same, tf.reshape(rows, (tf.size(ids), -1)))",
+          "tf.reshape(rows, (tf.size(ids), -1))")),
+    fault(W2V, "repeated rows step at each of their places", STATIC, ("self.learning_rate * first * summed",
+          "self.learning_rate * summed")),
+    fault(W2V, "repeated rows squared at each of their places", STATIC, ("first * tf.square(summed)",
+          "tf.square(summed)")),
     fault(W2V, "half the rows updated", (STEP, HALF)),
 ]  # fmt: skip
