@@ -17,12 +17,12 @@ def answer(session: Session, *, recipe: str, target: float, every: int, steps: i
     workload = session.workload.trained_by(declared)
     judged = dataclasses.replace(workload, also_batch_statistics=None)  # the metric is all that is asked
     start = time.perf_counter()
-    built = session.fresh(workload)
+    epochs = session.epochs(session.fresh(workload), workload, declared.epochs)
     session.adapter.synchronize()
     build = seconds = time.perf_counter() - start
     evaluation, taken, points = 0.0, 0, []
     start = time.perf_counter()
-    for program, batches in session.epochs(built, workload, declared.epochs):
+    for program, batches in epochs:
         for _, placed in batches:
             program.train_step(*placed)
             taken += 1
