@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -119,19 +120,26 @@ class Reference:
             self.tensors = {name: value.astype(np.float32).astype(np.float64) for name, value in self.tensors.items()}
         return logits, value, gradients
 
+    def change_rate(self, rate: float, *, fresh: bool) -> None:
+        """From the next step on; ``fresh`` puts what the optimiser remembers at its initial values."""
+        declared = dataclasses.replace(self.workload.optimiser, learning_rate=rate)
+        if fresh:
+            self._optimiser = _OPTIMISERS[type(declared)](declared, self.conventions, self.rounded)
+        self._optimiser.d = declared
+
 
 class _Sgd:
     def __init__(self, declared: Optimiser, conventions: Conventions, rounded: bool) -> None:
         assert isinstance(declared, SGD)
-        self.rate, self.clip = declared.learning_rate, declared.clip_norm
+        self.d = declared
 
     def apply(self, tensors: Arrays, gradients: Arrays) -> None:
         scale = 1.0
-        if self.clip is not None:
+        if self.d.clip_norm is not None:
             norm = np.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values()))
-            scale = min(1.0, self.clip / norm)
+            scale = min(1.0, self.d.clip_norm / norm)
         for name, g in gradients.items():
-            tensors[name] = tensors[name] - self.rate * scale * g
+            tensors[name] = tensors[name] - self.d.learning_rate * scale * g
 
 
 class _Adagrad:

@@ -351,11 +351,12 @@ class Session:
         workload = self.workload.trained_by(declared)
         memory.reset_peak()
         self.adapter.reset_peak_memory()
-        built, task = self.fresh(workload), self.task(workload)
+        # Not kept here: where a fresh optimiser is wanted, the program before it is to be freed.
+        epochs, task = self.epochs(self.fresh(workload), workload, declared.epochs), self.task(workload)
         digest = inputs.OrderDigest()
         seconds, start = 0.0, time.perf_counter()
         scores: dict[str, float] = {}
-        for epoch, (program, batches) in enumerate(self.epochs(built, workload, declared.epochs)):
+        for epoch, (program, batches) in enumerate(epochs):
             losses, seen = [], []
             for batch, placed in batches:
                 losses.append(program.train_step(*placed))

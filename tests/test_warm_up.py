@@ -28,7 +28,7 @@ class Simulated:
         self._draw = (lambda: rng.standard_t(3) / math.sqrt(3)) if draw == "heavy" else rng.standard_normal
         self.windows = -1  # the step before the first window
 
-    def _whole(self, steps):
+    def whole_calls(self, steps):
         return steps
 
     def steps(self, count):

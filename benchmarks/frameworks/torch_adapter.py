@@ -178,8 +178,13 @@ class Program:
         return self.adapter.to_numpy(out[0] if isinstance(out, tuple) else out)
 
     def set_learning_rate(self, rate: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        if isinstance(self.optimizer, torch.optim.Optimizer):
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+        elif hasattr(self.optimizer, "learning_rate"):  # an implementation's own
+            self.optimizer.learning_rate = rate
+        else:
+            raise ImplementationError(f"{type(self.optimizer).__name__} has neither param_groups nor learning_rate")
 
     def gradients(self, *batch: Any) -> tuple[float, dict[str, np.ndarray]]:
         self._train(True)

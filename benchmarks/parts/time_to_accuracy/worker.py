@@ -26,8 +26,10 @@ def answer(session: Session, *, recipe: str, target: float, every: int, steps: i
     if (together := getattr(built, "together", 1)) > 1:
         raise Unavailable(f"this mode takes {together} steps at once, and a target is looked for between single ones")
     build, evaluation, taken, points = watch.seconds, 0.0, 0, []
+    epochs = session.epochs(built, workload, declared.epochs)
+    del built  # where a fresh optimiser is wanted, the program before it is to be freed
     watch.start()
-    for program, batches in session.epochs(built, workload, declared.epochs):
+    for program, batches in epochs:
         for _, placed in batches:
             program.train_step(*placed)
             taken += 1

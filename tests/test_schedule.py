@@ -1,0 +1,206 @@
+"""Changes of the learning rate, optimisers kept and made anew: every mode on a CPU against the float64 reference.
+
+The trainings are in ``schedule_probe.py``, which runs once per framework and mode, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import weakref
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from frameworks import need
+from schedule_probe import ANEW, CASES, EPOCHS, FAULTS, SEED, STEPS, arrays
+
+from benchmarks import inputs, tasks
+from benchmarks.environment import ROOT, worker_environment
+from benchmarks.frameworks.base import Conventions
+from benchmarks.reference import Reference
+from benchmarks.session import Session, states
+from benchmarks.workload import load
+
+STACKS = [
+    ("torch", "eager"),
+    ("torch", "compile"),
+    ("tensorflow", "eager"),
+    ("tensorflow", "graph"),
+    ("tensorflow", "xla"),
+    ("tensorlayerx", "eager"),
+    ("tensorlayerx", "graph"),
+    ("tensorlayerx", "trainonestep"),
+]
+# Ten times the largest error that float32 made in any mode, 5.5e-6 (a clipped gradient's bias, which is small); that of
+# a reference that keeps its tensors in float32 is 5e-6. The faults move every tensor by 0.2 and more.
+TOLERANCE = 5e-5
+every_case = pytest.mark.parametrize("case", CASES)
+every_stack = pytest.mark.parametrize(("framework", "mode"), STACKS, ids=["-".join(stack) for stack in STACKS])
+
+
+@functools.cache
+def run(framework: str, mode: str) -> SimpleNamespace:
+    """What the probe saw: arrays by ``case/kind/epoch/tensor``, and facts."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        stack = SimpleNamespace(framework=framework, mode=mode, device="cpu")
+        env = worker_environment(stack, threads=1, scratch=folder / "home", caches=folder / "caches")
+        env["PYTHONPATH"] += os.pathsep + str(ROOT / "tests")
+        (folder / "home").mkdir()
+        command = [sys.executable, str(ROOT / "tests" / "schedule_probe.py"), framework, mode, str(folder)]
+        done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return SimpleNamespace(error=done.stderr[-4000:])
+        with np.load(folder / "seen.npz") as stored:
+            found = {name: stored[name] for name in stored.files}
+    return SimpleNamespace(error="", facts=json.loads(str(found.pop("facts"))), arrays=found)
+
+
+def seen(framework: str, mode: str) -> SimpleNamespace:
+    need(framework)
+    out = run(framework, mode)
+    if out.error:
+        pytest.fail(out.error, pytrace=False)
+    return out
+
+
+@functools.cache
+def expected(case: str, adam_epsilon: str, running_variance: str, schedule: str = "declared") -> dict[str, np.ndarray]:
+    """The reference's tensors after each epoch as ``epoch/tensor``; ``schedule`` is that of a fault, or as declared."""
+    workload = CASES[case]
+    assert workload.decay is not None
+    tensors = inputs.initial_tensors(workload, SEED)
+    reference = Reference(workload, tensors, Conventions(adam_epsilon=adam_epsilon, running_variance=running_variance))
+    fresh = {"declared": bool(workload.decay.fresh), "moments_kept": False, "moments_lost": True}
+    out = {f"start/{name}": value.astype(np.float64) for name, value in tensors.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        inputs.save_arrays(Path(folder), arrays(workload))
+        task = tasks.task(workload, Path(folder), SEED)
+        for epoch in range(EPOCHS):
+            if epoch and schedule != "rate_kept":
+                reference.change_rate(workload.optimiser.learning_rate / 2**epoch, fresh=fresh[schedule])
+            reference.tensors |= states(workload)
+            batches = [batch.arrays for batch in task.epoch(epoch)]
+            assert len(batches) == STEPS
+            for batch in batches:
+                reference.step(*batch)
+            out |= {f"{epoch}/{name}": value for name, value in reference.tensors.items()}
+    return out
+
+
+def errors(case: str, epoch: int, got: dict[str, np.ndarray], want: dict[str, np.ndarray]) -> dict[str, float]:
+    """Of the change since the start: norm of the difference over the norm of the change, by trained tensor."""
+    out = {}
+    for name in (t.name for t in CASES[case].tensors if t.trainable):
+        moved = want[f"{epoch}/{name}"] - want[f"start/{name}"]
+        out[name] = float(np.linalg.norm(got[f"{epoch}/{name}"] - want[f"{epoch}/{name}"]) / np.linalg.norm(moved))
+    return out
+
+
+def stretch(out: SimpleNamespace, case: str, kind: str) -> dict[str, np.ndarray]:
+    prefix = f"{case}/{kind}/"
+    return {name.removeprefix(prefix): value for name, value in out.arrays.items() if name.startswith(prefix)}
+
+
+@pytest.mark.framework
+@every_stack
+@every_case
+def test_weights_follow_the_declared_schedule(case: str, framework: str, mode: str) -> None:
+    out = seen(framework, mode)
+    got, want = stretch(out, case, "sound"), expected(case, **out.facts["conventions"])
+    for epoch in range(EPOCHS):
+        found = errors(case, epoch, got, want)
+        assert max(found.values()) <= TOLERANCE, (epoch, found)
+
+
+@pytest.mark.framework
+@every_stack
+@every_case
+def test_a_fault_in_the_schedule_is_seen_in_every_tensor(case: str, framework: str, mode: str) -> None:
+    out, fault = seen(framework, mode), FAULTS[case].__name__
+    got, want = stretch(out, case, "fault"), expected(case, **out.facts["conventions"])
+    assert max(errors(case, 0, got, want).values()) <= TOLERANCE  # before the first change
+    as_meant = expected(case, **out.facts["conventions"], schedule=fault)
+    for epoch in range(1, EPOCHS):
+        found = errors(case, epoch, got, want)
+        assert min(found.values()) > 100 * TOLERANCE, (epoch, found)
+        assert max(errors(case, epoch, got, as_meant).values()) <= TOLERANCE  # it is that fault and no other
+
+
+@pytest.mark.parametrize(
+    ("case", "fault"),
+    [
+        *((case, "rate_kept") for case in CASES),
+        *(("adam", "moments_lost"), ("fresh_adam", "moments_kept"), ("adagrad", "moments_lost")),
+    ],
+)
+@pytest.mark.parametrize("form", ["before", "after"])
+def test_no_fault_in_the_schedule_is_within_the_tolerance(case: str, fault: str, form: str) -> None:
+    want, other = (expected(case, form, "biased", schedule=schedule) for schedule in ("declared", fault))
+    for epoch in range(1, EPOCHS):
+        found = errors(case, epoch, other, want)
+        assert min(found.values()) > 100 * TOLERANCE, (epoch, found)
+
+
+@pytest.mark.framework
+@every_stack
+@every_case
+def test_a_new_rate_compiles_nothing_and_a_fresh_program_once(case: str, framework: str, mode: str) -> None:
+    told = seen(framework, mode).facts[f"{case}/sound"]
+    if mode == "compile":  # counted over the whole process: the first program's graph serves those after it too
+        assert told["compiled"][0] > 0
+        assert len(set(told["compiled"])) == 1
+    else:  # of the program that trained the epoch
+        assert told["compiled"] == [int(mode in ("graph", "xla"))] * EPOCHS
+
+
+@pytest.mark.framework
+@every_stack
+@every_case
+def test_a_program_is_freed_when_a_fresh_one_has_taken_its_place(case: str, framework: str, mode: str) -> None:
+    told = seen(framework, mode).facts[f"{case}/sound"]
+    assert told["programs"] == (EPOCHS if case == "fresh_adam" else 1)
+    assert told["alive"] == [1] * EPOCHS
+
+
+def test_a_training_keeps_no_program_but_the_last(tmp_path: Path) -> None:
+    """Session.do_train, on NumPy."""
+    toy = Path(__file__).parent / "toys" / "toy"
+    workload = load(toy, "sound").workload
+    rng = np.random.default_rng(0)
+    count = 2 * workload.batch_size
+    data = {f"{split}_x": rng.random((count, 784), np.float32) for split in ("train", "test")}
+    data |= {f"{split}_y": rng.integers(0, 10, count) for split in ("train", "test")}
+    inputs.save_arrays(tmp_path / "inputs", data)
+    np.savez(tmp_path / "weights.npz", **inputs.initial_tensors(workload, 0))
+    job = {"framework": "numpy", "mode": "eager", "device": "cpu", "threads": 1, "seed": 0, "variant": "sound"}
+    job |= {"folder": str(toy), "batch_size": workload.batch_size, "inputs": str(tmp_path / "inputs")}
+    programs: list[weakref.ref[Any]] = []
+    alive = []
+
+    def told(fields: dict[str, Any]) -> None:
+        gc.collect()
+        alive.append(sum(known() is not None for known in programs))
+
+    session = Session(job | {"weights": str(tmp_path / "weights.npz")}, event=told)
+    session.workload = dataclasses.replace(session.workload, decay=ANEW)
+    build = session.adapter.build
+
+    def built(*words: Any) -> Any:
+        program = build(*words)
+        programs.append(weakref.ref(program))
+        return program
+
+    session.adapter.build = built
+    session.do_train(recipe="smoke")
+    assert len(programs) == len(alive) == 2
+    assert alive == [1, 1]
