@@ -56,7 +56,8 @@ def test_every_committed_training_is_in_the_declared_range(key):
                 assert missed == [], f"{framework} {mode}, seed {seed}"
 
 
-QUICK = [f.workload for f in discover() if isinstance(f.workload.recipe("quick").accepted, Accepted)]
+# Variants that quick runs leave out may be trained in one mode of each framework only.
+QUICK = [w for w in (f.workload for f in discover()) if w.quick and isinstance(w.recipe("quick").accepted, Accepted)]
 
 
 @pytest.mark.parametrize("workload", QUICK, ids=lambda w: w.key)

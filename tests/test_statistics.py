@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 from small import RESNET
@@ -43,6 +43,8 @@ def test_ratio_agrees_with_scipy(pair):
 def test_ratio_is_antisymmetric(pair):
     a, b = ratio(*pair), ratio(*reversed(pair))
     assert a.ratio * b.ratio == pytest.approx(1)
+    # The first rule's negligible reaches from 0.98 to 1.02, whose mirror image is 1/1.02 to 1/0.98.
+    assume(not any(bound and 0.0195 < abs(math.log(bound)) < 0.0205 for bound in (a.low, a.high)))
     opposite = {"faster": "slower", "slower": "faster"}
     assert b.verdict == opposite.get(a.verdict, a.verdict)
 
