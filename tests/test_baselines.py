@@ -273,7 +273,7 @@ def test_the_page_of_a_run_with_baselines_renders(sound, tmp_path):
 @pytest.mark.framework
 def test_gensim_learns_the_planted_language(tmp_path):
     pytest.importorskip("gensim", reason="gensim is not installed: pip install --group baselines")
-    (found,) = [f for f in discover() if f.workload.name == "word2vec"]
+    (found,) = [f for f in discover() if f.workload.key == "word2vec"]
     assert found.baselines() == ["gensim"]
     (planned,) = baselines.planned(found, sys.executable)
     assert planned.reason == ""
@@ -295,7 +295,7 @@ def test_gensim_gives_vectors_in_the_order_of_ids():
     pytest.importorskip("gensim", reason="gensim is not installed: pip install --group baselines")
     from benchmarks.workload import load_module
 
-    (found,) = [f for f in discover() if f.workload.name == "word2vec"]
+    (found,) = [f for f in discover() if f.workload.key == "word2vec"]
     module = load_module(found.baseline("gensim"), "baseline_gensim_tested")
     ids = np.random.default_rng(0).choice([7, 3, 11], size=30_000, p=[0.2, 0.3, 0.5])
     told = module.settings(found.workload, found.workload.recipe("smoke"))
