@@ -298,40 +298,11 @@ class Session:
     def do_training_memory(self) -> dict[str, Any]:
         return {"training_peak_resident": memory.peak(), "training_peak_device": self.adapter.peak_memory()}
 
-    # -- inference -----------------------------------------------------------------------------
+    def do_inference(self, **fields: Any) -> dict[str, Any]:
+        """What :mod:`benchmarks.inference` answers."""
+        from benchmarks import inference
 
-    def do_inference(
-        self, *, calls: int, warm_calls: int, batch_sizes: list[int], min_seconds: float
-    ) -> dict[str, Any]:
-        """Single: batch 1, host to host, synchronised per call. Offline: throughput per batch size."""
-        memory.reset_peak()
-        self.adapter.reset_peak_memory()
-        task, hands = self.task(self.workload), Hands(self.adapter, self.program)
-        task.single(hands, warm_calls)
-        single = task.single(hands, calls)
-        offline = [self._offline(task, size, min_seconds) for size in batch_sizes]
-        return {
-            "single": {"calls": calls, **single},
-            "offline": offline,
-            "inference_peak_resident": memory.peak(),
-            "inference_peak_device": self.adapter.peak_memory(),
-        }
-
-    def _offline(self, task: tasks.Task, size: int, min_seconds: float) -> dict[str, Any]:
-        predict, synchronize = self.program.predict, self.adapter.synchronize
-        pool = [self.place(arrays) for arrays in task.offline(size)]
-        for batch in pool[:3]:
-            predict(*batch)
-        synchronize()
-        start = time.perf_counter_ns()
-        calls, spent = 0, 0.0
-        while spent < min_seconds or calls < 3:
-            for batch in pool:
-                predict(*batch)
-            synchronize()
-            calls += len(pool)
-            spent = (time.perf_counter_ns() - start) / 1e9
-        return {"batch_size": size, "calls": calls, "seconds": spent, "items": self.workload.items}
+        return inference.answer(self, **fields)
 
     def inputs_of(self, size: int) -> list[tuple[Any, ...]]:
         """A few different inputs of ``program.predict`` with ``size`` rows, on the device."""

@@ -10,11 +10,11 @@ from result_factory import make, on_gpu
 from benchmarks import flops, parts
 from benchmarks.answers import Answer
 from benchmarks.errors import Unavailable
-from benchmarks.parts.calls import Call
 from benchmarks.parts.limits import worker
 from benchmarks.parts.limits.derive import ceilings, judge
 from benchmarks.parts.limits.measure import AMOUNTS
 from benchmarks.parts.limits.schema import Value, check, words
+from benchmarks.parts.watched import Call
 from benchmarks.results import digest
 from benchmarks.workload import discover
 from reports.render import html

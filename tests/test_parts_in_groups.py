@@ -11,7 +11,7 @@ import test_modes
 
 from benchmarks import disturbance, memory
 from benchmarks.errors import Unavailable
-from benchmarks.parts import watching
+from benchmarks.parts import watch
 from benchmarks.parts.break_even import worker as break_even
 from benchmarks.parts.break_even.schema import Launch
 from benchmarks.parts.memory import worker as memory_worker
@@ -73,40 +73,50 @@ def test_tuned_modes_do_not_train_to_a_target(monkeypatch):
     assert chosen("graph-multi") == {}
 
 
+def of_job(**words):
+    return SimpleNamespace(job={"threads": 2, "device": "cpu"} | words)
+
+
 def test_a_watch_counts_only_while_it_runs_and_children_as_our_own():
     if disturbance.snapshot().busy_seconds is None:
         pytest.skip("this system does not count the CPU time of others")
-    watch = watching.Watch()
-    watch.start()
+    clock = watch.Watch(of_job())
+    clock.start()
     burn = "import time\nwhile time.process_time() < 0.5: pass"
     subprocess.run([sys.executable, "-c", burn], check=True)
-    watch.stop()
-    child = watch.evidence()["cpu_seconds"]
+    clock.stop()
+    child = clock.evidence()["cpu_seconds"]
     assert child >= 0.45
-    time.sleep(0.05)
-    watch.start()
-    watch.stop()
-    assert watch.evidence()["cpu_seconds"] < child + 0.4
-    running = subprocess.Popen([sys.executable, "-c", burn + "\ntime.sleep(60)"])
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    clock.start()
+    clock.stop()
+    assert clock.evidence()["cpu_seconds"] < child + 0.4, "the second child ran while the clock stood still"
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); input()"
+    before = watch.relatives_cpu_seconds()
+    running = subprocess.Popen([sys.executable, "-c", nested], stdin=subprocess.PIPE)
     try:
-        before = watching.descendants_cpu_seconds()
         deadline = time.monotonic() + 60
-        while watching.descendants_cpu_seconds() < before + 0.3 and time.monotonic() < deadline:
+        while watch.relatives_cpu_seconds() < before + 0.4 and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert watching.descendants_cpu_seconds() >= before + 0.3, "also of a child that still runs"
+        assert watch.relatives_cpu_seconds() >= before + 0.4, "also of a grandchild, while its parent lives"
     finally:
         running.kill()
-        running.wait()
+        running.communicate()
 
 
-def test_the_tolerance_is_a_share_of_the_time_that_was_timed():
-    evidence = {"busy_seconds": 12.0, "cpu_seconds": 9.0, "parent_cpu_seconds": 0.5, "steal_seconds": 0.0}
-    short, long = (watching.judge(evidence, seconds, cpus=2) for seconds in (20.0, 30.0))
+def test_the_tolerance_is_a_share_of_the_time_that_was_timed(monkeypatch):
+    def judged(seconds, device="cpu", **words):
+        clock = watch.Watch(of_job(device=device))
+        told = {"busy_seconds": 12.0, "cpu_seconds": 9.5, "steal_seconds": 0.0, "throttled_seconds": None}
+        monkeypatch.setattr(clock, "evidence", lambda: {**told, "cpu_throttles": None, **words})
+        return clock.judged(seconds)
+
+    short, long = judged(20.0), judged(30.0)
     assert (short["foreign_cpu_seconds"], short["disturbed"]) == (2.5, True)
     assert (long["foreign_cpu_seconds"], long["disturbed"]) == (2.5, False)
-    assert watching.judge({**evidence, "gpu_throttle_reasons": 0x40}, 30.0, cpus=2)["disturbed"]
-    unknown = watching.judge({**evidence, "busy_seconds": None}, 1.0, cpus=2)
-    assert unknown == {"foreign_cpu_seconds": None, "disturbed": False}
+    monkeypatch.setattr(watch.gpu, "evidence", lambda: {"gpu_throttle_reasons": 0x40})
+    assert judged(30.0, device="cuda")["disturbed"]
+    assert judged(1.0, busy_seconds=None) == {"foreign_cpu_seconds": None, "disturbed": False}
     assert Watched(foreign_cpu_seconds=2.5, disturbed=False).is_denied(20.0, cpus=2)
     assert not Watched(foreign_cpu_seconds=2.5, disturbed=False).is_denied(30.0, cpus=2)
     assert not Watched(foreign_cpu_seconds=2.5, disturbed=True).is_denied(20.0, cpus=2)

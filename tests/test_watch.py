@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from types import SimpleNamespace
 
@@ -12,10 +9,9 @@ import pytest
 
 from benchmarks import disturbance
 from benchmarks.parts import watch
-from benchmarks.parts.calls import Call, counted, is_quiet, mostly_disturbed
+from benchmarks.parts.watched import Call, counted, is_quiet, mostly_disturbed
 
 SESSION = SimpleNamespace(job={"threads": 1, "device": "cpu"})
-SPIN = "import time\nwhile time.process_time() < {}: pass"
 
 
 @pytest.fixture
@@ -26,7 +22,7 @@ def stat(monkeypatch):
 
     def snapshot(cpus=()):
         seen = vars(real()) | {"steal_seconds": 0.0, "throttled_seconds": None, "cpu_throttles": None}
-        ours = seen["cpu_seconds"] + watch._relatives()
+        ours = seen["cpu_seconds"] + watch.relatives_cpu_seconds()
         return disturbance.Snapshot(**seen | {"busy_seconds": ours + told["others"]})
 
     monkeypatch.setattr(disturbance, "snapshot", snapshot)
@@ -60,26 +56,6 @@ def test_a_quota_disturbs_without_foreign_work(stat, monkeypatch):
         lambda cpus=(): disturbance.Snapshot(**vars(own()) | {"throttled_seconds": next(spent)}),
     )
     assert watch.watched(SESSION, lambda: 0.1)["disturbed"]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
-def test_a_worker_s_own_children_are_not_foreign():
-    def load():
-        subprocess.run([sys.executable, "-c", SPIN.format(0.3)], check=True)
-
-    before = watch._relatives()
-    load()
-    assert watch._relatives() - before >= 0.25, "ended ones count on"
-    child = subprocess.Popen([sys.executable, "-c", SPIN.format(20)])
-    try:
-        assert child.pid in watch._children()
-        before = watch._relatives()
-        time.sleep(0.5)
-        assert watch._relatives() > before, "living ones count"
-    finally:
-        child.kill()
-        child.wait()
-    assert os.getpid() not in watch._children()
 
 
 def test_where_nothing_is_told_nothing_is_known(monkeypatch):

@@ -37,6 +37,10 @@ from benchmarks.workload import NCE, Accepted, Adagrad, Beside, Pairs, Recipe, S
 
 WORDS, COLUMNS = 50_000, 128
 PLANTED = 1_000  # words of the variant
+QUICK = (
+    "embedded data, 1 epoch of 1,000,000 words; 5 seeds in torch eager, tensorflow graph, tensorlayerx graph; lowest "
+    "to highest, widened by three seeds' deviations"
+)
 SMOKE = Recipe(
     name="smoke",
     data="embedded",
@@ -99,8 +103,7 @@ BASE = Workload(
             accepted=Accepted(
                 low=7.33,
                 high=8.93,
-                protocol="embedded data, 1 epoch of 1,000,000 words; 5 seeds in torch eager, tensorflow graph, "
-                "tensorlayerx graph; lowest to highest, widened by three seeds' deviations",
+                protocol=QUICK,
                 also=(
                     Beside(score="spearman_planted", low=0.709, high=0.761),
                     Beside(score="neighbours", low=0.357, high=0.444),
@@ -138,8 +141,7 @@ WORKLOADS = (
                 accepted=Accepted(
                     low=4.007,
                     high=4.058,
-                    protocol="embedded data, 1 epoch of 1,000,000 words; 5 seeds in torch eager, tensorflow graph, "
-                    "tensorlayerx graph; lowest to highest, widened by three seeds' deviations",
+                    protocol=QUICK,
                     also=(
                         Beside(score="spearman_planted", low=0.726, high=0.784),
                         Beside(score="neighbours", low=0.288, high=0.385),

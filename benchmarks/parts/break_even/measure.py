@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.answering import fresh, unanswered
 from benchmarks.launch import WorkerError
-from benchmarks.parts import watching
 from benchmarks.parts.break_even.curves import uncompiled
 from benchmarks.parts.break_even.schema import Launch
 from benchmarks.plan import Entry, Plan, Planned
@@ -76,16 +75,13 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
             raise WorkerError("failed", "the caches of its cold launch are gone")
         files = _files(own)
         with fresh(run, entry, workload, planned, PART, caches=own) as r:
-            answer, evidence = watching.ask(run, r, limit=run.limit, part=PART, **amounts)
+            answer = r.worker.ask("part", limit=run.limit, part=PART, **amounts)
         found = Launch(
             caches="cold" if turn.startswith("cold") else "warm",
             cached_files=files,
-            foreign_cpu_seconds=None,
-            disturbed=False,
             **answer["launch"],
         )
-        judged = watching.judge(evidence, found.seconds, cpus=max(1, r.job["threads"]))
-        return {**answer, "launch": found.model_dump() | judged}
+        return {**answer, "launch": found.model_dump()}
 
     def value(planned: Planned, found: list[Finding]) -> dict[str, Any]:
         out = {"batch_size": entry.batch_size, "evaluation_batch": found[0]["evaluation_batch"]}

@@ -6,7 +6,7 @@ import time
 from statistics import median
 from typing import Any
 
-from benchmarks.parts.watching import Watch
+from benchmarks.parts.watch import Watch
 from benchmarks.session import Session
 
 LEAST_CALLS = 3
@@ -18,7 +18,7 @@ def answer(
     """Build, ``steps`` steps call by call (``slow_steps`` where they take longer than ``slow_seconds``; 3 calls at
     least), an evaluation on twice the batch size, then ``windows`` windows of about ``window_seconds``.
     """
-    watch = Watch(session.job.get("affinity") or ())
+    watch = Watch(session)
     watch.start()
     build = session.do_build()["build_seconds"]
     together = session.together
@@ -32,9 +32,9 @@ def answer(
     window = session.whole_calls(max(1, round(window_seconds / median(calls[len(calls) // 2 :]) * together)))
     seen = [session.steps(window) for _ in range(windows)]
     watch.stop()
+    timed = build + sum(calls) + sum(evaluation) + sum(seen)
     return {
         "evaluation_batch": size,
-        "evidence": watch.evidence(),
         "launch": {
             "build_seconds": build,
             "call_steps": together,
@@ -42,6 +42,7 @@ def answer(
             "evaluation_seconds": evaluation,
             "window_steps": window,
             "window_seconds": seen,
+            **watch.judged(timed),
         },
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.answers import Answer
-from benchmarks.disturbance import is_disturbed
+from benchmarks.parts.watched import Watched
 from benchmarks.results import Result
 from benchmarks.samples import Strict, field
 
@@ -21,12 +21,8 @@ class Reading(Strict):
     joules: dict[str, float] = field("counter -> joules since the reading before")
 
 
-class Window(Strict):
+class Window(Watched):
     readings: list[Reading] = field("about one a second", min_length=1)
-    foreign_cpu_seconds: float | None = field(
-        "busy time of all CPUs minus that of this run's own processes; None where the system does not tell"
-    )
-    disturbed: bool = field("as in Block: from evidence, never from the window's own duration")
     other_gpu_processes: int | None = field(
         "on a GPU: most processes beside this worker that NVML saw there at either end of the window; None on a CPU "
         "and where NVML does not tell",
@@ -97,7 +93,7 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
             yield f"a counter of the {word} window counted backwards"
         elif not all(joules > 0 for joules in window.joules.values()):
             yield f"a counter of the {word} window did not move"
-        if is_disturbed(window.foreign_cpu_seconds, None, window.seconds, cpus=cpus) and not window.disturbed:
+        if window.is_denied(window.seconds, cpus=cpus):
             yield f"others worked in its {word} window, and it is not marked as disturbed"
         if window.other_gpu_processes is not None and not cuda:
             yield f"its {word} window tells of processes on a GPU"

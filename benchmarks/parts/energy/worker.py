@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import gpu
 from benchmarks.energy import Meter, counters
-from benchmarks.parts import watch
+from benchmarks.parts.watch import Watch
 from benchmarks.session import Session
 
 CHUNK = 1.0  # seconds between readings
@@ -40,18 +40,19 @@ def answer(session: Session, *, window_seconds: float, device: str) -> dict[str,
 
 def window(session: Session, meter: Meter, seconds: float, work: Callable[[], object]) -> dict[str, Any]:
     """``work`` again and again for at least ``seconds``; a reading after each."""
-    before, readings, beside = watch.begin(session), [], [_beside(session)]
+    watch, readings, beside = Watch(session), [], [_beside(session)]
     meter.read()
+    watch.start()
     last = start = time.perf_counter()
     while last - start < seconds:
         work()
         spent, now = meter.read(), time.perf_counter()
         readings.append({"seconds": now - last, "joules": spent})
         last = now
-    seen = watch.since(session, before, last - start)
+    watch.stop()
     beside.append(_beside(session))
     others = [count for count in beside if count is not None]
-    return {"readings": readings, **seen, "other_gpu_processes": max(others, default=None)}
+    return {"readings": readings, **watch.judged(last - start), "other_gpu_processes": max(others, default=None)}
 
 
 def _beside(session: Session) -> int | None:

@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.parts.calls import mostly_disturbed
 from benchmarks.parts.limits.schema import Product, Stream, Value
+from benchmarks.parts.watched import mostly_disturbed
 from benchmarks.results import Result, Stack
 
 SHARE = 0.3

@@ -10,7 +10,7 @@ from typing import Literal
 from benchmarks import flops
 from benchmarks.answers import Answer
 from benchmarks.declared import read_back
-from benchmarks.parts.calls import Call, counted, mostly_disturbed, unmarked
+from benchmarks.parts.watched import Call, counted, mostly_disturbed, unmarked
 from benchmarks.results import Result
 from benchmarks.samples import Strict, field
 from benchmarks.workload import DeclarationError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from benchmarks.answers import Answer
-from benchmarks.parts.calls import Call, counted, mostly_disturbed, unmarked
+from benchmarks.parts.watched import Call, counted, mostly_disturbed, unmarked
 from benchmarks.results import Result
 from benchmarks.samples import Strict, field
 

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.answers import Answer
-from benchmarks.parts.calls import Call, counted, mostly_disturbed, unmarked
+from benchmarks.parts.watched import Call, counted, mostly_disturbed, unmarked
 from benchmarks.results import Result
 from benchmarks.samples import Strict, field
 

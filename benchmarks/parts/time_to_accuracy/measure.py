@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import data, inputs, tasks
 from benchmarks.answering import fresh, unanswered
-from benchmarks.parts import watching
 from benchmarks.parts.time_to_accuracy.schema import LEAST_SEEDS
 from benchmarks.parts.time_to_accuracy.validation import hold_out
 from benchmarks.plan import Entry, Plan, Planned
@@ -89,9 +88,8 @@ def _train(run: Run, entry: Entry, workload: Workload, stacks: list[Planned]) ->
         seed = int(turn.removeprefix("seed "))
         shutil.rmtree(caches, ignore_errors=True)  # what compiling takes belongs to every training
         with fresh(run, entry, workload, planned, PART, seed=seed, caches=caches, inputs=str(folder)) as r:
-            found, evidence = watching.ask(
-                run,
-                r,
+            found: Finding = r.worker.ask(
+                "part",
                 limit=run.limit * recipe.epochs,
                 part=PART,
                 recipe=recipe.name,
@@ -99,8 +97,7 @@ def _train(run: Run, entry: Entry, workload: Workload, stacks: list[Planned]) ->
                 every=every,
                 steps=steps,
             )
-        judged = watching.judge(evidence, found["points"][-1]["seconds"], cpus=max(1, r.job["threads"]))
-        return {"seed": seed, **found, **judged}
+        return {"seed": seed, **found}
 
     def value(planned: Planned, found: list[Finding]) -> dict[str, Any]:
         words = {"recipe": recipe.name, "metric": workload.metric, "target": target}

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.errors import Unavailable
 from benchmarks.parts.time_to_accuracy.schema import is_reached
-from benchmarks.parts.watching import Watch
+from benchmarks.parts.watch import Watch
 from benchmarks.session import Session
 
 
@@ -18,7 +18,7 @@ def answer(session: Session, *, recipe: str, target: float, every: int, steps: i
     declared = session.workload.recipe(recipe)
     workload = session.workload.trained_by(declared)
     judged = dataclasses.replace(workload, also_batch_statistics=None)  # the metric is all that is asked
-    watch = Watch(session.job.get("affinity") or ())
+    watch = Watch(session)
     watch.start()
     built = session.fresh(workload)
     session.adapter.synchronize()
@@ -45,6 +45,6 @@ def answer(session: Session, *, recipe: str, target: float, every: int, steps: i
             )
             if is_reached(workload.metric, points[-1]["metric"], target) or taken == steps:
                 found = {"build_seconds": build, "evaluation_seconds": evaluation, "points": points}
-                return found | {"evidence": watch.evidence()}
+                return found | watch.judged(watch.seconds)
             watch.start()
     raise RuntimeError(f"the recipe ended after {taken} steps, it was to take {steps}")
