@@ -34,7 +34,7 @@ def test_break_even_takes_whole_calls_from_the_first_on(session):
     assert len(found["launch"]["call_seconds"]) == 3, "as many calls as hold nine steps"
     assert found["launch"]["call_steps"] == found["launch"]["window_steps"] == 4
     assert len(session.calls) == 3 + 3
-    Launch(caches="cold", cached_files=0, foreign_cpu_seconds=None, disturbed=False, **found["launch"])
+    Launch(caches="cold", cached_files=0, **found["launch"])
     session.calls.clear()
     found = break_even.answer(session, **{**amounts, "steps": 80, "slow_seconds": 0.0})
     assert len(found["launch"]["call_seconds"]) == 3, "three at least, however slow"
