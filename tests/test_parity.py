@@ -235,9 +235,9 @@ def norm_of_unsummed_rows(patch, w):
 
     def apply(self, tensors, gradients):
         others = sum(float(np.square(g).sum()) for name, g in gradients.items() if name != "embedding.weight")
-        scale = min(1.0, self.clip / np.sqrt(others + rows[-1]))
+        scale = min(1.0, self.d.clip_norm / np.sqrt(others + rows[-1]))
         for name, g in gradients.items():
-            tensors[name] = tensors[name] - self.rate * scale * g
+            tensors[name] = tensors[name] - self.d.learning_rate * scale * g
 
     patch.setattr(reference_layers, "backward", recording)
     patch.setattr(reference._Sgd, "apply", apply)
@@ -246,7 +246,7 @@ def norm_of_unsummed_rows(patch, w):
 def each_tensor_clipped_alone(patch, w):
     def apply(self, tensors, gradients):
         for name, g in gradients.items():
-            tensors[name] = tensors[name] - self.rate * g * min(1.0, self.clip / np.linalg.norm(g))
+            tensors[name] = tensors[name] - self.d.learning_rate * g * min(1.0, self.d.clip_norm / np.linalg.norm(g))
 
     patch.setattr(reference._Sgd, "apply", apply)
 
