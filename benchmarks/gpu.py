@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+MARKS = ("gpu_throttle_reasons", "gpu_foreign_processes", "gpu_throttled_seconds")  # of the evidence: mark a block
+
 
 @cache
 def handle() -> Any:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from benchmarks.run import Run, Running
 
 IDLE_POLL, IDLE_SHARE, IDLE_CEILING = 0.02, 0.05, 2.0  # seconds, share of one CPU, seconds
-GPU_TOLD = ("gpu_throttle_reasons", "gpu_foreign_processes", "gpu_throttled_seconds")  # what marks a block
 GPU_LEAD_IN = 0.3  # seconds of untimed steps, so that an idle GPU's clocks have risen
 
 
@@ -96,7 +95,7 @@ class _Rounds:
             foreign,
             seconds=answer["seconds"],
             cpus=max(1, run.options.threads),
-            **{name: seen.get(name) for name in GPU_TOLD},
+            **{name: seen.get(name) for name in gpu.MARKS},
             **{name: answer.get(name) for name in told},
         )
         self.disturbed = self.disturbed or disturbed

@@ -33,16 +33,17 @@ def _block(run: Run, r: Running) -> dict[str, Any]:
     cuda = r.planned.stack.device == "cuda"
     lead = GPU_LEAD_IN if cuda else 0.0
     r.worker.ask("lead_in", limit=run.limit, steps=run.profile.lead_in, seconds=lead)
+    gpu_before = gpu.before() if cuda else None
     own_before = time.process_time()
     answer = r.worker.ask("block", limit=run.limit, steps=run.profile.steps(r.step_seconds))
     busy, own, parent = answer.get("busy_seconds"), answer["cpu_seconds"], time.process_time() - own_before
     foreign = None if busy is None else max(0.0, busy - own - parent)
-    seen = gpu.evidence() if cuda else {}
+    seen = gpu.evidence(gpu_before, own=[r.worker.pid]) if cuda else {}
     disturbed = is_disturbed(
         foreign,
         seconds=answer["seconds"],
         cpus=max(1, r.job["threads"]),
-        gpu_throttle_reasons=seen.get("gpu_throttle_reasons"),
+        **{name: seen.get(name) for name in gpu.MARKS},
         **{name: answer.get(name) for name in ("steal_seconds", "throttled_seconds", "cpu_throttles")},
     )
     return {

@@ -25,9 +25,11 @@ class Watch:
         self.seconds = 0.0
         self._job = session.job
         self._seen: list[dict[str, Any]] = []
+        self._gpu_seen: list[dict[str, Any]] = []
 
     def start(self) -> None:
         self._relatives = relatives_cpu_seconds()
+        self._gpu_before = gpu.before() if self._job["device"] == "cuda" else None
         self._before = self._snapshot()
         self._start = time.perf_counter()
 
@@ -37,6 +39,8 @@ class Watch:
         seen: dict[str, Any] = dict(disturbance.difference(self._before, self._snapshot()))
         seen["cpu_seconds"] += max(0.0, relatives_cpu_seconds() - self._relatives)
         self._seen.append(seen)
+        if self._gpu_before is not None:
+            self._gpu_seen.append(gpu.evidence(self._gpu_before, own=[os.getpid(), *descendants(os.getppid())]))
 
     def judged(self, seconds: float) -> dict[str, Any]:
         """``foreign_cpu_seconds`` and ``disturbed``, where so many ``seconds`` between starts and stops were timed.
@@ -47,9 +51,16 @@ class Watch:
         busy = seen.pop("busy_seconds")
         foreign = None if busy is None else max(0.0, busy - (seen.pop("cpu_seconds") or 0.0))
         told = {name: seen[name] for name in ADDED[2:]}
-        if self._job["device"] == "cuda":
-            told["gpu_throttle_reasons"] = gpu.evidence().get("gpu_throttle_reasons")
-        disturbed = disturbance.is_disturbed(foreign, seconds=seconds, cpus=max(1, self._job["threads"]), **told)
+        disturbed = any(
+            disturbance.is_disturbed(
+                foreign,
+                seconds=seconds,
+                cpus=max(1, self._job["threads"]),
+                **told,
+                **{name: on_gpu.get(name) for name in gpu.MARKS},
+            )
+            for on_gpu in self._gpu_seen or [{}]
+        )
         return {"foreign_cpu_seconds": foreign, "disturbed": disturbed}
 
     def evidence(self) -> dict[str, Any]:
