@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from types import SimpleNamespace
 
@@ -56,6 +57,25 @@ def test_a_quota_disturbs_without_foreign_work(stat, monkeypatch):
         lambda cpus=(): disturbance.Snapshot(**vars(own()) | {"throttled_seconds": next(spent)}),
     )
     assert watch.watched(SESSION, lambda: 0.1)["disturbed"]
+
+
+@pytest.mark.parametrize("seen", [{"gpu_throttle_reasons": 0x40}, {"gpu_foreign_processes": 1}], ids=["heat", "other"])
+def test_what_happens_on_the_gpu_disturbs(stat, monkeypatch, seen):
+    job = SimpleNamespace(job={"threads": 1, "device": "cuda"})
+    asked = []
+
+    def evidence(earlier, *, own):
+        asked.append((earlier, own))
+        return seen
+
+    monkeypatch.setattr(watch.gpu, "before", lambda: "before")
+    monkeypatch.setattr(watch.gpu, "evidence", evidence)
+    assert watch.watched(job, lambda: 0.1)["disturbed"]
+    ((earlier, own),) = asked
+    assert earlier == "before"
+    assert own[0] == os.getpid(), "the timed one comes first"
+    assert not watch.watched(SESSION, lambda: 0.1)["disturbed"], "a CPU's call asks no GPU"
+    assert len(asked) == 1
 
 
 def test_where_nothing_is_told_nothing_is_known(monkeypatch):
