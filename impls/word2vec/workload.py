@@ -82,17 +82,8 @@ BASE = Workload(
             name="short",
             data="real",
             epochs=1,
-            train_examples=1_000_000,
-            # Measured 9.643 to 10.156, the frameworks alike to five digits. A million words teach no meaning yet:
-            # Spearman's coefficient with people's judgement is -.02 to .08 on WordSim-353, so it has no range.
-            accepted=Accepted(
-                low=8.84,
-                high=10.96,
-                protocol="enwiki100M, its first 1,000,000 words, 1 epoch; 3 seeds in torch eager, tensorflow "
-                "graph, tensorlayerx graph; lowest to highest, widened by three seeds' deviations",
-                corpus="enwiki100M",
-                margin=0.05,
-            ),
+            train_examples=16_000_000,
+            accepted=Unmeasured(reason="its seeds are being trained"),
         ),
         Recipe(
             name="quick",
