@@ -25,8 +25,8 @@ Settled in the open:
 * The embedded language has 50,000 words at the book's size, and most of them are drawn as negatives a few times at most
   in a quick training: its loss is then above the 5.15 that word frequencies alone would give. What can be learned of
   the language shows in the variant ``planted``.
-* The book prints as nearest to "five": four, six, seven, three, eight, nine, two, zero. PyTorch, seed 0, finds the same
-  eight, in another order, after the first million words of enwiki100M.
+* The book prints as nearest to "five": four, six, seven, three, eight, nine, two, zero. All frameworks find the same
+  eight, in another order, after one epoch of enwiki100M.
 * Inference is what the book prints: the cosine similarity of a word with all 50,000.
 """
 
@@ -83,7 +83,20 @@ BASE = Workload(
             data="real",
             epochs=1,
             train_examples=16_000_000,
-            accepted=Unmeasured(reason="its seeds are being trained"),
+            # Measured 4.499 to 4.529, .169 to .225 and .0814 to .0948; seed 0 alike in all frameworks, loss to eight
+            # digits. gensim, another algorithm, has .336 and .143 on the same words. SimLex-999, .036 to .081, cannot
+            # be told from chance. A million words teach no such thing: -.02 to .08 on WordSim-353, and a loss of 10.
+            accepted=Accepted(
+                low=4.45,
+                high=4.58,
+                protocol="enwiki100M, its first 16,000,000 words, 1 epoch; 3 seeds in torch eager, of them seed 0 also "
+                "in tensorflow graph and tensorlayerx graph; lowest to highest, widened by three seeds' deviations",
+                also=(
+                    Beside(score="spearman_wordsim353", low=0.081, high=0.313),
+                    Beside(score="analogies", low=0.061, high=0.115),
+                ),
+                corpus="enwiki100M",
+            ),
         ),
         Recipe(
             name="quick",
