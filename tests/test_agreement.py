@@ -48,7 +48,7 @@ def test_frameworks_agree_within_the_declared_margin(key):
         assert needed <= accepted.margin, f"{one} and {two}: agree only within {needed:.4g}"
 
 
-@pytest.mark.parametrize("key", RANGED, ids="-".join)
+@pytest.mark.parametrize("key", [key for key in RANGED if key in TRAINED], ids="-".join)
 def test_every_committed_training_is_in_the_declared_range(key):
     assert set(TRAINED[key]) == {"torch", "tensorflow", "tensorlayerx"}
     for framework, modes in TRAINED[key].items():
