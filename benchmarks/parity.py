@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks.frameworks.base import Conventions
 from benchmarks.inputs import generator
@@ -33,6 +35,7 @@ from benchmarks.workload import Adam, Workload
 
 STEPS = 5
 DRAWS = 2
+TRACES = 3  # of the reference at a time
 ULP = 2.0**-23
 
 # Both for models of up to DEPTH ReLU layers; rounding adds up from layer to layer, so deeper ones get as much per
@@ -192,28 +195,32 @@ class Case:
 
     def _tolerances(self, conventions: Conventions) -> Tolerance:
         """Check -> tensor -> allowed error, from the reference's own sensitivity."""
-        exact = self.exact(conventions)
         deep = depth(self.workload)
+        # Side by side, one CPU each: what lies between the products knows no threads. More do not fit small memories.
+        with threadpool_limits(1), ThreadPoolExecutor(min(TRACES, os.cpu_count() or 1)) as pool:
+            known = pool.submit(self.exact, conventions)  # the first to start, so that the others may wait for it
 
-        def shaken(draw: int) -> Tolerance:
-            rng = generator(self.seed, "ulp", draw)
-            nudged = {name: _nudge(value, rng) for name, value in self.tensors.items()}
-            fed = [tuple(_nudge(a, rng) if a.dtype.kind == "f" else a for a in batch) for batch in self.batches]
-            other = trace(self.workload, nudged, fed, conventions, rounded=True)
-            final = {name: _nudge(value, rng) for name, value in exact.final.items()}
-            self._transplant(other, final, fed[0][0], conventions)
-            return _moved(other, exact)
+            def shaken(draw: int) -> Tolerance:
+                rng = generator(self.seed, "ulp", draw)
+                nudged = {name: _nudge(value, rng) for name, value in self.tensors.items()}
+                fed = [tuple(_nudge(a, rng) if a.dtype.kind == "f" else a for a in batch) for batch in self.batches]
+                other = trace(self.workload, nudged, fed, conventions, rounded=True)
+                final = {name: _nudge(value, rng) for name, value in known.result().final.items()}
+                self._transplant(other, final, fed[0][0], conventions)
+                return _moved(other, known.result())
 
-        def decided(kink: float) -> Tolerance:
-            other = trace(self.workload, self.tensors, self.batches, conventions, kink=kink)
-            self._transplant(other, exact.final, self.batches[0][0], conventions, kink=kink)
-            return _moved(other, exact)
+            def decided(kink: float) -> Tolerance:
+                other = trace(self.workload, self.tensors, self.batches, conventions, kink=kink)
+                self._transplant(other, known.result().final, self.batches[0][0], conventions, kink=kink)
+                return _moved(other, known.result())
 
-        # Near-ties one way and the other: decided against those of a trace that has itself moved they could cancel.
-        with ThreadPoolExecutor(2) as pool:  # NumPy lets the other thread run; more would not fit into small memories
-            ways = pool.map(decided, (KINK * deep, -KINK * deep))
-            rounding = list(pool.map(shaken, range(DRAWS)))
-            kinks = list(ways)
+            # Near-ties one way and the other: decided against those of a trace that has itself moved they could cancel.
+            ways = [pool.submit(decided, kink) for kink in (KINK * deep, -KINK * deep)]
+            draws = [pool.submit(shaken, draw) for draw in range(DRAWS)]
+            if isinstance(self.workload.optimiser, Adam):
+                pool.submit(self.exact, _other_epsilon(conventions)).result()  # which _other_forms will ask for
+            exact = known.result()
+            kinks, rounding = [f.result() for f in ways], [f.result() for f in draws]
         return {
             check: {
                 name: min(
@@ -237,9 +244,7 @@ class Case:
         """Worst relative change of an update (or running statistic) under the other form of each convention."""
         out, exact = {}, self.exact(conventions)
         if isinstance(self.workload.optimiser, Adam):
-            form = dataclasses.replace(
-                conventions, adam_epsilon="before" if conventions.adam_epsilon == "after" else "after"
-            )
+            form = _other_epsilon(conventions)
             out[f"adam_epsilon={form.adam_epsilon}"] = max(_moved(self.exact(form), exact)["update"].values())
         if running_statistics(self.workload):
             form = dataclasses.replace(
@@ -248,6 +253,10 @@ class Case:
             moved = _moved(self.exact(form), exact)["running_statistics"]
             out[f"running_variance={form.running_variance}"] = max(moved.values())
         return out
+
+
+def _other_epsilon(conventions: Conventions) -> Conventions:
+    return dataclasses.replace(conventions, adam_epsilon="before" if conventions.adam_epsilon == "after" else "after")
 
 
 def _moved(other: Trace, exact: Trace) -> Tolerance:

@@ -53,41 +53,60 @@ def _(layer: L.Dense, g: np.ndarray, c: Context) -> np.ndarray:
     return g @ c.tensors["weight"].T
 
 
-def _patches(x: np.ndarray, k: int, step: int = 1) -> np.ndarray:
-    """(N, H, W, C) -> (N * H/step * W/step, k * k * C), zero padded alike on all sides."""
+PATCH_BYTES = 4 << 20  # of images taken at a time: their patches stay in a cache, those of a whole batch would not
+
+
+def _patches(x: np.ndarray, k: int, step: int = 1) -> Iterator[tuple[slice, np.ndarray]]:
+    """A few images of (N, H, W, C) at a time: which, and their (n * H/step * W/step, k * k * C), zero padded alike on
+    all sides."""
     pad = k // 2
     x = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(1, 2))[:, ::step, ::step]  # (N, H, W, C, k, k)
-    n, h, w, c = windows.shape[:4]
-    return windows.transpose(0, 1, 2, 4, 5, 3).reshape(n * h * w, k * k * c)
+    windows = windows.transpose(0, 1, 2, 4, 5, 3)
+    of_one = windows[0].size * windows.itemsize
+    count = max(1, PATCH_BYTES // of_one)
+    for start in range(0, len(x), count):
+        few = slice(start, start + count)
+        yield few, windows[few].reshape(-1, k * k * x.shape[3])
+
+
+def _convolve(x: np.ndarray, kernel: np.ndarray, step: int = 1) -> np.ndarray:
+    """(N, H, W, C) with a kernel (k, k, C, F) -> (N, H/step, W/step, F)."""
+    k, filters = len(kernel), kernel.shape[3]
+    out = np.empty((len(x), -(-x.shape[1] // step), -(-x.shape[2] // step), filters))
+    for few, patches in _patches(x, k, step):
+        np.matmul(patches, kernel.reshape(-1, filters), out=out[few].reshape(-1, filters))
+    return out
 
 
 @forward.register
 def _(layer: L.Conv2D, x: np.ndarray, c: Context) -> np.ndarray:
     weight = c.tensors["weight"]
     c.saved["x"] = x
-    out = _patches(x, layer.kernel, layer.step) @ weight.reshape(-1, layer.filters)
-    out = out.reshape(len(x), *layer.output_shape(x.shape[1:]))
+    out = _convolve(x, weight, layer.step)
     return np.asarray(out + c.tensors["bias"] if layer.bias else out)
 
 
 def weight_gradients(layer: L.Conv2D, g: np.ndarray, c: Context) -> None:
-    weight, flat = c.tensors["weight"], g.reshape(-1, layer.filters)
-    c.gradients = {"weight": (_patches(c.saved["x"], layer.kernel, layer.step).T @ flat).reshape(weight.shape)}
+    x, total = c.saved["x"], np.zeros_like(c.tensors["weight"])
+    flat = total.reshape(-1, layer.filters)
+    for few, patches in _patches(x, layer.kernel, layer.step):
+        flat += patches.T @ g[few].reshape(-1, layer.filters)
+    c.gradients = {"weight": total}
     if layer.bias:
-        c.gradients["bias"] = flat.sum(0)
+        c.gradients["bias"] = g.reshape(-1, layer.filters).sum(0)
 
 
 @backward.register
 def _(layer: L.Conv2D, g: np.ndarray, c: Context) -> np.ndarray:
     weight_gradients(layer, g, c)
     weight, x = c.tensors["weight"], c.saved["x"]
-    turned = weight[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1, weight.shape[2])
+    turned = weight[::-1, ::-1].transpose(0, 1, 3, 2)
     if layer.step > 1:  # zeros between the outputs make it the gradient of a convolution with stride 1
         spread = np.zeros((*x.shape[:3], layer.filters))
         spread[:, :: layer.step, :: layer.step] = g
         g = spread
-    return np.asarray((_patches(g, layer.kernel) @ turned).reshape(x.shape))
+    return _convolve(g, turned)
 
 
 @forward.register

@@ -80,9 +80,9 @@ class _Rounds:
             seconds=GPU_LEAD_IN if cuda else 0.0,
         )
         gpu_before = gpu.before() if cuda else None
-        idle_before, own_before = _cpu(others), time.process_time()
+        idle_before, own_before = cpu_seconds(others), time.process_time()
         answer = r.worker.ask("block", limit=run.limit, steps=run.profile.steps(r.step_seconds))
-        idle = max(0.0, _cpu(others) - idle_before)
+        idle = max(0.0, cpu_seconds(others) - idle_before)
         busy, own = answer.get("busy_seconds"), answer["cpu_seconds"]
         parent = time.process_time() - own_before
         foreign = None if busy is None else max(0.0, busy - own - idle - parent)
@@ -123,15 +123,16 @@ class _Rounds:
 def wait_until_idle(others: list[Running]) -> float:
     """Wait until the other workers use no CPU, two seconds at most; seconds waited."""
     start = time.monotonic()
-    used = _cpu(others)
+    used = cpu_seconds(others)
     while others and time.monotonic() - start < IDLE_CEILING:
         time.sleep(IDLE_POLL)
-        now_used = _cpu(others)
+        now_used = cpu_seconds(others)
         if now_used - used < IDLE_SHARE * IDLE_POLL:
             break
         used = now_used
     return time.monotonic() - start
 
 
-def _cpu(running: list[Running]) -> float:
+def cpu_seconds(running: Sequence[Running]) -> float:
+    """What the workers have used of the CPUs since they started."""
     return sum(process_cpu_seconds(r.worker.pid) or 0.0 for r in running)

@@ -10,6 +10,7 @@ from reports import numbers
 from reports.work import Work, certified, step_seconds
 
 ENOUGH_PASSES = 5
+MOST = 100  # times: where a run finds no more than that, it finds nothing, and how far from it tells no more
 JOINT, ALONE = "97 %", "95 %"  # what simultaneous intervals hold with, all together, and a pair's own interval
 Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "nothing", "untimed"]
 
@@ -58,7 +59,9 @@ class Versus:
 
 
 def size(ratio: float) -> str:
-    """A detectable ratio as a difference, ``3.1 %``; from twice as long on as ``2.4 times``."""
+    """A detectable ratio as a difference, ``3.1 %``; from twice as long on as ``2.4 times``, to ``over 100 times``."""
+    if ratio > MOST:
+        return f"over {MOST} times"
     return f"{numbers.number((ratio - 1) * 100, 2)} %" if ratio < 2 else f"{numbers.number(ratio, 2)} times"
 
 

@@ -167,7 +167,7 @@ def padded_right_and_below(patch, w):
 
     def lopsided(x, k, step=1):
         moved = np.pad(x[:, 1:, 1:], ((0, 0), (0, 1), (0, 1), (0, 0)))
-        return plain(moved if step > 1 and k > 1 else x, k, step)
+        yield from plain(moved if step > 1 and k > 1 else x, k, step)
 
     patch.setattr(reference_layers, "_patches", lopsided)
 

@@ -73,7 +73,7 @@ def test_a_ratio_has_its_joint_interval_and_what_could_be_found(full: r.Result) 
 
 
 def test_large_differences_are_told_as_ratios() -> None:
-    assert (size(1.031), size(2.4)) == ("3.1 %", "2.4 times")
+    assert (size(1.031), size(2.4), size(1e33)) == ("3.1 %", "2.4 times", "over 100 times")
 
 
 def test_places_and_passes_stand_in_the_verdict(full: r.Result) -> None:

@@ -121,7 +121,8 @@ def test_a_run_of_all_simulations_is_reproducible():
 def block(seconds, *, slow, disturbed=False):
     return BankBlock(
         seconds=seconds * (21 if slow else 20), steps=21 if slow else 20, counted=20, cpu_seconds=1.0,
-        foreign_cpu_seconds=0.0, steal_seconds=0.0, pressure_seconds=None, involuntary_switches=3,
+        foreign_cpu_seconds=0.0, idle_worker_cpu_seconds=0.0, steal_seconds=0.0, pressure_seconds=None,
+        involuntary_switches=3,
         throttled_seconds=9.0 * disturbed, cpu_throttles=None, disturbed=disturbed,
     )  # fmt: skip
 
@@ -136,7 +137,7 @@ def bank(count=36, *, spread=0.01, slower=1.0, step=0.01):
         launches.append(BankLaunch(started="2026-01-01T00:00:00+00:00", seconds=4.0, blocks=blocks))
     return Bank(
         machine="m", threads=1, workload="w", declaration_hash="d", stack="a:b:cpu:default", implementation_hash="i",
-        batch_size=8, versions={}, git_commit=None, unit=20, launches=launches,
+        batch_size=8, versions={}, git_commit=None, unit=20, beside=4, launches=launches,
     )  # fmt: skip
 
 
@@ -186,16 +187,28 @@ def test_the_sides_of_a_trial_share_no_launch(monkeypatch):
     assert len({tuple(first) for first, _ in same}) == 20  # drawn afresh
 
 
-@pytest.mark.parametrize("count", [32, 33])
-def test_a_pass_of_a_trial_is_two_launches_made_one_after_the_other(count):
+def test_a_pass_of_a_trial_is_two_launches_that_lay_side_by_side():
     rng = np.random.default_rng(0)
-    drawn = [trials.neighbours(count, rng) for _ in range(50)]
+    drawn = [trials.pairs_of_passes(32, 4, rng) for _ in range(50)]
     for pairs in drawn:
-        assert (abs(pairs[:, 0] - pairs[:, 1]) == 1).all()
-        assert len(set(pairs.ravel())) == pairs.size
-        assert len(pairs) >= (count - 1) // 2
-    assert {int(pairs.min()) for pairs in drawn} == {0, 1}
+        assert (pairs[:, 0] // 4 == pairs[:, 1] // 4).all()
+        assert sorted(pairs.ravel()) == list(range(32))
+        assert len(set(pairs[:8, 0] // 4)) == 8  # every pass of the bank before any comes again
     assert len({tuple(pairs[0]) for pairs in drawn}) > 10
+
+
+def test_launches_are_compared_within_their_pass():
+    """A machine that is 20 % slower in one pass than in the next hides nothing and invents nothing."""
+    still = bank(40, spread=0.005)
+    rng = np.random.default_rng(2)
+    moved = []
+    for start in range(0, 40, 4):
+        factor = math.exp(rng.normal() * 0.2)
+        for launch in still.launches[start : start + 4]:
+            blocks = [b.model_copy(update={"seconds": b.seconds * factor}) for b in launch.blocks]
+            moved.append(launch.model_copy(update={"blocks": blocks}))
+    same, slow = trials.run_trials(still.model_copy(update={"launches": moved}), trials=400, seed=0)
+    assert same.passed and slow.passed
 
 
 def test_a_small_bank_is_refused():
@@ -248,13 +261,16 @@ def test_the_suites_own_banks_must_be_of_three_workloads(tmp_path, monkeypatch):
 
 def test_a_mark_against_the_evidence_is_refused(tmp_path):
     path = tmp_path / "bank.json"
-    one = bank(1)
+    one = bank(4)
     path.write_text(one.model_dump_json())
     assert read(path) == one
     wrong = [one.launches[0].blocks[0].model_copy(update={"steal_seconds": 9.0}), *one.launches[0].blocks[1:]]
-    launches = [one.launches[0].model_copy(update={"blocks": wrong})]
+    launches = [one.launches[0].model_copy(update={"blocks": wrong}), *one.launches[1:]]
     path.write_text(one.model_copy(update={"launches": launches}).model_dump_json())
     with pytest.raises(Problem, match="launch 1 has a block that is marked against its own evidence"):
+        read(path)
+    path.write_text(one.model_copy(update={"launches": one.launches[:3]}).model_dump_json())
+    with pytest.raises(Problem, match="3 launches are no whole passes of 4"):
         read(path)
 
 
@@ -300,18 +316,20 @@ def test_a_bank_is_measured_in_fresh_processes_and_goes_on(tmp_path, monkeypatch
     assert done.exit_code == 0, done.output
     path = next(tmp_path.glob("*-toy-sound.json"))
     one = read(path)
-    assert command(*words, "--launches", 2).exit_code == 0
+    assert len(one.launches) == one.beside == 4  # whole passes
+    assert command(*words, "--launches", 5).exit_code == 0
     two = read(path)
-    assert two.launches[0] == one.launches[0]
-    assert len(two.launches) == 2
+    assert two.launches[:4] == one.launches
+    assert len(two.launches) == 8
     for index, launch in enumerate(two.launches):
         slow = [b.counted < b.steps for b in launch.blocks if not b.disturbed]
         assert {b.counted for b in launch.blocks} == {two.unit}
         assert {b.steps for b in launch.blocks} == {two.unit, two.unit * 21 // 20}
         if len(slow) == 4 and len(launch.blocks) == 4:
             assert slow == [bool((i + index) % 2) for i in range(4)]
+    assert len({len(launch.blocks) for launch in two.launches[:4]}) == 1  # a round is measured again for all
     path.write_text(two.model_copy(update={"batch_size": 1}).model_dump_json())
-    refused = command(*words, "--launches", 3)
+    refused = command(*words, "--launches", 9)
     assert refused.exit_code == 2
     assert "holds launches of something else" in refused.output
 

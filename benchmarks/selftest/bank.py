@@ -1,8 +1,10 @@
 """A bank of real launches of one stack, from which trials are drawn whose answer is known.
 
-A launch is a fresh process as in a run: import, build, first step, warm-up, then blocks, each after an untimed lead-in.
+Launches are made as a pass of a run makes those of its stacks: a few fresh processes side by side, each imports,
+builds, takes its first step and warms up, then they are timed in rounds, one block of each after an untimed lead-in.
 Every second block takes 21 steps where the others take 20, and its record claims 20: a stack that is truly 5 % slower,
-measured, not computed. A trial takes plain blocks for one side and slow ones, from other launches, for the other.
+measured, not computed. A trial takes plain blocks for one side and slow ones, from other launches of the same pass,
+for the other.
 """
 
 from __future__ import annotations
@@ -24,17 +26,19 @@ from benchmarks.launch import WorkerError
 from benchmarks.plan import Entry, Planned, combined_hash, implementation_files
 from benchmarks.planning import choose, make_plan
 from benchmarks.results import Machine
+from benchmarks.rounds import cpu_seconds, wait_until_idle
 from benchmarks.run import LIMIT, Run, Running, now
 from benchmarks.samples import Strict, field
+from benchmarks.schedule import round_orders
 from benchmarks.workload import Workload, discover
 
 UNIT = 20  # a plain block has a multiple of so many steps, a slow one as many times one more
 BLOCK_SECONDS = 0.25
 WARM: dict[str, Any] = {"floor_seconds": 0.5, "ceiling_seconds": 3.0, "windows": 5}
 LEAD_IN = 3
+BESIDE = 4  # launches of a pass; even, so that a trial can pair them all
+AGAIN = 3  # disturbed rounds that a pass measures again, at most
 Say = Callable[[str], None]
-
-AGAIN = 3  # disturbed blocks that a launch takes again, at most
 
 
 class BankBlock(Strict):
@@ -42,7 +46,8 @@ class BankBlock(Strict):
     steps: int = field("training steps taken", gt=0)
     counted: int = field("training steps that the record claims: fewer in a slow block", gt=0)
     cpu_seconds: float = field("CPU seconds of the worker, all threads")
-    foreign_cpu_seconds: float | None = field("busy time of all CPUs minus the worker's and this process's")
+    foreign_cpu_seconds: float | None = field("busy time of all CPUs minus that of the bank's own processes")
+    idle_worker_cpu_seconds: float = field("CPU seconds of the pass's other workers, which should be idle")
     steal_seconds: float | None = field("as in the result schema")
     pressure_seconds: float | None = field("as in the result schema")
     involuntary_switches: int | None = field("as in the result schema")
@@ -85,7 +90,8 @@ class Bank(Strict):
     versions: dict[str, str] = field("library versions inside the worker")
     git_commit: str | None = field("commit of the working tree when the bank was begun")
     unit: int = field("steps of a plain block")
-    launches: list[BankLaunch] = field("fresh processes")
+    beside: int = field("launches of a pass: so many that follow each other in the list lay side by side", ge=2)
+    launches: list[BankLaunch] = field("fresh processes, pass after pass")
 
     @property
     def name(self) -> str:
@@ -103,6 +109,8 @@ def read(path: Path) -> Bank:
         bank = Bank.model_validate_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise Problem(f"{path} is no bank of launches: {str(error).splitlines()[0]}") from None
+    if len(bank.launches) % bank.beside:
+        raise Problem(f"{path}: {len(bank.launches)} launches are no whole passes of {bank.beside}")
     for index, launch in enumerate(bank.launches):
         if any(b.disturbed != b.evident(bank.threads) for b in launch.blocks):
             raise Problem(f"{path}: launch {index + 1} has a block that is marked against its own evidence")
@@ -128,7 +136,7 @@ def differences(bank: Bank, here: Machine, *, impls: Path) -> list[str]:
 def measure(
     *, workload: str, stack: str, launches: int, blocks: int, threads: int | None, out: Path, impls: Path, say: Say
 ) -> Path:
-    """Add launches to the bank in ``out`` until it holds ``launches``; each is kept as soon as it has ended."""
+    """Add passes to the bank in ``out`` until it holds ``launches`` or more; each is kept as soon as it has ended."""
     found = choose(discover(impls.resolve()), [workload], everything=True)
     recipes = [recipe.name for f in found[:1] for recipe in f.workload.recipes if recipe.data == "embedded"]
     plan = make_plan(
@@ -150,21 +158,20 @@ def measure(
         bank = read(path) if path.exists() else None
         try:
             while bank is None or len(bank.launches) < launches:
-                index = len(bank.launches) if bank else 0
                 begun = time.monotonic()
-                facts, launch = _launch(run, entry, declared, planned, index, blocks, bank.unit if bank else None)
-                fresh = facts.model_copy(update={"launches": []})
+                fresh, made = _pass(run, entry, declared, planned, bank, blocks)
                 if bank is not None and fresh != bank.model_copy(
                     update={"launches": [], "git_commit": fresh.git_commit}
                 ):
                     raise Problem(f"{path} holds launches of something else; name another --out, or remove it")
-                bank = (bank or fresh).model_copy(update={"launches": [*(bank.launches if bank else []), launch]})
+                bank = (bank or fresh).model_copy(update={"launches": [*(bank.launches if bank else []), *made]})
                 bank.write(path)
-                left = (launches - len(bank.launches)) * (time.monotonic() - begun)
-                plain, slow = (launch.step_seconds(slow=s) * 1e3 for s in (False, True))
+                left = (launches - len(bank.launches)) / len(made) * (time.monotonic() - begun)
+                plain, slow = ([launch.step_seconds(slow=s) * 1e3 for launch in made] for s in (False, True))
                 say(
-                    f"{bank.name}: launch {len(bank.launches)} of {launches}, {plain:.3f} ms a step, "
-                    f"slow ones {slow / plain - 1:+.1%}, about {left / 60:.0f} min left"
+                    f"{bank.name}: {len(bank.launches)} of {launches} launches, "
+                    f"{min(plain):.3f} to {max(plain):.3f} ms a step, "
+                    f"slow ones {sum(slow) / sum(plain) - 1:+.1%}, about {max(0.0, left) / 60:.0f} min left"
                 )
         except WorkerError as error:
             raise Problem(f"{entry.key} on {stack}: {error.status}: {error}") from None
@@ -182,30 +189,45 @@ def _only(entries: list[Entry], workload: str, stack: str) -> tuple[Entry, Plann
     return entries[0], planned
 
 
-def _launch(
-    run: Run, entry: Entry, workload: Workload, planned: Planned, index: int, blocks: int, unit: int | None
-) -> tuple[Bank, BankLaunch]:
-    """One fresh process: the facts that all launches of a bank share, and the launch."""
-    begun, started = time.monotonic(), now()
-    running = run.start(entry, workload, planned, name=f"launch{index + 1}", seed=run.options.seed, attempt=1)
+def _pass(
+    run: Run, entry: Entry, workload: Workload, planned: Planned, bank: Bank | None, blocks: int
+) -> tuple[Bank, list[BankLaunch]]:
+    """Fresh processes side by side, timed in rounds: the facts that all launches of a bank share, and the launches.
+
+    A round with a disturbed block is measured again for all.
+    """
+    first = len(bank.launches) if bank else 0
+    begun, started = [], []
+    running: list[Running] = []
+    timed: list[list[BankBlock]] = [[] for _ in range(BESIDE)]
+    unit, versions = bank.unit if bank else None, {}
     try:
-        versions = run.hello(running)["versions"]
-        for phase in ("build", "first_step"):
-            running.worker.ask(phase, limit=run.limit)
-        warm = running.worker.ask("warm_up", limit=run.limit, **WARM)
-        step = median(warm["window_seconds"]) / warm["window_steps"]
-        unit = unit or UNIT * max(1, round(BLOCK_SECONDS / step / UNIT))
-        timed: list[BankBlock] = []
+        for index in range(BESIDE):
+            begun.append(time.monotonic())
+            started.append(now())
+            name = f"launch{first + index + 1}"
+            running.append(run.start(entry, workload, planned, name=name, seed=run.options.seed, attempt=1))
+            versions = run.hello(running[-1])["versions"]
+            for phase in ("build", "first_step"):
+                running[-1].worker.ask(phase, limit=run.limit)
+            warm = running[-1].worker.ask("warm_up", limit=run.limit, **WARM)
+            step = median(warm["window_seconds"]) / warm["window_steps"]
+            unit = unit or UNIT * max(1, round(BLOCK_SECONDS / step / UNIT))
+        assert unit is not None
+        orders = round_orders(BESIDE, blocks, seed=run.options.seed, workload=entry.key, pass_index=first // BESIDE)
         place, again = 0, AGAIN
         while place < blocks:
-            # Which kind comes first alternates from launch to launch.
-            timed.append(_block(run, running, unit, slow=(place + index) % 2 == 1))
-            if timed[-1].disturbed and again:
+            # Which kind comes first alternates from launch to launch, so that each round has both.
+            for index in orders[place]:
+                timed[index].append(_block(run, running, index, unit, slow=(place + index) % 2 == 1))
+            if again and any(blocks_of[-1].disturbed for blocks_of in timed):
                 again -= 1
             else:
                 place += 1
     finally:
-        run.stop(running)
+        for r in running:
+            run.stop(r)
+    ended = time.monotonic()
     facts = Bank(
         machine=f"{run.plan.machine.name}, {run.plan.machine.cpu}",
         threads=run.options.threads,
@@ -217,17 +239,22 @@ def _launch(
         versions=versions,
         git_commit=run.plan.git_commit,
         unit=unit,
+        beside=BESIDE,
         launches=[],
     )
-    return facts, BankLaunch(started=started, seconds=time.monotonic() - begun, blocks=timed)
+    launches = [BankLaunch(started=started[i], seconds=ended - begun[i], blocks=timed[i]) for i in range(BESIDE)]
+    return facts, launches
 
 
-def _block(run: Run, running: Running, unit: int, *, slow: bool) -> BankBlock:
-    running.worker.ask("lead_in", limit=run.limit, steps=LEAD_IN, seconds=0.0)
-    own = time.process_time()
-    answer = running.worker.ask("block", limit=run.limit, steps=unit + unit // UNIT if slow else unit)
+def _block(run: Run, running: list[Running], index: int, unit: int, *, slow: bool) -> BankBlock:
+    mine, others = running[index], [r for r in running if r is not running[index]]
+    wait_until_idle(others)
+    mine.worker.ask("lead_in", limit=run.limit, steps=LEAD_IN, seconds=0.0)
+    own, idle = time.process_time(), cpu_seconds(others)
+    answer = mine.worker.ask("block", limit=run.limit, steps=unit + unit // UNIT if slow else unit)
+    idle = max(0.0, cpu_seconds(others) - idle)
     busy = answer["busy_seconds"]
-    foreign = None if busy is None else max(0.0, busy - answer["cpu_seconds"] - (time.process_time() - own))
+    foreign = None if busy is None else max(0.0, busy - answer["cpu_seconds"] - idle - (time.process_time() - own))
     told = ("steal_seconds", "pressure_seconds", "involuntary_switches", "throttled_seconds", "cpu_throttles")
     timed = BankBlock(
         seconds=answer["seconds"],
@@ -235,6 +262,7 @@ def _block(run: Run, running: Running, unit: int, *, slow: bool) -> BankBlock:
         counted=unit,
         cpu_seconds=answer["cpu_seconds"],
         foreign_cpu_seconds=foreign,
+        idle_worker_cpu_seconds=idle,
         **{name: answer[name] for name in told},
         disturbed=False,
     )

@@ -35,7 +35,13 @@ def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: P
 @selftest.command()
 @click.option("--workload", required=True, help="A workload, or workload/variant.")
 @click.option("--stack", required=True, help="FRAMEWORK:MODE.")
-@click.option("--launches", type=click.IntRange(1), default=40, show_default=True, help="Launches the bank shall hold.")
+@click.option(
+    "--launches",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="Launches the bank shall hold, in whole passes of four.",
+)
 @click.option(
     "--blocks",
     type=click.IntRange(2),

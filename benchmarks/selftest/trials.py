@@ -30,19 +30,22 @@ def trial(first: Sequence[float], second: Sequence[float]) -> tuple[str, int, bo
     return judge([pair])["first", "second"].estimate.verdict, passes, asked > passes
 
 
-def neighbours(count: int, rng: np.random.Generator) -> np.ndarray:
-    """(passes, 2): launches that follow each other, in drawn order and each pair either way round."""
-    start = int(rng.integers(0, 2))  # (0, 1), (2, 3), ... or (1, 2), (3, 4), ...
-    pairs = np.arange(start, count - (count - start) % 2).reshape(-1, 2)
-    return rng.permuted(rng.permutation(pairs), axis=1)
+def pairs_of_passes(count: int, beside: int, rng: np.random.Generator) -> np.ndarray:
+    """(count / 2, 2): launches of ``count`` that lay side by side, ``beside`` at a time, paired as is drawn.
+
+    No launch comes twice. Each pass of the bank gives one pair before any gives a second.
+    """
+    passes = rng.permutation(np.arange(count).reshape(-1, beside))
+    pairs = rng.permuted(passes, axis=1).reshape(len(passes), beside // 2, 2)
+    return pairs.transpose(1, 0, 2).reshape(-1, 2)
 
 
 def run_trials(bank: Bank, *, trials: int, seed: int) -> list[Check]:
     """False verdicts among trials of a stack against itself, and slow-downs found; sides never share a launch.
 
-    A pass of a trial is two launches that were made one after the other, as a pass of a run makes those of its stacks:
-    a machine that changes over the hours changes both. Which of the two is whose, and which passes come first and so
-    are the pilot, is drawn anew for each trial.
+    A pass of a trial is two launches that lay side by side and were timed in the same rounds, as a pass of a run times
+    its stacks: a machine that changes over the minutes changes both. Who is paired with whom, which of the two is
+    whose, and which passes come first and so are the pilot, is drawn anew for each trial.
     """
     count = len(bank.launches)
     if count < LEAST_LAUNCHES or count // 2 < PROVISIONAL_BELOW:
@@ -54,15 +57,17 @@ def run_trials(bank: Bank, *, trials: int, seed: int) -> list[Check]:
     passes: list[int] = []
     capped = 0
     for _ in range(trials):
-        pairs = neighbours(count, rng)
+        pairs = pairs_of_passes(count, bank.beside, rng)
         first, second = pairs[:, 0], pairs[:, 1]
         for kind, other in (("same", plain), ("slow", slow)):
             word, n, fewer = trial(other[second].tolist(), plain[first].tolist())
             words[kind].append(word)
             passes.append(n)
             capped += fewer
-    spread = float(np.std(np.log(plain), ddof=1))
-    detail = f"{count} launches varying by {spread:.1%}; {fmean(passes):.1f} passes on average"
+    logs = np.log(plain).reshape(-1, bank.beside)
+    spread, within = float(np.std(logs, ddof=1)), math.sqrt(logs.var(axis=1, ddof=1).mean())
+    detail = f"{count} launches varying by {spread:.1%}, within a pass by {within:.1%}"
+    detail += f"; {fmean(passes):.1f} passes on average"
     detail += f"; {capped / len(passes):.0%} of trials wanted more than the bank has" if capped else ""
     false = sum(word in ("faster", "slower") for word in words["same"])
     found = sum(word == "slower" for word in words["slow"])
