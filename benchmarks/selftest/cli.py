@@ -47,7 +47,7 @@ def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: P
     type=click.IntRange(2),
     default=20,
     show_default=True,
-    help="Blocks of a launch, half of them plain: by default as many as a full pass has rounds.",
+    help="Blocks of a launch, half of them plain: by default twice as many as a full pass has rounds.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads and CPUs. Default: all physical cores.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, show_default="the suite's")
