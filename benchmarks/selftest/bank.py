@@ -34,7 +34,7 @@ from benchmarks.schedule import round_orders
 from benchmarks.workload import Workload, discover
 
 UNIT = 20  # a plain block has a multiple of so many steps, a slow one as many times one more
-BLOCK_SECONDS = PROFILES["full"].block_seconds  # with half of it, launches vary more than those of a run
+BLOCK_SECONDS = PROFILES["full"].block_seconds
 WARM: dict[str, Any] = {"floor_seconds": 0.5, "ceiling_seconds": 3.0, "windows": 5}
 LEAD_IN = 3
 BESIDE = 4  # launches of a pass; even, so that a trial can pair them all

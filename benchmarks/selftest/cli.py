@@ -12,6 +12,7 @@ import click
 
 from benchmarks.errors import Problem
 from benchmarks.output import NewFile
+from benchmarks.profiles import PROFILES
 from benchmarks.selftest.checks import Check
 from benchmarks.workload import DEFAULT_IMPLS
 
@@ -45,7 +46,7 @@ def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: P
 @click.option(
     "--blocks",
     type=click.IntRange(2),
-    default=20,
+    default=2 * PROFILES["full"].rounds,
     show_default=True,
     help="Blocks of a launch, half of them plain: by default twice as many as a full pass has rounds.",
 )
