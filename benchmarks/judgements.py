@@ -80,6 +80,7 @@ class Pilot(Strict):
         "than the most"
     )
     passes: int = field("passes decided on")
+    most_passes: int = field("passes that the rule decides on at most", default=20)
 
     @property
     def words(self) -> str:

@@ -22,10 +22,7 @@ class Profile:
     ``trains_in_pass``: one seed trains in the pass's own process, in the first mode of each framework,
     instead of the fastest mode in a fresh one. ``certificate_batch`` makes certificates of smaller
     batches than the timed ones, which None stands for. ``repeats``: rounds that may be measured again because of a
-    disturbance, per planned round. Many short blocks compare stacks better than few long ones of the same time where
-    a machine's speed changes within seconds: all stacks meet the same of it only if they take turns faster (a stack
-    against itself, four launches side by side on such a machine: 7 % apart in the median of 10 blocks of 0.5 s, 2 to
-    3 % in that of 40 of 0.1 s). ``warm_windows``: windows of warm-up steps that must be steady. A ``stretch`` of so
+    disturbance, per planned round. ``warm_windows``: windows of warm-up steps that must be steady. A ``stretch`` of so
     many seconds in ``stretch_windows`` follows the rounds of the first ``stretch_passes``.
     """
 
@@ -123,10 +120,10 @@ PROFILES = {
         passes=5,
         pilot=3,
         canary=True,
-        rounds=25,
-        block_seconds=0.2,
-        block_steps=5,
-        slow_steps=2,
+        rounds=10,
+        block_seconds=0.5,
+        block_steps=10,
+        slow_steps=3,
         lead_in=3,
         warm_floor=1.0,
         warm_ceiling=20.0,

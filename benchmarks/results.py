@@ -343,7 +343,7 @@ LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed",
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
 LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
-LATER |= {"budget": None, "corpus": None}
+LATER |= {"budget": None, "corpus": None, "most_passes": 20}
 
 
 def _as_first_published(plain: Any) -> Any:

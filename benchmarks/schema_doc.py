@@ -23,6 +23,9 @@ compile caches.
 declare come from them, and `tests/test_agreement.py` holds them to both. They time nothing, so the README's tables
 leave them out.
 
+`selftest/` holds a bank of launches that does not pass: `python -m benchmarks selftest --banks results/selftest` shows
+what a stack that varies too much from launch to launch keeps a run from finding.
+
 A row is one workload variant on one stack. Its `status` is that of its first failing phase:
 
 | status | meaning |

@@ -25,7 +25,6 @@ from benchmarks.errors import Problem
 from benchmarks.launch import WorkerError
 from benchmarks.plan import Entry, Planned, combined_hash, implementation_files
 from benchmarks.planning import choose, make_plan
-from benchmarks.profiles import PROFILES
 from benchmarks.results import Machine
 from benchmarks.rounds import cpu_seconds, wait_until_idle
 from benchmarks.run import LIMIT, Run, Running, now
@@ -34,7 +33,7 @@ from benchmarks.schedule import round_orders
 from benchmarks.workload import Workload, discover
 
 UNIT = 20  # a plain block has a multiple of so many steps, a slow one as many times one more
-BLOCK_SECONDS = PROFILES["full"].block_seconds
+BLOCK_SECONDS = 0.25
 WARM: dict[str, Any] = {"floor_seconds": 0.5, "ceiling_seconds": 3.0, "windows": 5}
 LEAD_IN = 3
 BESIDE = 4  # launches of a pass; even, so that a trial can pair them all

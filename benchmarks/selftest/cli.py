@@ -12,7 +12,6 @@ import click
 
 from benchmarks.errors import Problem
 from benchmarks.output import NewFile
-from benchmarks.profiles import PROFILES
 from benchmarks.selftest.checks import Check
 from benchmarks.workload import DEFAULT_IMPLS
 
@@ -39,16 +38,16 @@ def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: P
 @click.option(
     "--launches",
     type=click.IntRange(1),
-    default=40,
+    default=60,
     show_default=True,
-    help="Launches the bank shall hold, in whole passes of four.",
+    help="Launches the bank shall hold, in whole passes of four: by default two for each pass that a pilot may ask for.",
 )
 @click.option(
     "--blocks",
     type=click.IntRange(2),
-    default=2 * PROFILES["full"].rounds,
+    default=20,
     show_default=True,
-    help="Blocks of a launch, half of them plain: by default twice as many as a full pass has rounds.",
+    help="Blocks of a launch, half of them plain: by default as many as a full pass has rounds.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads and CPUs. Default: all physical cores.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, show_default="the suite's")

@@ -95,7 +95,7 @@ def judged(logs: Array, truth: Sequence[float]) -> tuple[Array, Array, Array]:
 
 
 def by_pilot(logs: Array) -> Array:
-    """Passes (runs,) that the pilot rule chooses from the first three of ``logs`` (runs, 20, stacks)."""
+    """Passes (runs,) that the pilot rule chooses from the first three of ``logs`` (runs, MOST, stacks)."""
     variances = logs[:, :PASSES].var(1, ddof=1)
     return np.array([decide(v.tolist())[3] for v in variances])
 
