@@ -40,7 +40,7 @@ def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: P
     type=click.IntRange(1),
     default=60,
     show_default=True,
-    help="Launches the bank shall hold, in whole passes of four: by default two for each pass that a pilot may ask for.",
+    help="Launches the bank shall hold, in whole passes of four; by default two for every pass a pilot may ask for.",
 )
 @click.option(
     "--blocks",
