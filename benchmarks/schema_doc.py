@@ -24,7 +24,8 @@ declare come from them, and `tests/test_agreement.py` holds them to both. They t
 leave them out.
 
 `selftest/` holds a bank of launches that does not pass: `python -m benchmarks selftest --banks results/selftest` shows
-what a stack that varies too much from launch to launch keeps a run from finding.
+what a stack that varies too much from launch to launch keeps a run from finding. `parts/` holds runs of single parts
+(`--measure limits` and the like), `museum/` a visit to the museum.
 
 A row is one workload variant on one stack. Its `status` is that of its first failing phase:
 

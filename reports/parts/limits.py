@@ -82,7 +82,7 @@ def _table(found: Found) -> Table:
         stream = max(s.bytes_per_second for s in value.streams) / GIGA
         launch = value.smallest.seconds_per_call * 1e6
         blocks = disturbed.mark(table, [(b,) for b in value.blocks], "block")
-        beside = disturbed.mark(table, [(c,) for c in value.ceilings], "repetition of the ceilings")
+        beside = disturbed.mark(table, [(c,) for c in value.ceilings], "ceiling measurement")
         rest = value.smallest.eager_rest
         least = table.mark(f"A lower bound: {rest} are launched beside it, operator by operator.") if rest else ""
         table.rows.append(
@@ -200,8 +200,9 @@ def _counted(work: Work, found: Found) -> list[str]:
         return []
     kinds = {name: amount for name, amount in value.flops.model_dump().items() if amount}
     parts = ", ".join(f"{name} {n.percent(amount / value.flops.total)}" for name, amount in kinds.items())
+    batch = work.batches if work.batches.endswith(work.unit) else f"{work.batches} {work.unit}"
     return [
-        f"One step of {work.batches} {work.unit}: {_giga(value.flops.total)} ({parts}), at least "
+        f"One step of {batch}: {_giga(value.flops.total)} ({parts}), at least "
         f"{n.size(value.bytes)} moved, {n.number(value.intensity)} operations per byte, at least "
         f"{value.operators} operators."
     ]
