@@ -161,6 +161,14 @@ def test_a_fixed_number_of_passes_has_no_pilot(tmp_path, words):
     assert pilot.undone(plan, Journal(tmp_path), plan.entries[0]) == list(range(plan.options.passes))
 
 
+def test_the_most_of_an_older_rule_still_decides():
+    """25 passes are needed: an older result, which knew at most 20, made those and is held to them."""
+    spread = next(s for s in np.linspace(0.001, 0.2, 2000) if pilot.passes_needed(s, stacks=2) == 25)
+    variance = (spread / pilot.upper_factor(4)) ** 2
+    assert pilot.decide([variance, variance])[2:] == (25, 25)
+    assert pilot.decide([variance, variance], most=pilot.MOST_BEFORE)[2:] == (None, 20)
+
+
 def test_verify_recomputes_the_decision():
     import result_factory
 
@@ -175,6 +183,7 @@ def test_verify_recomputes_the_decision():
         ({"passes": 19}, "the pilot's samples ask for"),
         ({"spread": 0.5}, "spread does not follow"),
         ({"pilot": 4}, "a pilot that this run did not make"),
+        ({"most_passes": 12}, "12 passes at most, which no rule does"),
     ]:
         wrong = [pilots[0].model_copy(update=change), *pilots[1:]]
         (violation,) = pilot.verify_pilots(sound.model_copy(update={"pilots": wrong}))
