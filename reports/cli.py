@@ -56,38 +56,48 @@ def _invalid(file: Path, error: ValidationError) -> str:
 @click.option(
     "--readme", type=click.Path(dir_okay=False, path_type=Path), help="text file whose results table to renew"
 )
-@click.option("--check", is_flag=True, help="write nothing; exit 1 if the table in --readme is not up to date")
-def main(paths: tuple[Path, ...], out: Path | None, readme: Path | None, check: bool) -> None:
+@click.option(
+    "--questions", type=click.Path(dir_okay=False, path_type=Path), help="text file whose answers of parts to renew"
+)
+@click.option("--check", is_flag=True, help="write nothing; exit 1 if --readme or --questions is not up to date")
+def main(
+    paths: tuple[Path, ...], out: Path | None, readme: Path | None, questions: Path | None, check: bool
+) -> None:
     """Make a report from result files, or from folders that hold result.json.
 
     The last line printed is the path of the report.
 
     With --readme, renew the table between <!-- results:begin --> and
-    <!-- results:end --> in that file; the HTML page is then written only
-    where --out asks for it.
+    <!-- results:end --> in that file, and with --questions what parts of a
+    run (--measure profile and the like) found; the HTML page is then written
+    only where --out asks for it.
     """
-    if check and (readme is None or out is not None):
-        raise click.UsageError("--check goes with --readme and without --out.")
+    if check and ((readme is None and questions is None) or out is not None):
+        raise click.UsageError("--check goes with --readme or --questions and without --out.")
     results = load(find(paths))
     if readme is not None:
-        _renew(readme, results, check)
-    if out is not None or readme is None:
+        _renew(readme, "results table", summary.markdown(results), check)
+    if questions is not None:
+        from reports.questions import markdown  # draws charts, to throw them away
+
+        _renew(questions, "page of answers", markdown(results), check)
+    if out is not None or (readme is None and questions is None):
         _write(out or Path("report.html"), results)
 
 
-def _renew(readme: Path, results: list[Result], check: bool) -> None:
+def _renew(page: Path, what: str, found: str, check: bool) -> None:
     try:
-        text = readme.read_text(encoding="utf-8")
-        new = summary.replaced(text, summary.markdown(results))
+        text = page.read_text(encoding="utf-8")
+        new = summary.replaced(text, found)
         if check and new != text:
-            raise click.ClickException(f"The results table in {readme} is not up to date.")
+            raise click.ClickException(f"The {what} in {page} is not up to date.")
         if new != text:
-            readme.write_text(new, encoding="utf-8")
+            page.write_text(new, encoding="utf-8")
     except summary.MarkersMissing as error:
-        raise click.ClickException(f"{readme}: {error}.") from None
+        raise click.ClickException(f"{page}: {error}.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{readme} cannot be used: {error}.") from None
-    click.echo(f"{readme}: results table {'is up to date' if new == text else 'renewed'}.")
+        raise click.ClickException(f"{page} cannot be used: {error}.") from None
+    click.echo(f"{page}: {what} {'is up to date' if new == text else 'renewed'}.")
 
 
 def _write(out: Path, results: list[Result]) -> None:

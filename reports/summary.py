@@ -47,14 +47,14 @@ def markdown(results: Sequence[Result]) -> str:
     for result in results:
         mine = [work for work in shown if work.result is result]
         parts += [_table(work, several, work.key in apart) for work in mine]
-        parts += [_about(result, timed=any(work.timed for work in mine))] if mine else []
+        parts += [about(result, timed=any(work.timed for work in mine))] if mine else []
     parts += [
-        f"{_plain(key)} appears with {len(apart[key])} declarations: different work, not comparable." for key in apart
+        f"{plain(key)} appears with {len(apart[key])} declarations: different work, not comparable." for key in apart
     ]
     trained = [work for work in works if any(as_the_book(work, row) for row in work.rows)]
     if trained:
         parts += [BOOKS, _books(trained)]
-        parts += [_about(result, timed=False) for result in results if any(work.result is result for work in trained)]
+        parts += [about(result, timed=False) for result in results if any(work.result is result for work in trained)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -69,21 +69,21 @@ def _table(work: Work, several: bool, apart: bool) -> str:
         titles += [measure.title + measure.direction, f"{measure.bound.capitalize()} / {book}"]
         align += [LEFT, LEFT]
     titles, align = [*titles, "Certificate: worst error of tolerance" if work.proven else "Status"], [*align, LEFT]
-    lines = [_line(titles), _line(align)]
+    lines = [line(titles), line(align)]
     rows = (*found.ranked, *found.timed, *found.untimed)
     for row in rows:
         cells = [marked(row.stack), *(_speed(found, row) if work.timed else [])]
         cells += [_metric(work, row), _references(work)] if trained else []
-        lines.append(_line([*cells, _certificate(work, found, row)]))
-    beside = [f"\n{_plain(baselines.line(b))}" for b in work.baselines]
-    return "\n".join([_heading(work, rows, several, apart), "", *lines, *beside])
+        lines.append(line([*cells, _certificate(work, found, row)]))
+    beside = [f"\n{plain(baselines.line(b))}" for b in work.baselines]
+    return "\n".join([heading(work, rows, several, apart), "", *lines, *beside])
 
 
-def _heading(work: Work, rows: Sequence[Row], several: bool, apart: bool) -> str:
+def heading(work: Work, rows: Sequence[Row], several: bool, apart: bool) -> str:
     facts = [f"batch {work.batches}"] if rows else []
     facts += [f"declaration {work.hash[:8]}"] if apart else []
     facts += [f"run {work.result.id}"] if several else []
-    return f"**{_plain(work.title)}** ({', '.join([f'<code>{_plain(work.key)}</code>', *map(_plain, facts)])})"
+    return f"**{plain(work.title)}** ({', '.join([f'<code>{plain(work.key)}</code>', *map(plain, facts)])})"
 
 
 def _speed(found: Ranking, row: Row) -> list[str]:
@@ -140,7 +140,7 @@ def _outcome(work: Work, row: Row) -> str:
     return f"{status}: {row.reason}" if row.reason else status
 
 
-def _about(result: Result, *, timed: bool) -> str:
+def about(result: Result, *, timed: bool) -> str:
     """One line: machine, date, versions, passes, and how far the verdicts go."""
     options, machine = result.options, result.machine
     where = ", ".join([machine.cpu, *(gpu.get("name", "GPU") for gpu in machine.gpus)])
@@ -161,7 +161,7 @@ def _about(result: Result, *, timed: bool) -> str:
                 " Verdicts hold jointly too; finds: the smallest difference that would have been found with a "
                 "probability of 90 %."
             )
-    return _plain(text + ("" if result.complete else " Interrupted: figures are partial."))
+    return plain(text + ("" if result.complete else " Interrupted: figures are partial."))
 
 
 def _passes(result: Result) -> str:
@@ -185,7 +185,7 @@ def _books(works: Sequence[Work]) -> str:
     trained = {row.stack.framework for work in works for row in work.rows if as_the_book(work, row)}
     frameworks = [*(f for f in FRAMEWORKS if f in trained), *sorted(trained - set(FRAMEWORKS))]
     titles = ["Workload", "Book", *map(framework_name, frameworks), "Book within ± 2 SE of the seeds"]
-    lines = [_line(titles), _line([LEFT, RIGHT, *[LEFT] * (len(frameworks) + 1)])]
+    lines = [line(titles), line([LEFT, RIGHT, *[LEFT] * (len(frameworks) + 1)])]
     for work in works:
         kind = "" if work.measure.proportion else f"{work.measure.name} "
         for figure in work.figures or (None,):
@@ -193,10 +193,10 @@ def _books(works: Sequence[Work]) -> str:
             cells = [f"{work.title}; {figure.what}" if figure and other else work.title]
             cells += [kind + (work.printed(figure) if figure else numbers.NOTHING)]
             if figure is not None and figure.aside:
-                lines.append(_line([*cells, *[numbers.NOTHING] * len(frameworks), "not measured"]))
+                lines.append(line([*cells, *[numbers.NOTHING] * len(frameworks), "not measured"]))
                 continue
             cells += [_measured(work, framework, figure) for framework in frameworks]
-            lines.append(_line([*cells, "trained otherwise" if other else _within(work)]))
+            lines.append(line([*cells, "trained otherwise" if other else _within(work)]))
     return "\n".join(lines)
 
 
@@ -233,11 +233,11 @@ def _standing(work: Work) -> str:
     return f"no SE; seeds {'; '.join(parts)}" if parts else numbers.NOTHING
 
 
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(_plain(c) for c in cells) + " |"
+def line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(plain(c) for c in cells) + " |"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Safe inside a table cell: one line, no cell borders, no markup."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("`", "&#96;")):
         text = text.replace(character, entity)

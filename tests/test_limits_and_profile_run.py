@@ -74,3 +74,14 @@ def test_every_stack_is_profiled_and_leaves_a_trace(run):
         if value.compilation:
             assert value.compilation.graphs >= 1
             assert value.compilation.recompiles == 0
+
+
+def test_what_only_calls_others_or_makes_a_view_is_the_hosts():
+    """Some names have overloads that are TorchScript's alone, which the dispatcher refuses to be asked about."""
+    need("torch")
+    from benchmarks.frameworks.torch_profile import _kind
+
+    kinds = {name: _kind(f"aten::{name}") for name in ("slice", "select", "view", "empty", "reshape", "add", "sort")}
+    assert {name for name, kind in kinds.items() if kind == "kernel"} == {"add", "sort"}
+    assert {_kind("aten::copy_"), _kind("cudaDeviceSynchronize")} == {"copy", "wait"}
+    assert _kind("no_such::operator") == "host"

@@ -12,15 +12,17 @@ from benchmarks.workload import ROOT, discover
 
 RESULTS = sorted((ROOT / "results").glob("*.json"))
 TRAININGS = sorted((ROOT / "results" / "accuracy").glob("*.json"))  # what ranges and agreement come from
+PARTS = sorted((ROOT / "results" / "parts").glob("*.json"))  # what docs/QUESTIONS.md comes from
 README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_there_is_a_measured_run():
     assert RESULTS
     assert TRAININGS
+    assert PARTS
 
 
-@pytest.mark.parametrize("path", [*RESULTS, *TRAININGS], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [*RESULTS, *TRAININGS, *PARTS], ids=lambda p: p.name)
 def test_committed_results_verify(path):
     assert list(verify_file(path)) == []
     text = path.read_text("utf-8")
@@ -29,13 +31,19 @@ def test_committed_results_verify(path):
 
 def test_committed_results_are_of_the_declarations_in_the_tree():
     now = {(f.workload.name, f.workload.variant): f.workload.hash for f in discover()}
-    for path in RESULTS:
+    for path in [*RESULTS, *PARTS]:
         for declared in read(path).declared:
             assert declared.hash == now[declared.name, declared.variant], f"{path.name}: {declared.name} has changed"
 
 
 def test_the_readme_table_is_current():
     command = [sys.executable, "-m", "reports", *map(str, RESULTS), "--readme", "README.md", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_of_answers_is_current():
+    command = [sys.executable, "-m", "reports", *map(str, PARTS), "--questions", "docs/QUESTIONS.md", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -66,7 +66,9 @@ def _kind(name: str) -> Kind:
     if packet is None or base.startswith(("empty", "resize")):
         return "host"
     calls_others = torch._C.DispatchKey.CompositeImplicitAutograd
-    variants = [getattr(packet, overload) for overload in packet.overloads()]
+    overloads = [getattr(packet, overload) for overload in packet.overloads()]
+    # Others, such as the slice of a list, are TorchScript's own: the dispatcher does not know them.
+    variants = [v for v in overloads if torch._C._dispatch_has_kernel(v.name())]
     passive = all(v.is_view or v.has_kernel_for_dispatch_key(calls_others) for v in variants)
     return "host" if passive else "kernel"
 

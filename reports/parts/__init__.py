@@ -37,17 +37,21 @@ class Section:
 
 def sections(work: Work, key: str) -> list[Section]:
     """Of every part that the run was asked for."""
-    out = []
+    asked = parts.chosen(work.result.options.measure)
+    return [found for name in asked if (found := section(work, name, f"{key}{name}")) is not None]
+
+
+def section(work: Work, name: str, key: str) -> Section | None:
+    """Of one part; None where no stack was asked."""
     seen = judged(work.result)
+    mine = [a for a in seen if (a.part, a.workload, a.variant) == (name, work.workload, work.variant)]
+    if not mine:
+        return None
     counted = dataclasses.replace(work, result=work.result.model_copy(update={"answers": seen}))
     rows = {row.stack.key: row for row in work.rows}
-    for name in parts.chosen(work.result.options.measure):
-        mine = [a for a in seen if (a.part, a.workload, a.variant) == (name, work.workload, work.variant)]
-        if mine:
-            section = importlib.import_module(f"reports.parts.{name}").show(counted, mine, f"{key}{name}")
-            told = uncertified([rows[a.stack] for a in mine if a.status == "ok"])
-            out.append(dataclasses.replace(section, caveats=[*told, *section.caveats]))
-    return out
+    found: Section = importlib.import_module(f"reports.parts.{name}").show(counted, mine, key)
+    told = uncertified([rows[a.stack] for a in mine if a.status == "ok"])
+    return dataclasses.replace(found, caveats=[*told, *found.caveats])
 
 
 def judged(result: Result) -> list[Answer]:
