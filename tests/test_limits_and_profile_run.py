@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from frameworks import ALL, need
@@ -85,3 +86,13 @@ def test_what_only_calls_others_or_makes_a_view_is_the_hosts():
     assert {name for name, kind in kinds.items() if kind == "kernel"} == {"add", "sort"}
     assert {_kind("aten::copy_"), _kind("cudaDeviceSynchronize")} == {"copy", "wait"}
     assert _kind("no_such::operator") == "host"
+
+
+def test_the_loop_over_threads_inside_an_operator_is_that_operators():
+    need("tensorflow")
+    from benchmarks.frameworks.tensorflow_profile import _of_line
+
+    around = SimpleNamespace(name="conv/c1:Conv2D", display="Conv2D", start=0.0, end=3.0, stats={})
+    inside = SimpleNamespace(name="ParallelFor", display="", start=1.0, end=2.0, stats={})
+    (only,) = _of_line([around, inside], "thread", False, {})
+    assert (only.name, only.kind, only.start, only.end) == ("Conv2D", "kernel", 0.0, 3.0)

@@ -192,7 +192,7 @@ def test_the_report_lays_the_difference_to_what_grew():
     }
     found = text(with_answers(values, lost=["torch:compile:cpu:default"]))
     assert "PyTorch eager spends 80.0 % of its step in the operators themselves and is the fastest here" in found
-    assert "TensorFlow graph (+10.0 ms) mostly in the operators themselves" in found
+    assert "TensorFlow graph (+10.0 ms; longest operator aten::addmm, 50.0 %) mostly in the operators" in found
     assert "TensorLayerX eager (+30.0 ms) mostly on the host, in Python and the framework's dispatch" in found
     assert "The profiler itself slowed TensorLayerX eager much" in found
     assert "it broke" in found
@@ -211,6 +211,15 @@ def test_disturbed_steps_do_not_decide(which, decides):
     assert ("Nothing is said of PyTorch eager: other work ran beside." in found) is not decides
     assert "Disturbed: other work ran beside" in found
     assert ("disturbed" in words(mine)) is not decides
+
+
+def test_a_stack_that_its_compiler_declined_is_told():
+    """Dynamo traces no nn.LSTM: the whole model then runs as without torch.compile."""
+    declined = {"graphs": 0, "graph_breaks": 1, "recompiles": 0, "reasons": ["no RNN"]}
+    values = {EAGER: value(0.010, kernels=0.9), "torch:compile:cpu:default": value(0.010, compilation=declined)}
+    found = text(with_answers(values))
+    assert "PyTorch compile compiled nothing, so its steps are those of the mode without a compiler: no RNN." in found
+    assert "0 graphs" in words(values["torch:compile:cpu:default"])
 
 
 def test_no_stack_is_called_slower_for_a_hair():

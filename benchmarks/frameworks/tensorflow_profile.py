@@ -5,6 +5,7 @@ What stands in it for a CPU, and how it is read:
 * operators of a graph are events called ``node:Kind``, on whatever thread ran them;
 * eager operators run in ``KernelAndDeviceFunc::Run`` inside ``EagerLocalExecute: Kind``;
 * operators that XLA compiled carry ``hlo_op``; one that goes on in the thread pool is over when its ``end: name`` is;
+* ``ParallelFor`` is the loop over threads inside an operator, on the same thread: part of it, not an event of its own;
 * calls of functions (``__inference_...``, PartitionedCall, While) only contain others: host.
 
 For a GPU, kernels and copies are the events of the device planes' lines called ``Stream``.
@@ -24,7 +25,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 from benchmarks.parts.profile.timeline import WINDOW, Event, Kind, Recorded, write_chrome
 
 END = "end: "
-NOISE = ("ThreadpoolListener::", END)
+NOISE = ("ThreadpoolListener::", "ParallelFor", END)
 CALLS = (
     *("__inference", "PartitionedCall", "StatefulPartitionedCall", "While", "StatelessWhile", "If", "StatelessIf"),
     *("Case", "SymbolicGradient", "XlaLaunch", "_XlaCompile", "_XlaRun"),

@@ -11,6 +11,7 @@ import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from benchmarks.frameworks.torch_adapter import COMPILED
 from benchmarks.parts.profile.timeline import WINDOW, Event, Kind, Recorded
 
 COPIES = ("aten::copy_", "aten::_to_copy", "aten::clone")
@@ -74,11 +75,14 @@ def _kind(name: str) -> Kind:
 
 
 def compilation(adapter: Any, program: Any) -> dict[str, Any] | None:
-    """torch.compile's own counts; a graph made again is one that Dynamo gave a reason to recompile for."""
+    """torch.compile's own counts; a graph made again is one that Dynamo gave a reason to recompile for.
+
+    No graph at all is an answer too: Dynamo leaves a frame that it cannot trace, such as one with nn.LSTM, to eager.
+    """
+    if adapter.mode not in COMPILED:
+        return None
     counters = torch._dynamo.utils.counters
     graphs = int(counters["stats"]["unique_graphs"])
-    if not graphs:
-        return None
     metrics = torch._dynamo.utils.get_compilation_metrics()
     again = [m.recompile_reason for m in metrics if m.recompile_reason]
     reasons = [*counters["graph_break"], *again]

@@ -159,7 +159,7 @@ def _sentence(found: Found) -> str:
     """Of the stacks that nothing disturbed; the others are named."""
     lost = [label(row.stack) for row, value in found if value.disturbed]
     untold = f"Nothing is said of {n.words(lost)}: other work ran beside." if lost else ""
-    return f"{_compared([f for f in found if not f[1].disturbed])} {untold}".strip()
+    return f"{_compared([f for f in found if not f[1].disturbed])}{_declined(found)} {untold}".strip()
 
 
 def _compared(found: Found) -> str:
@@ -174,12 +174,32 @@ def _compared(found: Found) -> str:
         return f"{out}{'; no other stack is clearly slower' if rest else ''}."
     told: dict[str, list[str]] = {}
     for row, value in slower:
-        name = f"{label(row.stack)} (+{n.milliseconds(value.step_seconds - fastest.step_seconds)})"
-        told.setdefault(_cause(value, fastest), []).append(name)
+        more = n.milliseconds(value.step_seconds - fastest.step_seconds)
+        told.setdefault(_cause(value, fastest), []).append(f"{label(row.stack)} (+{more}{_longest(value)})")
     clauses = "; ".join(f"{n.words(names)} mostly {cause}" for cause, names in told.items())
     doubted = [label(row.stack) for row, value in found if value.slow_down > DISTORTED]
     doubt = f" The profiler itself slowed {n.words(doubted)} much, so take that with care." if doubted else ""
     return f"{out} and is the fastest here. The others lose their time, as far as the profile shows: {clauses}.{doubt}"
+
+
+def _longest(value: Value) -> str:
+    """The operator that computes longest, empty where computing is not most of the step."""
+    kernels = [o for o in value.operators if o.kind == "kernel"]
+    if not kernels or value.split.share("kernels") < MOST:
+        return ""
+    longest = kernels[0]
+    return f"; longest operator {svg.short(longest.name)}, {n.percent(longest.seconds / value.operator_seconds)}"
+
+
+def _declined(found: Found) -> str:
+    """Stacks that are compiled in name only."""
+    bare = [(label(row.stack), v.compilation) for row, v in found if v.compilation and not v.compilation.graphs]
+    return "".join(
+        f" {name} compiled nothing, so its steps are those of the mode without a compiler"
+        + (f": {'; '.join(made.reasons)}" if made.reasons else "")
+        + "."
+        for name, made in bare
+    )
 
 
 def _cause(value: Value, fastest: Value) -> str:

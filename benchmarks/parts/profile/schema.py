@@ -55,7 +55,9 @@ class Block(Call):
 class Compilation(Strict):
     """What the compiler of this mode did to the training step, warm-up included."""
 
-    graphs: int = field("graphs compiled or traced for the training step", ge=0)
+    graphs: int = field(
+        "graphs compiled or traced for the training step; 0: the compiler declined, and the steps ran without it", ge=0
+    )
     graph_breaks: int | None = field(
         "places where a graph ended early; None where the mode has none", default=None, ge=0
     )
