@@ -85,7 +85,7 @@ def compilation(adapter: Any, program: Any) -> dict[str, Any] | None:
     graphs = int(counters["stats"]["unique_graphs"])
     metrics = torch._dynamo.utils.get_compilation_metrics()
     again = [m.recompile_reason for m in metrics if m.recompile_reason]
-    reasons = [*counters["graph_break"], *again]
+    reasons = [*counters["graph_break"], *again, *(() if graphs else counters["unimplemented"])]
     return {
         "graphs": graphs,
         "graph_breaks": sum(counters["graph_break"].values()),
