@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.answers import Answer
 from benchmarks.parts.break_even.curves import BreakEven, derive, uncompiled
-from benchmarks.parts.break_even.schema import Launch, Value
+from benchmarks.parts.break_even.schema import Launch, Value, compiled_nothing
 from benchmarks.results import Row
 from reports import numbers as n
 from reports.break_even_chart import chart
@@ -43,6 +43,7 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     return Section(
         "Compile break-even",
         (_sentence(rows, found) or unanswered(work, answers) or "Nothing was measured that could be held against it.")
+        + _declined(rows, values)
         + _disturbed(rows, values),
         charts=charts,
         tables=[(f"Compile break-even of {work.title}", table)],
@@ -115,6 +116,15 @@ def _hit(launches: Iterable[Launch]) -> list[str]:
         seen[launch.caches] += 1
         out += [f"{launch.caches} {seen[launch.caches]}"] if launch.disturbed else []
     return out
+
+
+def _declined(rows: dict[str, Row], values: dict[str, Value]) -> str:
+    """The first thing to know of a compiler that took nothing on."""
+    names = [label(rows[s].stack) for s, value in values.items() if compiled_nothing(s, value)]
+    if not names:
+        return ""
+    told = "left nothing in the cache for compiled code, so nothing was compiled (--measure profile says why)"
+    return f" {n.words(names)} {told}."
 
 
 def _disturbed(rows: dict[str, Row], values: dict[str, Value]) -> str:

@@ -72,10 +72,8 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
         yield "it evaluated with the batch size that it trained"
     if any(launch.cached_files for launch in value.of("cold")):
         yield "a launch called cold found files in its cache"
-    framework, mode, *_ = answer.stack.split(":")
-    adapter = read_adapters().get(framework)
-    if adapter and mode in adapter.cached and not all(launch.cached_files for launch in value.of("warm")):
-        yield "a launch called warm found nothing in its cache, where this mode keeps what it compiles"
+    if value.keeps_cache and not all(launch.cached_files for launch in value.of("warm")):
+        yield "a launch called warm found nothing in its cache, where others found what a cold one had left"
     for launch in value.launches:
         if any(seconds <= 0 for seconds in [*launch.call_seconds, *launch.evaluation_seconds, *launch.window_seconds]):
             yield "a clock stood still"
@@ -109,6 +107,13 @@ def _epoch(result: Result, answer: Answer, value: Value) -> Iterator[str]:
         return
     if value.epoch_steps != (steps := workload.steps(examples)):
         yield f"an epoch of {examples:,} examples has {steps:,} steps, it says {value.epoch_steps:,}"
+
+
+def compiled_nothing(stack: str, value: Value) -> bool:
+    """Whether ``stack`` (its key) keeps what it compiles, as its adapter declares, and yet kept nothing here."""
+    framework, mode, *_ = stack.split(":")
+    adapter = read_adapters().get(framework)
+    return adapter is not None and mode in adapter.cached and bool(value.of("warm")) and not value.keeps_cache
 
 
 def words(value: Value) -> str:
