@@ -12,7 +12,7 @@ from reports import numbers
 from reports.measure import Measure
 from reports.ranking import ENOUGH_PASSES, Ranking, Standing, Versus, rank
 from reports.trust import trust
-from reports.work import Figure, Work, certified, final_metric, label
+from reports.work import Figure, Work, certified, compiled_nothing, final_metric, label
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,12 @@ def _asides(found: Ranking) -> list[str]:
         out.append("None of these timings has a valid certificate.")
     elif bare:
         out.append(f"Timing without valid certificate: {numbers.words([label(r.stack) for r in bare])}.")
+    if declined := [label(r.stack) for r in (*found.ranked, *found.timed) if compiled_nothing(r)]:
+        whose = "its" if len(declined) == 1 else "their"
+        out.append(
+            f"{numbers.words(declined)} compiled nothing, for later passes found the cache empty: {whose} steps are "
+            "those of the mode without a compiler, and differences between the two say nothing."
+        )
     if tuned := [label(r.stack) for r in found.ranked if r.stack.tuned]:
         verb = "is a tuned mode" if len(tuned) == 1 else "are tuned modes"
         out.append(f"{numbers.words(tuned)} {verb}: what tuning brings stands further below.")

@@ -138,3 +138,24 @@ def test_a_run_that_was_only_asked_further_questions_says_so():
     assert said.text == "; answered below: memory."
     silent = gather([result.model_copy(update=answered | {"answers": []})])[0]
     assert sentence(silent, rank(silent)).headline == "Nothing was measured"
+
+
+def test_a_stack_that_compiled_nothing_is_called_so(full: r.Result) -> None:
+    """PyTorch compile whose launches after the first found an empty cache; XLA keeps none anyhow."""
+
+    def cold(row: r.Row) -> r.Row:
+        launches = [la.model_copy(update={"caches": "cold"}) for la in row.launches]
+        return row.model_copy(update={"launches": launches})
+
+    said, word = "compiled nothing, for later passes found the cache empty", "PyTorch compile, compiled nothing"
+    emptied = full.model_copy(update={"rows": [cold(row) for row in full.rows]})
+    (aside,) = [text for text in sentence(work(emptied)).asides if said in text]
+    assert aside.startswith("PyTorch compile compiled nothing")
+    assert "TensorFlow" not in aside
+    assert word in html([emptied])
+    assert word in summary.markdown([emptied])
+    assert not [text for text in sentence(work(full)).asides if said in text]
+    one = emptied.model_copy(
+        update={"rows": [row.model_copy(update={"launches": row.launches[:1]}) for row in emptied.rows]}
+    )
+    assert word not in summary.markdown([one]), "one launch cannot tell"

@@ -16,7 +16,7 @@ from benchmarks.declared import read_back
 from benchmarks.parts.watched import Watched
 from benchmarks.results import Result
 from benchmarks.samples import Strict, field
-from benchmarks.stacks import read_adapters
+from benchmarks.stacks import keeps_cache
 from benchmarks.workload import DeclarationError
 
 TITLE = "Compile break-even"
@@ -112,8 +112,7 @@ def _epoch(result: Result, answer: Answer, value: Value) -> Iterator[str]:
 def compiled_nothing(stack: str, value: Value) -> bool:
     """Whether ``stack`` (its key) keeps what it compiles, as its adapter declares, and yet kept nothing here."""
     framework, mode, *_ = stack.split(":")
-    adapter = read_adapters().get(framework)
-    return adapter is not None and mode in adapter.cached and bool(value.of("warm")) and not value.keeps_cache
+    return keeps_cache(framework, mode) and bool(value.of("warm")) and not value.keeps_cache
 
 
 def words(value: Value) -> str:
