@@ -60,9 +60,7 @@ def _invalid(file: Path, error: ValidationError) -> str:
     "--questions", type=click.Path(dir_okay=False, path_type=Path), help="text file whose answers of parts to renew"
 )
 @click.option("--check", is_flag=True, help="write nothing; exit 1 if --readme or --questions is not up to date")
-def main(
-    paths: tuple[Path, ...], out: Path | None, readme: Path | None, questions: Path | None, check: bool
-) -> None:
+def main(paths: tuple[Path, ...], out: Path | None, readme: Path | None, questions: Path | None, check: bool) -> None:
     """Make a report from result files, or from folders that hold result.json.
 
     The last line printed is the path of the report.

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from part_answers import launch, result
+
 from reports import questions, summary
 from reports.cli import main
 
