@@ -287,6 +287,14 @@ def shown(*own, **changes):
     return section, result
 
 
+def test_nothing_is_said_of_loading_that_the_spread_of_epochs_hides():
+    """Epochs of 1.02 and 1.12 s cannot tell where a tenth of a second went."""
+    noisy = feed("own", [1.02, 1.12], [0.1, 0.1], name="noisy loader")
+    found = schema.Value.model_validate(value(noisy))
+    assert found.hidden(found.feeds[2]) is None
+    assert "(noisy loader)" in shown(noisy)[0].sentence
+
+
 def test_the_report_says_what_loading_costs():
     section, result = shown(SLOW, HIDDEN)
     assert "a whole epoch takes" in section.sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -74,6 +75,11 @@ def _kind(name: str) -> Kind:
     return "host" if passive else "kernel"
 
 
+def _plain(reason: str) -> str:
+    """In one line, without addresses, which differ from run to run."""
+    return " ".join(re.sub(r" at 0x[0-9a-f]+", "", reason).split())
+
+
 def compilation(adapter: Any, program: Any) -> dict[str, Any] | None:
     """torch.compile's own counts; a graph made again is one that Dynamo gave a reason to recompile for.
 
@@ -90,5 +96,5 @@ def compilation(adapter: Any, program: Any) -> dict[str, Any] | None:
         "graphs": graphs,
         "graph_breaks": sum(counters["graph_break"].values()),
         "recompiles": len(again),
-        "reasons": list(dict.fromkeys(" ".join(r.split())[:FIRST_LINE] for r in reasons)),
+        "reasons": list(dict.fromkeys(_plain(r)[:FIRST_LINE] for r in reasons)),
     }

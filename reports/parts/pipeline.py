@@ -14,6 +14,7 @@ from reports.table import NONE, Cell, Column, Table
 from reports.work import Work, framework_name, label
 
 TITLE = "Input pipeline"
+VARIES = "share of the loading that did not lengthen the epoch; – where epochs differ by more than the loading takes"
 NEAR = 0.05  # of the epoch with data resident: costs nothing
 WHOLE = "a whole epoch"
 Found = Sequence[tuple[Stack, Value]]
@@ -59,7 +60,7 @@ def _table(work: Work, found: Found) -> Table:
             Column("× resident"),
             Column("First batch", hint="from asking for an epoch to its first batch: processes, buffers, shuffling"),
             Column("Loading alone"),
-            Column("Hidden", hint="share of the loading that did not lengthen the epoch"),
+            Column("Hidden", hint=VARIES),
             Column("First epoch", hint="with its start: processes, tracing"),
             Column("How it is written", number=False),
         ]

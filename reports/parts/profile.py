@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import commonprefix
 
 from matplotlib.patches import Patch
 
@@ -46,14 +47,20 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     tables = [(f"Profile of {work.title}", split)]
     if found:
         tables.append((f"Operators of {work.title}, longest first", _operator_table(found)))
-    traces = sorted({value.trace for _, value in found})
     return Section(
         "Why is it slower",
         _sentence(found) or unanswered(work, answers),
         charts=[_chart(work, found, key)] if found else [],
         tables=tables,
-        notes=[NOTE, f"Traces, in the run's folder: {n.words(traces)}. Open them in ui.perfetto.dev."] if found else [],
+        notes=[NOTE, f"Traces, in the run's folder: {_traces(found)}. Open them in ui.perfetto.dev."] if found else [],
     )
+
+
+def _traces(found: Found) -> str:
+    """Their name, or a pattern for what they share."""
+    names = sorted({value.trace for _, value in found})
+    shared = commonprefix(names)
+    return names[0] if len(names) == 1 else f"{shared[: shared.rfind('-') + 1] or 'traces/'}*.json.gz"
 
 
 def _split_table(found: Found) -> Table:
@@ -94,7 +101,7 @@ def _graphs(table: Table, made: Compilation | None) -> Cell:
     if made is None:
         return NONE
     breaks = n.NOTHING if made.graph_breaks is None else f"{made.graph_breaks:,}"
-    mark = table.mark(f"Why: {'; '.join(made.reasons)}.") if made.reasons else ""
+    mark = table.mark(f"Why: {_reasons(made)}") if made.reasons else ""
     return Cell(f"{made.graphs:,}", f"{breaks} / {made.recompiles:,}", sort=made.graphs, mark=mark)
 
 
@@ -182,6 +189,11 @@ def _compared(found: Found) -> str:
     return f"{out} and is the fastest here. The others lose their time, as far as the profile shows: {clauses}.{doubt}"
 
 
+def _reasons(made: Compilation) -> str:
+    """As the compiler gave them, without its hints on what to do."""
+    return " ".join(f"{reason.split(' Hint:')[0].strip().rstrip('.')}." for reason in made.reasons)
+
+
 def _longest(value: Value) -> str:
     """The operator that computes longest, empty where computing is not most of the step."""
     kernels = [o for o in value.operators if o.kind == "kernel"]
@@ -196,8 +208,7 @@ def _declined(found: Found) -> str:
     bare = [(label(row.stack), v.compilation) for row, v in found if v.compilation and not v.compilation.graphs]
     return "".join(
         f" {name} compiled nothing, so its steps are those of the mode without a compiler"
-        + (f": {'; '.join(made.reasons)}" if made.reasons else "")
-        + "."
+        + (f": {_reasons(made)}" if made.reasons else ".")
         for name, made in bare
     )
 

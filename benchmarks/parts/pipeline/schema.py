@@ -148,8 +148,12 @@ class Value(Strict):
         return epoch.seconds if self.whole else epoch.steady
 
     def seconds(self, feed: Feed) -> float:
-        """Median over epochs, quiet ones where there are enough."""
-        return median(self.counted_seconds(e) for (e,) in counted([(e,) for e in feed.epochs]))
+        """Median over epochs."""
+        return median(self._each(feed))
+
+    def _each(self, feed: Feed) -> list[float]:
+        """Seconds of its epochs, of quiet ones where there are enough."""
+        return [self.counted_seconds(e) for (e,) in counted([(e,) for e in feed.epochs])]
 
     def samples_per_second(self, feed: Feed) -> float:
         """Images, tokens or pairs."""
@@ -178,11 +182,16 @@ class Value(Strict):
         return median(self.counted_seconds(e) for (e,) in counted([(e,) for e in feed.loading]))
 
     def hidden(self, feed: Feed) -> float | None:
-        """Share of the loading that did not lengthen the epoch, 0 to 1; None where nothing is loaded."""
+        """Share of the loading that did not lengthen the epoch, 0 to 1.
+
+        None where nothing is loaded, or in less time than epochs of this feed or of the resident one differ by.
+        """
         loading, longer = self.loading_seconds(feed), self.seconds(feed) - self.seconds(self.resident)
         if loading is None or mostly_disturbed([(e,) for e in feed.loading]):
             return None
-        return min(1.0, max(0.0, 1.0 - longer / loading)) if loading else None
+        if loading <= max(max(each) - min(each) for each in (self._each(self.resident), self._each(feed))):
+            return None
+        return min(1.0, max(0.0, 1.0 - longer / loading))
 
 
 def unlike(value: Value) -> Iterator[str]:
