@@ -76,12 +76,14 @@ def make_plan(
         if declared.data != data:
             raise Problem(f"recipe {chosen_recipe} of {f.workload.key} is for {declared.data} data, not {data}")
         examples = declared.train_examples or f.workload.dataset.train_examples
-        if batch_size is not None and dataclasses.replace(f.workload, batch_size=batch_size).steps(examples) < 2:
+        sized = dataclasses.replace(f.workload, batch_size=batch_size or f.workload.batch_size)
+        if why := tasks.unfit(sized):
+            raise Problem(f"--batch-size {batch_size} does not do: {why}")
+        if batch_size is not None and sized.steps(examples) < 2:
             raise Problem(
                 f"--batch-size {batch_size} does not go twice into the {examples} training examples of recipe "
                 f"{chosen_recipe} of {f.workload.key}; batches must rotate"
             )
-        sized = dataclasses.replace(f.workload, batch_size=batch_size or f.workload.batch_size)
         words = {"train": declared.train_examples, "test": declared.test_examples}  # None: as many as there are
         if short := tasks.too_short(sized, {split: count for split, count in words.items() if count is not None}):
             raise Problem(short)

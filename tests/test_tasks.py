@@ -441,6 +441,24 @@ def test_word_pairs_are_too_few_exactly_when_they_fill_no_batch(window, centres,
         assert bool(tasks.too_short(workload, {split: length})) == (made == 0)
 
 
+@given(st.sampled_from([1, 2]), st.integers(1, 40))
+def test_a_batch_is_unfit_exactly_when_it_tears_centres_apart(window, batch):
+    dataset = dataclasses.replace(SKIPGRAM.dataset, window=window)
+    workload = dataclasses.replace(SKIPGRAM, dataset=dataset, batch_size=batch)
+    try:
+        skipgram.batch_count(1_000, window=window, batch_size=batch)
+    except ValueError:
+        assert f"whole centres, {2 * window} pairs each: {batch} is no multiple" in tasks.unfit(workload)
+    else:
+        assert tasks.unfit(workload) == ""
+    assert tasks.unfit(dataclasses.replace(RESNET, batch_size=batch)) == ""
+
+
+def test_a_batch_that_tears_centres_apart_is_refused_when_planned():
+    with pytest.raises(Problem, match=r"--batch-size 3 does not do: word2vec takes batches of whole centres"):
+        make_plan(command="test", workload=["word2vec"], profile="smoke", batch_size=3, threads=1)
+
+
 def test_the_sentence_about_a_short_text():
     said = tasks.too_short(LANGUAGE, {"train": 500, "test": 17})
     assert said == ("small_lstm: the test text has 17 words and fills no batch, which takes 18; give it more words")

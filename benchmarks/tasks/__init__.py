@@ -67,6 +67,14 @@ def prepare(workload: Workload, recipe: Recipe, arrays: Arrays) -> Arrays:
     return ImagesTask.prepare(workload, recipe, arrays) if recipe.augmentation else arrays
 
 
+def unfit(workload: Workload) -> str:
+    """Why there is no batch of the workload's size, whatever the data, in a sentence; empty where there is."""
+    around = 2 * workload.dataset.window if isinstance(workload.dataset, Pairs) else 1
+    if workload.batch_size % around == 0:
+        return ""
+    return f"{workload.key} takes batches of whole centres, {around} pairs each: {workload.batch_size} is no multiple"
+
+
 def too_short(workload: Workload, words: Mapping[str, int]) -> str:
     """Which text, of so many ``words`` by split, fills no batch, in a sentence; empty when all do."""
     dataset = workload.dataset

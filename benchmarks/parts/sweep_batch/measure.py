@@ -87,8 +87,8 @@ def _empty(run: Run, entry: Entry, workload: Workload, size: int) -> str:
     """Why the run's data hold no two different batches of ``size``; empty where they do."""
     sized = dataclasses.replace(workload, batch_size=size)
     facts = run.journal.of("data", key=entry.key)[-1]["data"]
-    if short := tasks.too_short(sized, {"train": facts["train_examples"]}):
-        return short
+    if why := tasks.unfit(sized) or tasks.too_short(sized, {"train": facts["train_examples"]}):
+        return why
     if sized.steps(facts["train_examples"]) < 2:
         return f"{facts['train_examples']:,} training examples do not fill two batches of {size:,}"
     return ""
