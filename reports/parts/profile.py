@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import commonprefix
 
 from matplotlib.patches import Patch
 
@@ -57,10 +56,9 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
 
 
 def _traces(found: Found) -> str:
-    """Their name, or a pattern for what they share."""
-    names = sorted({value.trace for _, value in found})
-    shared = commonprefix(names)
-    return names[0] if len(names) == 1 else f"{shared[: shared.rfind('-') + 1] or 'traces/'}*.json.gz"
+    """The name of the only one, or a pattern: they begin with the workload's name."""
+    names = {value.trace for _, value in found}
+    return n.words(names if len(names) == 1 else sorted({f"{name.split('-')[0]}-*.json.gz" for name in names}))
 
 
 def _split_table(found: Found) -> Table:
