@@ -168,6 +168,7 @@ NEAR = ((700, 720, 690, 710, 705), (705, 715, 695, 705, 710))
         ((300, 720, 690, 310, 500), (705, 300, 620, 705, 310), "undecided"),  # intervals overlap: that is no equality
         ((20, 20, 20, 20, 20), (20, 20, 20, 20, 20), "undecided"),  # every 10: seen alike, but up to twice apart
         ((10, 10, 10, 10, 10), (10, 10, 10, 10, 10), "undecided"),
+        ((190, 190, 200, 190, 190), (200, 200, 200, 200, 200), "undecided"),  # significant, within one evaluation
     ],
 )
 def test_steps_are_equal_only_where_a_test_says_so(first, second, verdict):

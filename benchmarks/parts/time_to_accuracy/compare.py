@@ -2,7 +2,8 @@
 
 Ratios by t tests on logarithms, Holm's procedure over all pairs. Intervals that overlap are no equality: two stacks
 are equal only where two one-sided t tests put their ratio within the margin. No time is known more closely than the
-distance of two evaluations, so that distance is taken off the margin. Pure functions of answers.
+distance of two evaluations, so that distance is taken off the margin, and a difference that it can hide is none. Pure
+functions of answers.
 """
 
 from __future__ import annotations
@@ -59,17 +60,18 @@ def compare(values: Mapping[str, Value], unit: Unit) -> list[Pair]:
         hit = [unit == "seconds" and (a.disturbed or b.disturbed) for a, b in seeds]
         seeds, trusted = quiet(seeds, hit)
         both = [[getattr(t.points[-1], unit) for t in side] for side in zip(*seeds, strict=True)]
-        needed = margin_needed(*[[math.log(value) for value in side] for side in both])
-        needed += fmean(max(_slack(a, unit), _slack(b, unit)) for a, b in seeds)
-        found.append((first, second, log_ratio(*both), trusted, needed <= math.log1p(MARGIN)))
+        hidden = fmean(max(_slack(a, unit), _slack(b, unit)) for a, b in seeds)
+        needed = margin_needed(*[[math.log(value) for value in side] for side in both]) + hidden
+        found.append((first, second, log_ratio(*both), trusted, hidden, needed <= math.log1p(MARGIN)))
     if not found:
         return []
     means, errors, counts = zip(*(f[2] for f in found), strict=True)
     family = holm(means, errors, [count - 1 for count in counts], error=ERROR)
     out = []
-    for i, (first, second, (mean, _, count), trusted, equal) in enumerate(found):
+    for i, (first, second, (mean, _, count), trusted, hidden, equal) in enumerate(found):
         apart: Verdict = "sooner" if mean < 0 else "later"
-        judged: Verdict = apart if family.rejected[i] else "equal" if equal else "undecided"
+        seen = family.rejected[i] and abs(mean) > hidden
+        judged: Verdict = apart if seen else "equal" if equal else "undecided"
         out.append(
             Pair(
                 first=first,
