@@ -32,7 +32,8 @@ PAIRS_NOTE = (
     "Stacks are compared by seed: t tests on logarithms of ratios, simultaneous over the pairs (Holm, 5 %). Equal says "
     f"that two one-sided t tests put the ratio within {100 * MARGIN:.0f} %, what lies between two evaluations taken "
     "off; a mean difference smaller than that distance decides nothing. Seconds leave out seeds of which either "
-    "training was disturbed; with fewer than half left there is no verdict. A stack that missed the target with some seed is not compared."
+    "training was disturbed; with fewer than half left there is no verdict. A stack that missed the target with some "
+    "seed is not compared."
 )
 
 
