@@ -72,7 +72,7 @@ def _table(work: Work, several: bool, apart: bool) -> str:
     lines = [line(titles), line(align)]
     rows = (*found.ranked, *found.timed, *found.untimed)
     for row in rows:
-        cells = [marked(row), *(_speed(found, row) if work.timed else [])]
+        cells = [marked(work, row), *(_speed(found, row) if work.timed else [])]
         cells += [_metric(work, row), _references(work)] if trained else []
         lines.append(line([*cells, _certificate(work, found, row)]))
     beside = [f"\n{plain(baselines.line(b))}" for b in work.baselines]

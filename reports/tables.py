@@ -76,7 +76,7 @@ def summary(work: Work, found: Ranking) -> Table:
 
 
 def stack_cell(table: Table, work: Work, row: Row) -> Cell:
-    name = marked(row)
+    name = marked(work, row)
     if row.status == "ok":
         return Cell(name, "ok", swatch=_swatch(row))
     status = words(row.status, work.measure.name)

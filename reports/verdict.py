@@ -34,7 +34,7 @@ def sentence(work: Work, ranking: Ranking | None = None) -> Sentence:
     else:
         say = {"settled": _settled, "shared": _shared, "provisional": _provisional}.get(found.standing, _alone)
         headline, text = say(found)
-    return Sentence(found.standing, headline, text, (*_asides(found), *trust(work, found)))
+    return Sentence(found.standing, headline, text, (*_asides(work, found), *trust(work, found)))
 
 
 def _rate(row: Row) -> str:
@@ -97,7 +97,7 @@ def _alone(found: Ranking) -> tuple[str, str]:
     )
 
 
-def _asides(found: Ranking) -> list[str]:
+def _asides(work: Work, found: Ranking) -> list[str]:
     out: list[str] = []
     if found.timed:
         names = numbers.words([label(r.stack) for r in found.timed])
@@ -108,7 +108,7 @@ def _asides(found: Ranking) -> list[str]:
         out.append("None of these timings has a valid certificate.")
     elif bare:
         out.append(f"Timing without valid certificate: {numbers.words([label(r.stack) for r in bare])}.")
-    if declined := [label(r.stack) for r in (*found.ranked, *found.timed) if compiled_nothing(r)]:
+    if declined := [label(r.stack) for r in (*found.ranked, *found.timed) if compiled_nothing(work, r)]:
         whose = "its" if len(declined) == 1 else "their"
         out.append(
             f"{numbers.words(declined)} compiled nothing, for later passes found the cache empty: {whose} steps are "

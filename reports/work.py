@@ -26,7 +26,6 @@ from benchmarks.results import (
     TensorError,
     Training,
 )
-from benchmarks.stacks import keeps_cache
 from reports import numbers
 from reports.measure import Measure, measure
 
@@ -47,21 +46,26 @@ def label(stack: Stack) -> str:
     return f"{name} ({', '.join(extra)})" if extra else name
 
 
-def marked(row: Row) -> str:
+def marked(work: Work, row: Row) -> str:
     """The label, with a word where the mode runs only if it is asked for, or is compiled in name only."""
-    words = {"tuned": row.stack.tuned, "compiled nothing": compiled_nothing(row)}
+    words = {"tuned": row.stack.tuned, "compiled nothing": compiled_nothing(work, row)}
     return ", ".join([label(row.stack), *(word for word, holds in words.items() if holds)])
 
 
-def compiled_nothing(row: Row) -> bool:
-    """Whether the mode keeps what it compiles, and every launch after a good one still found an empty cache.
+def compiled_nothing(work: Work, row: Row) -> bool:
+    """Whether every launch after a good one found an empty cache, where this mode filled it for another workload.
 
     Dynamo leaves a model that it cannot trace to eager without a word.
     """
     first = min((la.pass_index for la in row.launches if la.status == "ok"), default=None)
-    later = [la for la in row.launches if first is not None and la.pass_index > first]
-    kept = any(la.caches == "warm" for la in row.launches)
-    return keeps_cache(row.stack.framework, row.stack.mode) and bool(later) and not kept
+    later = [la.caches for la in row.launches if first is not None and la.pass_index > first]
+    keeps = any(
+        la.caches == "warm"
+        for other in work.result.rows
+        if (other.stack.framework, other.stack.mode) == (row.stack.framework, row.stack.mode)
+        for la in other.launches
+    )
+    return keeps and bool(later) and "warm" not in later
 
 
 ASKED = {"pairs": "words"}  # skip-gram trains on pairs of words and is asked about one

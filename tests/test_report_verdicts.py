@@ -2,6 +2,7 @@
 
 import io
 import random
+from collections.abc import Collection
 
 import pytest
 import result_factory
@@ -141,21 +142,24 @@ def test_a_run_that_was_only_asked_further_questions_says_so():
 
 
 def test_a_stack_that_compiled_nothing_is_called_so(full: r.Result) -> None:
-    """PyTorch compile whose launches after the first found an empty cache; XLA keeps none anyhow."""
+    """Its launches after the first found an empty cache; those of its mode on other workloads found a full one."""
 
-    def cold(row: r.Row) -> r.Row:
-        launches = [la.model_copy(update={"caches": "cold"}) for la in row.launches]
-        return row.model_copy(update={"launches": launches})
+    def with_caches(caches: str, workloads: Collection[str], last: int | None = None) -> r.Result:
+        def changed(row: r.Row) -> r.Row:
+            if row.stack.mode != "compile" or row.workload not in workloads:
+                return row
+            launches = [la.model_copy(update={"caches": caches}) for la in row.launches[:last]]
+            return row.model_copy(update={"launches": launches})
+
+        return full.model_copy(update={"rows": [changed(row) for row in full.rows]})
 
     said, word = "compiled nothing, for later passes found the cache empty", "PyTorch compile, compiled nothing"
-    emptied = full.model_copy(update={"rows": [cold(row) for row in full.rows]})
+    emptied = with_caches("cold", [KEY])
     (aside,) = [text for text in sentence(work(emptied)).asides if said in text]
     assert aside.startswith("PyTorch compile compiled nothing")
-    assert "TensorFlow" not in aside
     assert word in html([emptied])
-    assert word in summary.markdown([emptied])
-    assert not [text for text in sentence(work(full)).asides if said in text]
-    one = emptied.model_copy(
-        update={"rows": [row.model_copy(update={"launches": row.launches[:1]}) for row in emptied.rows]}
-    )
-    assert word not in summary.markdown([one]), "one launch cannot tell"
+    assert summary.markdown([emptied]).count(word) == 1
+    everywhere = with_caches("cold", {row.workload for row in full.rows})
+    for silent in (full, with_caches("cold", [KEY], last=1), everywhere):  # one launch, or a mode that keeps no cache
+        assert not [text for text in sentence(work(silent)).asides if said in text]
+        assert word not in summary.markdown([silent])
