@@ -12,16 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chisquare
 from small import LANGUAGE, RESNET, SKIPGRAM
 
 from benchmarks import tasks
 from benchmarks.data import skipgram
-from benchmarks.errors import Problem
 from benchmarks.inputs import generator, save_arrays
-from benchmarks.planning import make_plan
 from benchmarks.tasks.images import ImagesTask
-from benchmarks.tasks.text import GENERATED, PROMPT, TextTask, log_probability, top_k
+from benchmarks.tasks.text import GENERATED, PROMPT, TextTask, top_k
 from benchmarks.workload import Recipe, Unmeasured
 
 AUGMENTED = Recipe(
@@ -164,40 +161,6 @@ def test_offline_text_is_as_large_as_asked(tmp_path):
 
 
 # -- choice of a word --------------------------------------------------------------------------------
-
-logits_lists = st.lists(st.integers(-3, 3), min_size=1, max_size=8)  # with ties
-
-
-@given(logits_lists)
-def test_top_1_is_the_largest_and_draws_nothing(values):
-    source = rng()
-    assert top_k(np.array(values, np.float32), 1, source) == values.index(max(values))
-    assert source.random() == rng().random()
-
-
-@given(logits_lists, st.integers(2, 5), st.integers(0, 99))
-def test_top_k_is_one_of_the_k_largest(values, k, seed):
-    best = sorted(range(len(values)), key=lambda i: (-values[i], i))[:k]
-    assert top_k(np.array(values, np.float32), k, rng(seed)) in best
-
-
-@pytest.mark.parametrize("shift", [0.0, 1e4, -1e4])
-def test_top_k_draws_in_proportion(shift):
-    logits = np.array([0.5, -9.0, 1.5, 0.0, 1.0], np.float32) + np.float32(shift)
-    source, count = rng(1), 4_000
-    seen = np.bincount([top_k(logits, 3, source) for _ in range(count)], minlength=5)
-    assert seen[1] == seen[3] == 0
-    weights = np.exp([0.5, 1.5, 1.0])
-    assert chisquare(seen[[0, 2, 4]], count * weights / weights.sum()).pvalue > 1e-4
-
-
-@given(st.integers(0, 99), st.sampled_from([np.float32, np.float64]), st.floats(-1e3, 1e3))
-def test_probabilities_sum_to_one(seed, kind, shift):
-    logits = (rng(seed).normal(0, 3, (2, 4, 1, 9)) + shift).astype(kind)
-    every = log_probability(np.broadcast_to(logits, (2, 4, 9, 9)), np.broadcast_to(np.arange(9), (2, 4, 9)))
-    np.testing.assert_allclose(np.exp(every).sum(-1), 1, rtol=1e-5 if kind is np.float32 else 1e-12)
-    np.testing.assert_allclose(every - every[..., :1], (logits - logits[..., :1])[:, :, 0], atol=1e-4)
-
 
 # -- images ------------------------------------------------------------------------------------------
 
@@ -417,88 +380,3 @@ def test_data_that_fill_no_batch_are_refused(tmp_path):
     with pytest.raises(ValueError, match="do not fill one batch"):
         tasks.first(text_task(tmp_path, train=np.arange(15)), 1)
     assert len(tasks.first(text_task(tmp_path, train=np.arange(18)), 4)) == 4
-
-
-# -- texts too short for a batch -----------------------------------------------------------------------
-
-
-@given(st.integers(1, 7), st.integers(1, 6), st.integers(0, 60))
-def test_a_text_is_too_short_exactly_when_it_fills_no_batch(rows, steps, length):
-    dataset = dataclasses.replace(LANGUAGE.dataset, steps=steps)
-    workload = dataclasses.replace(LANGUAGE, dataset=dataset, batch_size=rows)
-    assert bool(tasks.too_short(workload, {"train": length})) == (workload.steps(length) == 0)
-    prompted = length > PROMPT
-    assert bool(tasks.too_short(workload, {"test": length})) == (workload.steps(length) == 0 or not prompted)
-
-
-@given(st.sampled_from([1, 2]), st.integers(1, 9), st.integers(0, 200))
-def test_word_pairs_are_too_few_exactly_when_they_fill_no_batch(window, centres, length):
-    batch = 2 * window * centres
-    dataset = dataclasses.replace(SKIPGRAM.dataset, window=window)
-    workload = dataclasses.replace(SKIPGRAM, dataset=dataset, batch_size=batch)
-    for split, size in (("train", batch), ("test", skipgram.TEST_BATCH)):
-        made = skipgram.batch_count(length, window=window, batch_size=size)
-        assert bool(tasks.too_short(workload, {split: length})) == (made == 0)
-
-
-@given(st.sampled_from([1, 2]), st.integers(1, 40))
-def test_a_batch_is_unfit_exactly_when_it_tears_centres_apart(window, batch):
-    dataset = dataclasses.replace(SKIPGRAM.dataset, window=window)
-    workload = dataclasses.replace(SKIPGRAM, dataset=dataset, batch_size=batch)
-    try:
-        skipgram.batch_count(1_000, window=window, batch_size=batch)
-    except ValueError:
-        assert f"whole centres, {2 * window} pairs each: {batch} is no multiple" in tasks.unfit(workload)
-    else:
-        assert tasks.unfit(workload) == ""
-    assert tasks.unfit(dataclasses.replace(RESNET, batch_size=batch)) == ""
-
-
-def test_a_batch_that_tears_centres_apart_is_refused_when_planned():
-    with pytest.raises(Problem, match=r"--batch-size 3 does not do: word2vec takes batches of whole centres"):
-        make_plan(command="test", workload=["word2vec"], profile="smoke", batch_size=3, threads=1)
-
-
-def test_the_sentence_about_a_short_text():
-    said = tasks.too_short(LANGUAGE, {"train": 500, "test": 17})
-    assert said == ("small_lstm: the test text has 17 words and fills no batch, which takes 18; give it more words")
-    assert tasks.too_short(LANGUAGE, {"train": 500, "test": 18}) == ""
-    assert tasks.too_short(RESNET, {"train": 1, "test": 1}) == ""
-
-
-def recipes(folder, **sizes):
-    """The word-vector toy with another size of its texts."""
-    source = (Path(__file__).parent / "baselines" / "vectors" / "workload.py").read_text()
-    for name, size in sizes.items():
-        source = source.replace(f"            {name}=1_000,\n", f"            {name}={size},\n")
-    (folder / "vectors").mkdir(parents=True)
-    (folder / "vectors" / "workload.py").write_text(source)
-    numpy = Path(__file__).parent / "baselines" / "vectors" / "vectors_numpy.py"
-    (folder / "vectors" / "vectors_numpy.py").write_text(numpy.read_text())
-    return {"command": "test", "workload": ["vectors/sound"], "profile": "smoke", "impls": folder, "threads": 1}
-
-
-def test_a_declared_text_that_is_too_short_is_refused_when_planned(tmp_path):
-    with pytest.raises(Problem, match=r"vectors/sound: the test text has 65 words and fills no batch, which takes 66"):
-        make_plan(**recipes(tmp_path / "a", test_examples=65))
-    with pytest.raises(Problem, match=r"the train text has 9 words and fills no batch, which takes 10"):
-        make_plan(**recipes(tmp_path / "b", train_examples=9))
-
-
-def test_a_text_found_too_short_is_refused_before_a_worker_starts(tmp_path, monkeypatch):
-    from benchmarks import data
-    from benchmarks.run import Run
-
-    plan = make_plan(**recipes(tmp_path / "impls"))
-    whole = data.load
-
-    def short(*words, **options):
-        found = whole(*words, **options)
-        return dataclasses.replace(found, arrays=found.arrays | {"test": found.arrays["test"][:65]})
-
-    monkeypatch.setattr(data, "load", short)
-    out = tmp_path / "run"
-    out.mkdir()
-    with pytest.raises(data.DataError, match="the test text has 65 words"):
-        Run(plan, out, say=lambda text: None).go()
-    assert not (out / "logs").exists()  # no worker was started
