@@ -78,7 +78,7 @@ def make_plan(
         examples = declared.train_examples or f.workload.dataset.train_examples
         sized = dataclasses.replace(f.workload, batch_size=batch_size or f.workload.batch_size)
         if why := tasks.unfit(sized):
-            raise Problem(f"--batch-size {batch_size} does not do: {why}")
+            raise Problem(why)
         if batch_size is not None and sized.steps(examples) < 2:
             raise Problem(
                 f"--batch-size {batch_size} does not go twice into the {examples} training examples of recipe "

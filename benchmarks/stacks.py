@@ -100,12 +100,6 @@ def literals(path: Path, *names: str) -> dict[str, Any]:
     return out
 
 
-def keeps_cache(framework: str, mode: str) -> bool:
-    """Whether what this mode compiles stays in the worker's cache folder, as its adapter declares."""
-    adapter = read_adapters().get(framework)
-    return adapter is not None and mode in adapter.cached
-
-
 COMPILING = frozenset(mode for framework in read_adapters().values() for mode in framework.cached)  # generate C++
 
 

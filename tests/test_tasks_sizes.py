@@ -43,14 +43,14 @@ def test_a_batch_is_unfit_exactly_when_it_tears_centres_apart(window, batch):
     try:
         skipgram.batch_count(1_000, window=window, batch_size=batch)
     except ValueError:
-        assert f"whole centres, {2 * window} pairs each: {batch} is no multiple" in tasks.unfit(workload)
+        assert f"whole centres, {2 * window} pairs each, and {batch} is no multiple" in tasks.unfit(workload)
     else:
         assert tasks.unfit(workload) == ""
     assert tasks.unfit(dataclasses.replace(RESNET, batch_size=batch)) == ""
 
 
 def test_a_batch_that_tears_centres_apart_is_refused_when_planned():
-    with pytest.raises(Problem, match=r"--batch-size 3 does not do: word2vec takes batches of whole centres"):
+    with pytest.raises(Problem, match=r"word2vec takes batches of whole centres, 2 pairs each, and 3 is no multiple"):
         make_plan(command="test", workload=["word2vec"], profile="smoke", batch_size=3, threads=1)
 
 

@@ -72,7 +72,10 @@ def unfit(workload: Workload) -> str:
     around = 2 * workload.dataset.window if isinstance(workload.dataset, Pairs) else 1
     if workload.batch_size % around == 0:
         return ""
-    return f"{workload.key} takes batches of whole centres, {around} pairs each: {workload.batch_size} is no multiple"
+    return (
+        f"{workload.key} takes batches of whole centres, {around} pairs each, and {workload.batch_size} is no multiple; "
+        "choose another batch size"
+    )
 
 
 def too_short(workload: Workload, words: Mapping[str, int]) -> str:

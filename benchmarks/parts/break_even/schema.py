@@ -16,7 +16,7 @@ from benchmarks.declared import read_back
 from benchmarks.parts.watched import Watched
 from benchmarks.results import Result
 from benchmarks.samples import Strict, field
-from benchmarks.stacks import keeps_cache
+from benchmarks.stacks import read_adapters
 from benchmarks.workload import DeclarationError
 
 TITLE = "Compile break-even"
@@ -112,7 +112,9 @@ def _epoch(result: Result, answer: Answer, value: Value) -> Iterator[str]:
 def compiled_nothing(stack: str, value: Value) -> bool:
     """Whether ``stack`` (its key) keeps what it compiles, as its adapter declares, and yet kept nothing here."""
     framework, mode, *_ = stack.split(":")
-    return keeps_cache(framework, mode) and bool(value.of("warm")) and not value.keeps_cache
+    adapter = read_adapters().get(framework)
+    keeps = adapter is not None and mode in adapter.cached
+    return keeps and bool(value.of("warm")) and not value.keeps_cache
 
 
 def words(value: Value) -> str:
