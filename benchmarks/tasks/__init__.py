@@ -73,8 +73,8 @@ def unfit(workload: Workload) -> str:
     if workload.batch_size % around == 0:
         return ""
     return (
-        f"{workload.key} takes batches of whole centres, {around} pairs each, and {workload.batch_size} is no multiple; "
-        "choose another batch size"
+        f"{workload.key} takes batches of whole centres, {around} pairs each, and {workload.batch_size} is no multiple"
+        "; choose another batch size"
     )
 
 
