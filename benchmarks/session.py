@@ -60,7 +60,9 @@ class Session:
         framework = job["framework"]
         module = importlib.import_module(f"benchmarks.frameworks.{framework}_adapter")
         path = found.implementation(framework, job["mode"])
-        sys.path.insert(0, job["folder"])  # a tuned implementation imports what it shares from the documented one
+        # A tuned implementation imports what it shares from the documented one beside it, not from another folder's.
+        sys.path.insert(0, job["folder"])
+        sys.modules.pop(found.implementation(framework).stem, None)
         self.implementation = load_module(path, path.stem)
         self.adapter: Any = module.Adapter(
             mode=job["mode"],

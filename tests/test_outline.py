@@ -91,7 +91,8 @@ def test_forward_pass_states_its_shapes(path: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef) and node.name in ("forward", "call"):
             for statement in node.body:
-                assert re.search(r"  # \(?[NS]", lines[(statement.end_lineno or 1) - 1]), f"{path.name}:{statement.lineno}"
+                last = lines[(statement.end_lineno or 1) - 1]
+                assert re.search(r"  # \(?[NS]", last), f"{path.name}:{statement.lineno}"
 
 
 @pytest.mark.parametrize("path", TUNED, ids=lambda path: path.stem)
