@@ -206,11 +206,6 @@ class Launch(Strict):
     blocks: list[Block] = field("every timed block", default_factory=list)
     stretch: Stretch | None = field("see Stretch", default=None)
     memory: Memory = field("see Memory", default_factory=Memory)
-    used: dict[str, Any] = field(
-        "what the process really used, read back in the worker after warm-up: oneDNN, instruction set, allocator, "
-        "optimiser, compiled graphs",
-        default_factory=dict,
-    )
     inference: Inference | None = field("measured in the first pass (quick) or in every pass (full)", default=None)
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)

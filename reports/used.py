@@ -12,6 +12,7 @@ from reports.table import NONE, Cell, Column, Table
 from reports.work import Work, called, framework_name, label
 
 COMMON = {"onednn": "oneDNN", "cpu_kernels": "CPU kernels", "allocator": "Allocator"}  # every framework has one
+UNKNOWN = ("not known", "not said")  # by the process itself
 OWN = {"optimizer": "Optimiser", "compiled_graphs": "Compiled graphs"}
 SWITCHES = {"onednn": {"-onednn": "switched on", "-eigen": "switched off"}}  # key -> ending of the mode that turns it
 SET_BY = {
@@ -27,7 +28,7 @@ def lines(work: Work, found: Ranking) -> list[str]:
 def _line(work: Work, found: Ranking, rows: Sequence[Row], key: str) -> str:
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        if value := _value(row, key):
+        if (value := _value(row, key)) and value not in UNKNOWN:
             groups.setdefault(value, []).append(row)
     if len(groups) < 2:
         return ""
@@ -36,7 +37,7 @@ def _line(work: Work, found: Ranking, rows: Sequence[Row], key: str) -> str:
         others = [r for other, theirs in groups.items() if other != value for r in theirs]
         who = n.words(_names(mine, others))
         parts.append(f"{value} in {who}{_by_default(found, mine, key)}")
-    clauses = [clause for row in rows for clause in _switched(work, found, row, key)]
+    clauses = _switched(work, found, key)
     return f"{COMMON[key]}: {'; '.join([', '.join(parts), *clauses])}."
 
 
@@ -63,24 +64,26 @@ def _by_default(found: Ranking, mine: Sequence[Row], key: str) -> str:
         return ""
     variable, whose, frameworks = SET_BY[key]
     told = any(variable in la.environment for row in mine for la in row.launches)
-    if told or not {row.stack.framework for row in mine} <= frameworks:
+    elsewhere = any(row.stack.framework not in frameworks or row.stack.mode.startswith("torch-") for row in mine)
+    if told or elsewhere:
         return ""
     return f" ({whose}'s default on this CPU)"
 
 
-def _switched(work: Work, found: Ranking, row: Row, key: str) -> list[str]:
-    """What the one switch makes of the step time, where this run measured the same mode with it."""
-    switches = {row.stack.mode + ending: word for ending, word in SWITCHES.get(key, {}).items()}
-    fit = found.tuned.ranked if found.tuned is not None and row in found.ranked else ()
-    told = []
-    for other in fit:
-        if other.stack.kind == row.stack.kind and other.stack.mode in switches:
-            v = versus(work, other, row)
-            word = "" if v.word in ("faster", "slower") else v.word
-            inside = ", ".join(filter(None, [v.interval, word]))
-            share = n.ratio(v.ratio) + (f" ({inside})" if inside else "")
-            told.append(f"{switches[other.stack.mode]}, {label(row.stack)} takes {share} of the time")
-    return told
+def _switched(work: Work, found: Ranking, key: str) -> list[str]:
+    """What the one switch makes of step times, where this run measured the same modes with it."""
+    told: dict[str, list[str]] = {}
+    pairs = [(plain, other) for plain in found.ranked for other in (found.tuned.ranked if found.tuned else ())]
+    for ending, word in SWITCHES.get(key, {}).items():
+        for plain, other in pairs:
+            if (other.stack.kind, other.stack.mode) == (plain.stack.kind, plain.stack.mode + ending):
+                v = versus(work, other, plain)
+                sure = "" if v.word in ("faster", "slower") else v.word
+                inside = ", ".join(filter(None, [v.interval, sure]))
+                verb = "" if word in told else " takes"
+                share = n.ratio(v.ratio) + (f" ({inside})" if inside else "")
+                told.setdefault(word, []).append(f"{label(plain.stack)}{verb} {share}")
+    return [f"{word}, {n.words(shares)} of the time" for word, shares in told.items()]
 
 
 def table(work: Work) -> Table | None:

@@ -225,6 +225,23 @@ def test_a_default_on_which_stacks_differ_is_a_line_below_the_table(both):
     assert f"\n\n{told}\n" in markdown([both])
 
 
+def test_frameworks_with_the_same_switch_share_a_clause(both):
+    rows = [row for row in both.rows if row.stack.framework == "tensorflow" and row.stack.mode.startswith("graph")]
+    more = [
+        row.model_copy(update={"stack": row.stack.model_copy(update={"framework": "tensorlayerx"})})
+        for row in rows
+        if row.stack.mode != "graph-tuned"
+    ]
+    (told,), _ = lines(judged(both, [*both.rows, *more]))
+    share = r"0\.\d\d \(0\.\d\d to 0\.\d\d\)"
+    ends = rf"; switched on, TensorFlow graph takes {share} and TensorLayerX graph {share} of the time\."
+    assert re.search(ends + "$", told), told
+    backend = [row.model_copy(update={"stack": row.stack.model_copy(update={"mode": "torch-x"})}) for row in more[:1]]
+    on = [reading(row, onednn=True) for row in backend]
+    (told,), _ = lines(judged(both, [*(row for row in both.rows if row.stack.framework != "torch"), *on]))
+    assert told.startswith("oneDNN: on in TensorLayerX torch-x, off in TensorFlow and TensorLayerX eager (TensorFlow's")
+
+
 def test_without_the_switched_mode_the_line_has_no_ratio(both):
     ordinary = [row for row in both.rows if row.stack.mode != "graph-onednn"]
     (told,), _ = lines(judged(both, ordinary))
@@ -239,6 +256,11 @@ def test_without_the_switched_mode_the_line_has_no_ratio(both):
 def test_what_all_stacks_share_and_what_nobody_read_is_no_line(both):
     alike = [reading(row, onednn=True, allocator="glibc") for row in both.rows]
     assert lines(judged(both, alike)) == [[], []]
+    silent = [reading(row, cpu_kernels="AVX2" if row.stack.framework == "torch" else "not said") for row in both.rows]
+    assert not [line for family in lines(judged(both, silent)) for line in family if line.startswith("CPU kernels")]
+    told = [reading(row, cpu_kernels="AVX2" if row.stack.framework == "torch" else "SSE4") for row in both.rows]
+    (_, line), _ = lines(judged(both, told))
+    assert line == "CPU kernels: SSE4 in TensorFlow and TensorLayerX, AVX2 in PyTorch."
     old = made(eager_keepmem=0.8)
     assert lines(old) == [[], []]
     assert "What ran" not in html([old])
