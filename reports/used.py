@@ -38,7 +38,8 @@ def _line(work: Work, found: Ranking, rows: Sequence[Row], key: str) -> str:
         who = n.words(_names(mine, others))
         parts.append(f"{value} in {who}{_by_default(found, mine, key)}")
     clauses = _switched(work, found, key)
-    return f"{COMMON[key]}: {'; '.join([', '.join(parts), *clauses])}."
+    between = "; " if any("," in value for value in groups) else ", "
+    return f"{COMMON[key]}: {'; '.join([between.join(parts), *clauses])}."
 
 
 def _value(row: Row, key: str) -> str:

@@ -261,6 +261,9 @@ def test_what_all_stacks_share_and_what_nobody_read_is_no_line(both):
     told = [reading(row, cpu_kernels="AVX2" if row.stack.framework == "torch" else "SSE4") for row in both.rows]
     (_, line), _ = lines(judged(both, told))
     assert line == "CPU kernels: SSE4 in TensorFlow and TensorLayerX, AVX2 in PyTorch."
+    kept = "glibc, freed memory kept"
+    told = [reading(row, allocator=kept if row.stack.framework == "torch" else "glibc") for row in both.rows]
+    assert f"Allocator: glibc in TensorFlow and TensorLayerX; {kept} in PyTorch." in lines(judged(both, told))[0]
     old = made(eager_keepmem=0.8)
     assert lines(old) == [[], []]
     assert "What ran" not in html([old])
