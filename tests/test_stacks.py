@@ -280,6 +280,7 @@ COMPILES = {  # every mode there is, and whether it compiles before it runs
         "reduce-overhead": True,
         "max-autotune": True,
         "compile-step": True,
+        "compile-cpp": True,
         "eager-keepmem": False,
         "eager-tuned": False,
         "compile-tuned": True,
