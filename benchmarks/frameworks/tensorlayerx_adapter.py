@@ -80,6 +80,7 @@ class Program:
         self.adapter = adapter
         self.implementation = implementation
         self.model = model = implementation.build(workload)
+        model.jit_compile = adapter.mode == "xla"  # as in the adapter of TensorFlow
         self.trained = [t.name for t in workload.tensors if t.trainable]
         self.training: bool | None = None
         # Which weights train, where that is not all that TensorLayerX thinks can.

@@ -11,6 +11,7 @@ import tensorflow as tf  # the tape and Adagrad on rows: TensorLayerX has none o
 import tensorlayerx as tlx
 from tensorlayerx import nn
 
+from benchmarks.errors import Unavailable
 from benchmarks.workload import Workload
 
 
@@ -47,6 +48,8 @@ def build(workload: Workload) -> SkipGram:
 
 
 def optimizer(workload: Workload, model: SkipGram):
+    if model.jit_compile:
+        raise Unavailable("XLA has no kernel for the sparse Adagrad of TensorFlow")
     return Adagrad(workload.optimiser.learning_rate, workload.optimiser.initial_accumulator)
 
 
