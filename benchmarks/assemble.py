@@ -86,7 +86,7 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
         rows=rows,
         baselines=[found for entry in plan.entries for found in _baselines(plan, entry, events)],
         comparisons=comparisons,
-        verdict_rule=2,
+        verdict_rule=3,
         rankings=rank_all(rows, comparisons),
         pilots=list(_pilots(events).values()),
         carry_over=carried,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Sequence
-from itertools import combinations
 from statistics import fmean
 from typing import Any
 
@@ -16,7 +15,7 @@ from benchmarks.estimate import estimate
 from benchmarks.plan import Plan
 from benchmarks.results import Options, Row
 from benchmarks.statistics import FAMILY_ERROR
-from benchmarks.verdicts import groups, undisturbed_pair
+from benchmarks.verdicts import families, groups, undisturbed_pair
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 SHARE = 0.9  # of the time that may be planned for: estimates err
@@ -108,7 +107,8 @@ def _note(plan: Plan, given_up: Sequence[str], needed: float) -> str:
     text += f"; given up: {', '.join(given_up)}" if given_up else "; nothing given up"
     if "training" not in o.measure:
         return text + "."
-    stacks = max(sum(not p.stack.replica for p in e.runnable()) for e in plan.entries)  # the canary is no stack more
+    able = [[p.stack.tuned for p in e.runnable() if not p.stack.replica] for e in plan.entries]  # no canary
+    stacks = max(tuned.count(which) for tuned in able for which in (False, True))  # judged together
     return f"{text}. {_finds(o.passes, stacks)}"
 
 
@@ -142,12 +142,16 @@ def detectable(passes: int, sd: float, *, pairs: int = 1) -> float:
 def finds(rows: Sequence[Row]) -> list[Finds]:
     """What the passes of each workload variant could find, by the spread of its own launches.
 
-    Only what verdicts rest on: no canary, no disturbed rounds, no passes that stayed disturbed. Nothing of a workload
-    of which no two stacks share two such passes.
+    Only what verdicts rest on: no canary, no disturbed rounds, no passes that stayed disturbed. Of the largest family
+    of pairs, which finds least. Nothing of a workload of which no two stacks share two such passes.
     """
     out = []
-    for group in groups([r for r in rows if not r.stack.replica]):
-        pairs = [p for a, b in combinations(group, 2) if (p := undisturbed_pair(a, b)) is not None and len(p.a) > 1]
+    for group in groups(rows):
+        compared = [
+            [p for a, b in family if (p := undisturbed_pair(a, b)) is not None and len(p.a) > 1]
+            for family in families(group)
+        ]
+        pairs = max(compared, key=len)
         pairs = [p for p in pairs if p.judged] or pairs
         if not pairs:
             continue

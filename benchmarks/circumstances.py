@@ -32,6 +32,13 @@ class Stack(Strict):
         return f"{self.framework} {self.mode}{device}{extra}{' again' if self.replica else ''}"
 
     @property
+    def uncompiled(self) -> str:
+        """The mode that does the same without a compiler: ``eager``, of modes within TensorFlow graphs ``graph``."""
+        base = self.mode.removesuffix("-tuned")
+        plain = "graph" if base.startswith(("graph-", "xla")) else "eager"
+        return plain + self.mode[len(base) :]
+
+    @property
     def kind(self) -> tuple[str, str, str]:
         """What stacks that differ in their mode only have in common."""
         return self.framework, self.device, self.interpreter

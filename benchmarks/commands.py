@@ -198,26 +198,31 @@ def print_summary(console: Console, result: Result) -> None:
     for row in (r for r in result.rows if not r.stack.replica):
         groups.setdefault((row.workload, row.variant), []).append(row)
     for (workload, variant), rows in groups.items():
-        speeds = {row.stack.key: row.samples_per_second() for row in rows}
-        best = max((s for s in speeds.values() if s), default=None)
         metric, bound = metrics.get((workload, variant), described(None)), bounds.get((workload, variant))
         told = metric.name + (", lower is better" if metric.lower else "")
         title = workload if variant == "default" else f"{workload}/{variant}"
-        table = Table(title=f"{title}{_bound(metric, bound)}", title_justify="left")
-        for column in ("stack", f"{rows[0].unit}/s", "of fastest", told, "certificate", "status"):
-            table.add_column(column, justify="left" if column in ("stack", "status") else "right")
-        only_parts = not set(result.options.measure) & set(MEASURES)
-        for row in sorted(rows, key=lambda r: -(speeds[r.stack.key] or 0.0)):
-            speed = speeds[row.stack.key]
-            table.add_row(
-                row.stack.label,
-                f"{speed:,.0f}" if speed else NOTHING,
-                f"{speed / best:.0%}" if speed and best else NOTHING,
-                _metric(row, metric, bound),
-                _certificate(row),
-                row.status,
-            )
-        console.print(title if only_parts else table)
+        for tuned in (False, True):  # never in one ranking
+            family = [row for row in rows if row.stack.tuned == tuned]
+            if not family:
+                continue
+            speeds = {row.stack.key: row.samples_per_second() for row in family}
+            best = max((s for s in speeds.values() if s), default=None)
+            name = f"{title}, tuned" if tuned else title
+            table = Table(title=f"{name}{_bound(metric, bound)}", title_justify="left")
+            for column in ("stack", f"{rows[0].unit}/s", "of fastest", told, "certificate", "status"):
+                table.add_column(column, justify="left" if column in ("stack", "status") else "right")
+            only_parts = not set(result.options.measure) & set(MEASURES)
+            for row in sorted(family, key=lambda r: -(speeds[r.stack.key] or 0.0)):
+                speed = speeds[row.stack.key]
+                table.add_row(
+                    row.stack.label,
+                    f"{speed:,.0f}" if speed else NOTHING,
+                    f"{speed / best:.0%}" if speed and best else NOTHING,
+                    _metric(row, metric, bound),
+                    _certificate(row),
+                    row.status,
+                )
+            console.print(name if only_parts else table)
         for b in result.baselines:
             if (b.workload, b.variant) == (workload, variant):
                 console.print(_baseline(b), highlight=False, markup=False, soft_wrap=True)
@@ -232,7 +237,8 @@ def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
     out = []
     for ranking in (r for r in result.rankings if (r.workload, r.variant) == key):
         first = [names[k] for k, place in ranking.ranks.items() if place == 1]
-        out.append(f"fastest: {first[0]}" if ranking.best else f"share first place: {', '.join(first)}")
+        family = "tuned, " if ranking.tuned else ""
+        out.append(f"{family}fastest: {first[0]}" if ranking.best else f"{family}share first place: {', '.join(first)}")
     mine = [c for c in result.comparisons if (c.workload, c.variant) == key]
     if finds := [
         c.detectable for c in mine if c.detectable is not None and c.verdict != "provisional" and not c.canary

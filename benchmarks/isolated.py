@@ -35,11 +35,17 @@ def measure_isolated(run: Run, entry: Entry, workload: Workload, rows: Sequence[
 
 
 def top(rows: Sequence[Row]) -> list[str]:
-    """Keys of the fastest three stacks that ended well, and of those that the run cannot tell from the fastest."""
+    """Keys of the fastest three stacks that ended well, and of those that the run cannot tell from the fastest.
+
+    Of the documented stacks, and of the tuned ones if there are any.
+    """
     good = [r for r in rows if not r.stack.replica and r.status in ("ok", "interrupted") and r.pass_step_seconds()]
     good.sort(key=lambda r: -(r.samples_per_second() or 0.0))
-    if not good:
-        return []
+    families = [[r for r in good if r.stack.tuned == tuned] for tuned in (False, True)]
+    return [key for family in families if family for key in _top(family)]
+
+
+def _top(good: Sequence[Row]) -> list[str]:
     first, fastest = good[0].stack.key, [r.stack.key for r in good[:FASTEST]]
     for c in compare_all(good):
         if first in (c.first, c.second) and c.verdict in ("undecided", "equivalent"):

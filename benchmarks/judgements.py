@@ -20,7 +20,7 @@ class Estimate(Strict):
     low: float | None = field("95 % Student-t interval of this ratio for itself; None below 5 passes", default=None)
     high: float | None = field("as low", default=None)
     simultaneous_low: float | None = field(
-        "the interval of the verdict, which holds jointly with those of all other pairs of stacks of the workload; an "
+        "the interval of the verdict, which holds jointly with those of all other pairs of its family; an "
         "end of exactly 1, 1.02 or 1/1.02 is where the step-down procedure cut it off; None below 5 passes",
         default=None,
     )
@@ -64,6 +64,7 @@ class Ranking(Strict):
     variant: str = field("as in Row")
     ranks: dict[str, int] = field("Stack.key -> 1 + the number of stacks that beat it, by more than negligibly")
     best: str | None = field("Stack.key of the one that beats all others; None where first place is shared")
+    tuned: bool = field("of the tuned stacks; otherwise of the documented ones", default=False)
 
 
 class Pilot(Strict):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.results import Options, Pilot, Result, Row
 from benchmarks.statistics import FAMILY_ERROR, PROVISIONAL_BELOW, detectable
+from benchmarks.verdicts import families, rows_as_judged
 
 if TYPE_CHECKING:
     from benchmarks.journal import Journal
@@ -31,22 +32,21 @@ ASSURANCE = 0.8  # the variance is itself uncertain: plan for its upper confiden
 
 
 @cache
-def largest_spreads(stacks: int) -> dict[int, float]:
-    """Passes -> the standard deviation of log step seconds over launches up to which they suffice for ``stacks``."""
-    pairs = max(1, stacks * (stacks - 1) // 2)
+def largest_spreads(pairs: int) -> dict[int, float]:
+    """Passes -> the standard deviation of log step seconds over launches up to which they suffice for ``pairs``."""
     return {
         n: math.log1p(DETECT) / float(detectable(math.sqrt(2 / n), n - 1, FAMILY_ERROR / pairs))
         for n in range(LEAST, MOST + 1)
     }
 
 
-def passes_needed(spread: float, *, stacks: int) -> int | None:
-    """Passes after which a pair of ``stacks`` that differs by 5 % is found so with a probability of 90 %.
+def passes_needed(spread: float, *, pairs: int) -> int | None:
+    """Passes after which one of ``pairs`` of stacks that differs by 5 % is found so with a probability of 90 %.
 
     ``spread`` is the standard deviation of each one's log step seconds over launches. All pairs are assumed close,
     which is the worst case of Holm's procedure. None: more than the most that are made.
     """
-    return next((n for n, largest in largest_spreads(stacks).items() if spread <= largest), None)
+    return next((n for n, largest in largest_spreads(pairs).items() if spread <= largest), None)
 
 
 @cache
@@ -58,17 +58,19 @@ def upper_factor(degrees: int) -> float:
 
 
 def decide(
-    variances: Sequence[float], *, pilot: int = PASSES, most: int = MOST
+    variances: Sequence[float], *, pairs: int | None = None, pilot: int = PASSES, most: int = MOST
 ) -> tuple[float | None, float | None, int | None, int]:
     """From variances within stacks, each over ``pilot`` passes: (spread, its upper limit, passes needed, passes).
 
-    The spread is the root of the pooled variance. Without a variance there is nothing to plan: the least number.
+    ``pairs`` are judged together, by default all there are. The spread is the root of the pooled variance. Without a
+    variance there is nothing to plan: the least number.
     """
     if not variances:
         return None, None, None, LEAST
     spread = math.sqrt(fmean(variances))
     upper = spread * upper_factor(len(variances) * (pilot - 1))
-    needed = passes_needed(upper, stacks=len(variances))
+    pairs = math.comb(len(variances), 2) if pairs is None else pairs
+    needed = passes_needed(upper, pairs=max(1, pairs))
     if needed is not None and needed > most:
         needed = None
     return spread, upper, needed, needed or most
@@ -76,18 +78,19 @@ def decide(
 
 def within_variances(rows: Sequence[Row], *, pilot: int = PASSES) -> list[float]:
     """Variance of log step seconds of each stack about its own mean, of stacks measured in every pass of the pilot."""
-    out = []
-    for row in rows:
-        seconds = row.pass_step_seconds()
-        if not row.stack.replica and all(p in seconds for p in range(pilot)):
-            out.append(variance([math.log(seconds[p]) for p in range(pilot)]))
-    return out
+    seconds = [row.pass_step_seconds() for row in _piloted(rows, pilot)]
+    return [variance([math.log(found[p]) for p in range(pilot)]) for found in seconds]
+
+
+def _piloted(rows: Sequence[Row], pilot: int) -> list[Row]:
+    return [r for r in rows if not r.stack.replica and r.pass_step_seconds().keys() >= set(range(pilot))]
 
 
 def judge_pilot(rows: Sequence[Row], *, pilot: int, most: int = MOST) -> Pilot:
-    """The decision for the rows of one workload variant."""
+    """The decision for the rows of one workload variant, for its largest family of pairs."""
     variances = within_variances(rows, pilot=pilot)
-    spread, upper, needed, passes = decide(variances, pilot=pilot, most=most)
+    pairs = max(map(len, families(_piloted(rows, pilot))))
+    spread, upper, needed, passes = decide(variances, pairs=pairs, pilot=pilot, most=most)
     return Pilot(
         workload=rows[0].workload,
         variant=rows[0].variant,
@@ -152,7 +155,7 @@ def reason(journal: Journal, entry: Entry, passes: Sequence[int]) -> str:
 def verify_pilots(result: Result) -> Iterator[str]:
     """Each decision must follow from the samples of its pilot."""
     for p in result.pilots:
-        rows = [r for r in result.rows if (r.workload, r.variant) == (p.workload, p.variant)]
+        rows = [r for r in rows_as_judged(result) if (r.workload, r.variant) == (p.workload, p.variant)]
         name = f"{p.workload}/{p.variant}"
         if not rows or result.options.pilot != p.pilot:
             yield f"{name}: a pilot that this run did not make"

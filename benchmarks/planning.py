@@ -230,8 +230,9 @@ def _baselines(found: Found, python: str, planned: list[Planned]) -> list[Planne
 
 
 def _again(planned: Sequence[Planned]) -> list[Planned]:
-    """The canary: the first stack that can run, to be launched a second time in every pass."""
-    first = next((p for p in planned if p.available), None)
+    """The canary: the first stack that can run, a documented one if any can, launched a second time in every pass."""
+    able = sorted((p for p in planned if p.available), key=lambda p: p.stack.tuned)  # stable
+    first = able[0] if able else None
     return [first.model_copy(update={"stack": first.stack.model_copy(update={"replica": 1})})] if first else []
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -180,6 +181,20 @@ class Row(Strict):
         steps = list(self.pass_step_seconds().values())
         return self.batch_size * self.items / geometric_mean(steps) if steps else None
 
+    @property
+    def compiled_nothing(self) -> bool:
+        """Whether no launch's compiler made a graph of the step; False where that was not read back."""
+        return {la.used.get("compiled_graphs") for la in self.launches if la.status == "ok"} == {0}
+
+    def doubles(self, rows: Iterable[Row]) -> bool:
+        """Whether its compiler left it to be another of ``rows``: then it is that stack, launched once more."""
+        twin = (self.stack.kind, self.stack.uncompiled)
+        return (
+            self.compiled_nothing
+            and self.stack.mode != self.stack.uncompiled
+            and any((row.stack.kind, row.stack.mode) == twin and not row.stack.replica for row in rows)
+        )
+
 
 class Baseline(Strict):
     """Another public program on a workload's training data, by its own algorithm: not certified, not equal work."""
@@ -285,8 +300,11 @@ class Isolated(Strict):
 
     workload: str = field("as in Row")
     variant: str = field("as in Row")
-    stacks: list[Alone] = field("the fastest three and whatever could not be told from the fastest")
-    standings: list[Standing] = field("every pair of them")
+    stacks: list[Alone] = field(
+        "of the documented stacks, and of the tuned ones: the fastest three and whatever could not be told from the "
+        "fastest"
+    )
+    standings: list[Standing] = field("every pair of them that is compared")
 
 
 class Result(Strict):
@@ -312,11 +330,18 @@ class Result(Strict):
     baselines: list[Baseline] = field(
         "other programs on the same data, shown beside the rows and never compared with them", default_factory=list
     )
-    comparisons: list[Comparison] = field("every pair of stacks of a workload variant")
-    verdict_rule: Literal[1, 2] = field(
-        "how verdicts follow from samples: 1, each pair's interval for itself; 2, simultaneous intervals", default=1
+    comparisons: list[Comparison] = field(
+        "of a workload variant every pair of documented stacks, every pair of tuned ones, and every documented stack "
+        "with every tuned one of its framework; before verdict rule 3 every pair of stacks"
     )
-    rankings: list[Ranking] = field("one per workload variant that has verdicts", default_factory=list)
+    verdict_rule: Literal[1, 2, 3] = field(
+        "how verdicts follow from samples: 1, each pair's interval for itself; 2, simultaneous intervals over all "
+        "pairs of a workload variant; 3, over pairs of documented stacks, of tuned ones and of both, each for itself",
+        default=1,
+    )
+    rankings: list[Ranking] = field(
+        "per workload variant that has verdicts one of the documented stacks and one of the tuned", default_factory=list
+    )
     pilots: list[Pilot] = field("one per workload variant whose number of passes was decided", default_factory=list)
     carry_over: list[CarryOver] = field("one per workload variant with enough blocks", default_factory=list)
     isolated: list[Isolated] = field("one per workload variant, with --isolated", default_factory=list)
@@ -344,6 +369,7 @@ LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, 
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
 LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
 LATER |= {"budget": None, "corpus": None, "most_passes": 20}
+LATER |= {"used": {}}
 
 
 def _as_first_published(plain: Any) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
-from benchmarks.results import Comparison, Estimate, Ranking, Row, Verdict
+from benchmarks.results import Comparison, Estimate, Ranking, Result, Row, Verdict
 from benchmarks.statistics import (
     FAMILY_ERROR,
     PROVISIONAL_BELOW,
@@ -50,8 +51,25 @@ def groups(rows: Sequence[Row]) -> list[list[Row]]:
     return list(found.values())
 
 
+def families(rows: Sequence[Row]) -> list[list[tuple[Row, Row]]]:
+    """Pairs of one workload variant that are judged together, family by family; the canary is in none.
+
+    Documented stacks with each other, tuned ones with each other, and, for what tuning brings, both within a framework.
+    """
+    documented, tuned = ([r for r in rows if r.stack.tuned == which and not r.stack.replica] for which in (False, True))
+    both = [(a, b) for a in documented for b in tuned if a.stack.kind == b.stack.kind]
+    return [list(combinations(documented, 2)), list(combinations(tuned, 2)), both]
+
+
+def rows_as_judged(result: Result) -> list[Row]:
+    """The rows as the result's own rule took them: before the third one a tuned stack was judged like any other."""
+    if result.verdict_rule >= 3:
+        return result.rows
+    return [row.model_copy(update={"stack": row.stack.model_copy(update={"tuned": False})}) for row in result.rows]
+
+
 def compare_all(rows: Sequence[Row]) -> list[Comparison]:
-    """Every pair of rows of the same workload variant, judged together; the canary's pair is judged apart.
+    """The pairs of rows of the same workload variant, judged by :func:`families`; the canary's pair is judged apart.
 
     The estimate that is reported leaves disturbed rounds out. Where there were any, the estimate with them is judged
     too, and verdicts that differ make the pair untrustworthy.
@@ -61,8 +79,7 @@ def compare_all(rows: Sequence[Row]) -> list[Comparison]:
 
 def _compare_group(rows: Sequence[Row]) -> list[Comparison]:
     originals = [r for r in rows if not r.stack.replica]
-    pairs = [(a, b) for i, a in enumerate(originals) for b in originals[i + 1 :]]
-    compared = _compare_family(pairs)
+    compared = [comparison for pairs in families(rows) for comparison in _compare_family(pairs)]
     for again in (r for r in rows if r.stack.replica):
         same = [r for r in originals if r.stack.model_copy(update={"replica": again.stack.replica}) == again.stack]
         canary = _compare_family([(r, again) for r in same], canary=True)
@@ -164,27 +181,32 @@ def _held_against(c: Comparison, canaries: Iterable[Comparison]) -> Comparison:
 
 
 def rank_all(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[Ranking]:
-    """Shared ranks per workload variant, over stacks that may be ranked; none where a verdict is provisional."""
+    """Shared ranks per workload variant, of its documented stacks and of its tuned ones, each among themselves.
+
+    Only of stacks that may be ranked, and none where a verdict is provisional. A stack that compiled nothing is the one
+    without a compiler and has no place of its own beside it.
+    """
     out = []
     for group in groups(rows):
-        workload, variant = group[0].workload, group[0].variant
-        keys = [r.stack.key for r in group if may_rank(r) and r.pass_step_seconds()]
-        mine = [
-            c
-            for c in comparisons
-            if (c.workload, c.variant) == (workload, variant) and c.first in keys and c.second in keys
-        ]
-        if len(keys) < 2 or any(c.verdict == "provisional" for c in mine):
-            continue
-        if len(mine) < len(keys) * (len(keys) - 1) // 2:
-            continue  # two of them share no pass
-        lost = {key: [c for c in mine if _loses(c, key)] for key in keys}
-        first = [key for key in keys if all(any(key in (c.first, c.second) for c in lost[k]) for k in keys if k != key)]
-        best = first[0] if first else None
-        out.append(
-            Ranking(workload=workload, variant=variant, ranks={k: 1 + len(c) for k, c in lost.items()}, best=best)
-        )
+        fit = [r for r in group if may_rank(r) and r.pass_step_seconds()]
+        fit = [r for r in fit if not r.doubles(fit)]
+        for tuned in (False, True):
+            found = _rank([r.stack.key for r in fit if r.stack.tuned == tuned], group[0], comparisons, tuned=tuned)
+            out += [found] if found else []
     return out
+
+
+def _rank(keys: Sequence[str], of: Row, comparisons: Sequence[Comparison], *, tuned: bool) -> Ranking | None:
+    place = (of.workload, of.variant)
+    mine = [c for c in comparisons if (c.workload, c.variant) == place and c.first in keys and c.second in keys]
+    if len(keys) < 2 or any(c.verdict == "provisional" for c in mine):
+        return None
+    if len(mine) < len(keys) * (len(keys) - 1) // 2:
+        return None  # two of them share no pass
+    lost = {key: [c for c in mine if _loses(c, key)] for key in keys}
+    first = [key for key in keys if all(any(key in (c.first, c.second) for c in lost[k]) for k in keys if k != key)]
+    ranks = {key: 1 + len(c) for key, c in lost.items()}
+    return Ranking(workload=of.workload, variant=of.variant, ranks=ranks, best=first[0] if first else None, tuned=tuned)
 
 
 def may_rank(row: Row) -> bool:

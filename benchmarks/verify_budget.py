@@ -7,6 +7,7 @@ from datetime import datetime
 
 from benchmarks.budget import finds, notes
 from benchmarks.results import Result
+from benchmarks.verdicts import rows_as_judged
 from benchmarks.verify_verdicts import near
 
 ROUNDING = 2.0  # seconds: start and end of a run are kept to the second
@@ -28,7 +29,7 @@ def check(result: Result) -> Iterator[str]:
             yield f"{name}: {cut.passes} of {cut.planned} passes is no cut of the {options.passes} that were planned"
         if budget.spent_seconds is None or cut.spent_seconds > budget.spent_seconds:
             yield f"{name}: passes were given up after the run had ended"
-    again = finds(result.rows)
+    again = finds(rows_as_judged(result))
     if len(again) != len(budget.finds) or not all(map(near, again, budget.finds)):
         yield "what the passes could find does not follow from the samples"
     if result.complete and result.finished is not None:

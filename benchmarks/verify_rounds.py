@@ -15,6 +15,7 @@ from benchmarks.disturbance import MOST_CPU, is_disturbed
 from benchmarks.isolated import isolated
 from benchmarks.profiles import PROFILES
 from benchmarks.results import Block, Launch, Options, Result, Row
+from benchmarks.verdicts import rows_as_judged
 
 FIRST_WINDOWS = {"smoke": 1, "quick": 5, "full": 5}  # profile -> windows that the first rule of steady states asked for
 SAME = 1e-6  # linear algebra differs in the last digits from machine to machine
@@ -24,7 +25,7 @@ SAME_P = 0.01  # and may move a permutation or two across the observed value
 def check(result: Result) -> Iterator[str]:
     """Violations, in words."""
     groups: dict[tuple[str, str], list[Row]] = {}
-    for row in result.rows:
+    for row in rows_as_judged(result):
         groups.setdefault((row.workload, row.variant), []).append(row)
     for key, rows in groups.items():
         for row, marked in zip(rows, mark_rounds(rows), strict=True):

@@ -8,17 +8,18 @@ from typing import Any
 
 from benchmarks.results import Comparison, Result
 from benchmarks.statistics import PROVISIONAL_BELOW, ratio
-from benchmarks.verdicts import compare_all, groups, rank_all
+from benchmarks.verdicts import compare_all, groups, rank_all, rows_as_judged
 
 SAME = 1e-9
 
 
 def verify_verdicts(result: Result) -> Iterator[str]:
-    """Violations, in words. Results of the first rule are held to that one."""
+    """Violations, in words. Results of an earlier rule are held to that one."""
     if result.verdict_rule == 1:
         yield from _first_rule(result)
         return
-    again = compare_all(result.rows)
+    rows = rows_as_judged(result)
+    again = compare_all(rows)
     found, named = _by_pair(again), _by_pair(result.comparisons)
     if len(named) != len(result.comparisons):
         yield "a pair of stacks is compared twice"
@@ -29,7 +30,7 @@ def verify_verdicts(result: Result) -> Iterator[str]:
             yield f"{_name(found[key])}: is not compared, although both were measured"
         else:
             yield from _pair(named[key], found[key])
-    ranked = rank_all(result.rows, again)
+    ranked = rank_all(rows, again)
     if ranked != result.rankings:
         wrong = {
             (r.workload, r.variant) for r in [*ranked, *result.rankings] if r not in ranked or r not in result.rankings

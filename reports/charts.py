@@ -109,10 +109,6 @@ def _colours(rows: Iterable[Row], shade: int | None = None) -> dict[str, str]:
     return {row.stack.key: svg.colour(row.stack.framework, row.stack.mode, shade) for row in rows}
 
 
-def _marker(mode: str) -> str:
-    return svg.MARKERS.get(mode, "o")
-
-
 # The charts
 
 
@@ -137,7 +133,7 @@ def throughput(work: Work, found: Ranking, key: str) -> Chart | None:
                 patch.set(facecolor="none", linestyle=(0, (3, 2)))
     for mode, samples in frame.groupby("mode", sort=False):
         sns.stripplot(
-            data=samples, x="rate", y="stack", order=order, orient="h", jitter=False, marker=_marker(mode), size=5.1,
+            data=samples, x="rate", y="stack", order=order, orient="h", jitter=False, marker=svg.marker(mode), size=5.1,
             color=INK, edgecolor=SHEET, linewidth=0.8, zorder=3, clip_on=False, ax=axes,
         )  # fmt: skip
     for y, row in enumerate(rows):
@@ -146,7 +142,7 @@ def throughput(work: Work, found: Ranking, key: str) -> Chart | None:
     axes.set(xlim=(0, frame["rate"].max() * 1.04), ylim=(len(rows) - 0.6, -0.9))
     _across(axes, f"training {work.unit} per second", 5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    title = "Training throughput"
+    title = "Training throughput" + (f", {found.title.lower()}" if found.title else "")
     caption = "Bar: geometric mean over passes. Marks: every pass."
     return Chart(title, caption + _absent(found), svg.inline(fig, key, f"{title} of {work.title}, per stack"))
 
@@ -237,19 +233,19 @@ def _up(axes: Axes, measure: Measure, values: list[float]) -> None:
 
 
 def _markers(frame: Frame) -> dict[str, str]:
-    return {mode: _marker(mode) for mode in frame["mode"].unique()}
+    return {mode: svg.marker(mode) for mode in frame["mode"].unique()}
 
 
 def _key(row: Row) -> Line2D:
     return Line2D(
-        [], [], color=svg.colour(row.stack.framework, row.stack.mode), linewidth=1.2, marker=_marker(row.stack.mode),
+        [], [], color=svg.colour(row.stack.framework, row.stack.mode), linewidth=1.2, marker=svg.marker(row.stack.mode),
         markersize=4.5, markeredgecolor=SHEET, markeredgewidth=0.7, label=svg.short(label(row.stack), 30),
     )  # fmt: skip
 
 
 def starts(work: Work, found: Ranking, key: str) -> Chart | None:
     """Import, build and first step on top of each other, cold and warm."""
-    rows = [*found.ranked, *found.timed]
+    rows = found.rows
     frame = start_frame(rows)
     if frame.empty:
         return None
@@ -262,7 +258,7 @@ def starts(work: Work, found: Ranking, key: str) -> Chart | None:
         .reset_index()
     )
     ends["line"] = ends["stack"] + " " + ends["caches"]
-    rows = [row for row in rows if row.stack.key in set(ends["stack"])]
+    rows = tuple(row for row in rows if row.stack.key in set(ends["stack"]))
     lines, heads = _lines(rows, set(ends["line"]))
     fig = svg.figure(17.0 * len(lines) + 72)
     axes = svg.area(fig, left=44, right=24, top=6, bottom=58)
@@ -301,7 +297,7 @@ def _lines(rows: Sequence[Row], known: set[str]) -> tuple[list[str], list[int]]:
 
 def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
     """Every timed block against its stack's median, one line of marks per pass."""
-    rows = [*found.ranked, *found.timed]
+    rows = found.rows
     if not rows:
         return None
     frame = block_frame(rows)
@@ -322,7 +318,7 @@ def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
         axes.plot([0, 0], [top - 5, y - 6], color=MUTED, linewidth=0.8, zorder=1)
     frame["y"] = [places[place] for place in zip(frame["stack"], frame["pass"], strict=True)]
     frame["x"] = frame["deviation"].clip(-reach, reach)
-    frame["mark"] = frame["mode"].map(_marker)
+    frame["mark"] = frame["mode"].map(svg.marker)
     frame.loc[frame["deviation"] > reach, "mark"] = ">"
     frame.loc[frame["deviation"] < -reach, "mark"] = "<"
     markers = {mark: mark for mark in frame["mark"].unique()}

@@ -25,7 +25,8 @@ def sections(work: Work) -> list[Section]:
 
     price = work.result.options.price_per_hour
     ranking = rank(work)
-    rates = [(rate, row) for row in ranking.ranked if (rate := row.samples_per_second())]
+    ranked = [row for family in ranking.families for row in family.ranked]
+    rates = [(rate, row) for row in ranked if (rate := row.samples_per_second())]
     if price is None:
         return []
     if not rates:
@@ -34,13 +35,14 @@ def sections(work: Work) -> list[Section]:
     table, amount = Table(columns), per_epoch(work)
     for rate, row in rates:
         table.rows.append([_name(row), _cell(1e6 / rate, price), _cell(amount / rate, price) if amount else NONE])
-    for row in ranking.timed:
+    for row in (row for family in ranking.families for row in family.timed):
         table.lines.append(
             Line((label(row.stack),), words(row.status), "its timing may not be ranked, so it has no price")
         )
     note = "Training steps on data in place, without start-up and input pipeline."
-    text = f"At {n.number(price)} an hour, training on a million {work.unit} costs {_told(rates[0], price)}"
-    text += f" and {_told(rates[-1], price)}." if len(rates) > 1 else "."
+    told = [(rate, row) for rate, row in rates if row in ranking.ranked] or rates
+    text = f"At {n.number(price)} an hour, training on a million {work.unit} costs {_told(told[0], price)}"
+    text += f" and {_told(told[-1], price)}." if len(told) > 1 else "."
     tables, caveats = [(f"Cost of training {work.title}", table)], uncertified([row for _, row in rates])
     return [Section("Cost", text, tables=tables, notes=[note], caveats=caveats)]
 

@@ -57,7 +57,7 @@ def log_log(
     fig = svg.figure(262.0 + legend)
     axes = svg.area(fig, left=64, right=24, top=8, bottom=40 + legend)
     for c in curves:
-        colour, marker = svg.colour(c.row.stack.framework, c.row.stack.mode), svg.MARKERS.get(c.row.stack.mode, "o")
+        colour, marker = svg.colour(c.row.stack.framework, c.row.stack.mode), svg.marker(c.row.stack.mode)
         axes.plot(*_sides(c.line), color=colour, linewidth=1.2, linestyle=_dashes(c.row), zorder=2)
         axes.plot(
             *_sides(c.samples), color=colour, linewidth=0, marker=marker, markersize=4.2, markeredgecolor=SHEET,
@@ -146,7 +146,7 @@ def marks(
 def _handle(row: Row) -> Line2D:
     return Line2D(
         [], [], color=svg.colour(row.stack.framework, row.stack.mode), linewidth=1.2, linestyle=_dashes(row),
-        marker=svg.MARKERS.get(row.stack.mode, "o"), markersize=4.2, markeredgecolor=SHEET, markeredgewidth=0.6,
+        marker=svg.marker(row.stack.mode), markersize=4.2, markeredgecolor=SHEET, markeredgewidth=0.6,
         label=svg.short(label(row.stack), 30),
     )  # fmt: skip
 

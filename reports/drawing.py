@@ -24,7 +24,7 @@ def drawing() -> Iterator[None]:
 
 def look(stack: Stack) -> dict[str, Any]:
     """Colour of a line and its marks."""
-    mark = {"marker": svg.MARKERS.get(stack.mode, "o"), "markersize": 4.5, "markeredgecolor": SHEET}
+    mark = {"marker": svg.marker(stack.mode), "markersize": 4.5, "markeredgecolor": SHEET}
     return {"color": svg.colour(stack.framework, stack.mode), "markeredgewidth": 0.7, **mark}
 
 

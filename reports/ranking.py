@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from benchmarks.results import Row
@@ -10,6 +11,7 @@ from reports import numbers
 from reports.work import Work, certified, step_seconds
 
 ENOUGH_PASSES = 5
+TUNED = "Tuned"  # title of the family
 MOST = 100  # times: where a run finds no more than that, it finds nothing, and how far from it tells no more
 JOINT, ALONE = "97 %", "95 %"  # what simultaneous intervals hold with, all together, and a pair's own interval
 Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "nothing", "untimed"]
@@ -67,14 +69,34 @@ def size(ratio: float) -> str:
 
 @dataclass(frozen=True)
 class Ranking:
-    """``ranked`` is in order of throughput; ``timed`` are stacks with a timing that may not be ranked."""
+    """One family of stacks: the documented ones, or the tuned ones, which are never ranked together.
 
+    ``ranked`` is in order of throughput; ``timed`` are stacks with a timing that may not be ranked, ``tuned`` is the
+    family that stands beside the documented one. ``title`` is empty for results from before there were two.
+    """
+
+    title: str
     standing: Standing
     ranked: tuple[Row, ...]
     timed: tuple[Row, ...]
     untimed: tuple[Row, ...]
     against: dict[str, Versus]
     passes: int
+    tuned: Ranking | None = None
+
+    @property
+    def families(self) -> tuple[Ranking, ...]:
+        return (self,) if self.tuned is None else (self, self.tuned)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every stack of both families with a timing."""
+        return tuple(row for family in self.families for row in (*family.ranked, *family.timed))
+
+    @property
+    def without(self) -> tuple[Row, ...]:
+        """Every stack of both families without one."""
+        return tuple(row for family in self.families for row in family.untimed)
 
     @property
     def sharing(self) -> tuple[Row, ...]:
@@ -83,9 +105,21 @@ class Ranking:
 
 
 def rank(work: Work) -> Ranking:
-    steps = {r.stack.key: s for r in work.rows if (s := step_seconds(r)) is not None}
-    timed = sorted((r for r in work.rows if r.stack.key in steps), key=lambda r: steps[r.stack.key])
-    ranked = tuple(r for r in timed if may_rank(r))
+    """Rank the documented stacks, and the tuned ones apart; where there are only tuned ones, these."""
+    documented, tuned = ([r for r in work.rows if r.stack.tuned == which] for which in (False, True))
+    before = work.result.verdict_rule < 3  # nobody had asked whether a stack is as its framework's guide has it
+    title = "As documented" if not before else "Ordinary modes" if tuned else ""
+    if not documented and tuned:
+        return _rank(work, tuned, TUNED)
+    found = _rank(work, documented, title)
+    return replace(found, tuned=_rank(work, tuned, TUNED)) if tuned else found
+
+
+def _rank(work: Work, rows: Sequence[Row], title: str) -> Ranking:
+    steps = {r.stack.key: s for r in rows if (s := step_seconds(r)) is not None}
+    timed = sorted((r for r in rows if r.stack.key in steps), key=lambda r: steps[r.stack.key])
+    fit = [r for r in work.rows if may_rank(r) and r.pass_step_seconds()]
+    ranked = tuple(r for r in timed if r in fit and not r.doubles(fit))
     base = ranked[0] if ranked else timed[0] if timed else None
     against = {r.stack.key: versus(work, r, base) for r in timed if base is not None and r is not base}
     passes = min((len(r.pass_step_seconds()) for r in ranked), default=0)
@@ -98,10 +132,11 @@ def rank(work: Work) -> Ranking:
     elif unsure:
         standing = "shared"
     return Ranking(
+        title=title,
         standing=standing,
         ranked=ranked,
         timed=tuple(r for r in timed if r not in ranked),
-        untimed=tuple(r for r in work.rows if r.stack.key not in steps),
+        untimed=tuple(r for r in rows if r.stack.key not in steps),
         against=against,
         passes=passes,
     )

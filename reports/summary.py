@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.results import Result, Row
-from reports import baselines, numbers
+from reports import baselines, numbers, used
 from reports.ranking import ALONE, ENOUGH_PASSES, JOINT, Ranking, rank
 from reports.table import words
 from reports.verdict import against_book, as_the_book, judgement, seed_range
 from reports.work import (
     FRAMEWORKS,
-    MODES,
     Figure,
     Work,
     certified,
@@ -21,6 +20,7 @@ from reports.work import (
     label,
     marked,
     mixed,
+    mode_name,
     step_seconds,
     worst,
 )
@@ -37,16 +37,19 @@ class MarkersMissing(ValueError):
 
 
 def markdown(results: Sequence[Result]) -> str:
-    """One table per run and workload variant with a line on the run below, then one table for the books' figures."""
+    """The tables of every workload variant, one per run and family, then a line per run, then the books' figures."""
     works = gather(results)
     apart = mixed(works)
     books = [work for work in works if not work.timed and any(as_the_book(work, row) for row in work.rows)]
     shown = [work for work in works if work not in books]
     several = len({work.result.id for work in shown}) > 1
     parts: list[str] = []
+    for work in shown:
+        found = rank(work)
+        parts += [_table(work, family, several, work.key in apart) for family in found.families]
+        parts += [plain(baselines.line(b)) for b in work.baselines]
     for result in results:
         mine = [work for work in shown if work.result is result]
-        parts += [_table(work, several, work.key in apart) for work in mine]
         parts += [about(result, timed=any(work.timed for work in mine))] if mine else []
     parts += [
         f"{plain(key)} appears with {len(apart[key])} declarations: different work, not comparable." for key in apart
@@ -58,8 +61,7 @@ def markdown(results: Sequence[Result]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(work: Work, several: bool, apart: bool) -> str:
-    found = rank(work)
+def _table(work: Work, found: Ranking, several: bool, apart: bool) -> str:
     trained = any(row.accuracy for row in work.rows) or "accuracy" in work.result.options.measure
     measure = work.measure
     titles = ["Stack", *((f"{work.unit.capitalize()}/s", *SPEED) if work.timed else ())]
@@ -75,15 +77,16 @@ def _table(work: Work, several: bool, apart: bool) -> str:
         cells = [marked(work, row), *(_speed(found, row) if work.timed else [])]
         cells += [_metric(work, row), _references(work)] if trained else []
         lines.append(line([*cells, _certificate(work, found, row)]))
-    beside = [f"\n{plain(baselines.line(b))}" for b in work.baselines]
-    return "\n".join([heading(work, rows, several, apart), "", *lines, *beside])
+    differ = [f"\n{plain(text)}" for text in used.lines(work, found)] if work.timed else []
+    return "\n".join([heading(work, rows, several, apart, found.title), "", *lines, *differ])
 
 
-def heading(work: Work, rows: Sequence[Row], several: bool, apart: bool) -> str:
+def heading(work: Work, rows: Sequence[Row], several: bool, apart: bool, family: str = "") -> str:
     facts = [f"batch {work.batches}"] if rows else []
     facts += [f"declaration {work.hash[:8]}"] if apart else []
     facts += [f"run {work.result.id}"] if several else []
-    return f"**{plain(work.title)}** ({', '.join([f'<code>{plain(work.key)}</code>', *map(plain, facts)])})"
+    title = ", ".join(filter(None, [work.title, family.lower()]))
+    return f"**{plain(title)}** ({', '.join([f'<code>{plain(work.key)}</code>', *map(plain, facts)])})"
 
 
 def _speed(found: Ranking, row: Row) -> list[str]:
@@ -153,8 +156,9 @@ def about(result: Result, *, timed: bool) -> str:
         text += " × fastest: ratio of step times, 1.00 is the stack measured fastest."
         text += f" Verdicts are provisional: below {ENOUGH_PASSES} passes there is no interval."
     elif timed:
-        joint = result.verdict_rule == 2
-        kind = f"joint interval ({JOINT} for all pairs of a workload together)" if joint else f"{ALONE} interval"
+        joint = result.verdict_rule >= 2
+        whose = "table" if result.verdict_rule >= 3 else "workload"
+        kind = f"joint interval ({JOINT} for all pairs of a {whose} together)" if joint else f"{ALONE} interval"
         text += f" × fastest: ratio of step times with its {kind}, 1.00 is the fastest."
         if joint:
             text += (
@@ -206,7 +210,7 @@ def _measured(work: Work, framework: str, figure: Figure | None) -> str:
     for row in work.rows:
         if row.stack.framework != framework or not as_the_book(work, row):
             continue
-        where = [MODES.get(row.stack.mode, row.stack.mode)]
+        where = [mode_name(row.stack.mode)]
         where += [word for word in (row.stack.device, row.stack.interpreter) if word not in ("cpu", "default")]
         text = f"{seed_range(work, row, figure)}, {' '.join(where)}"
         found.append(text if row.status == "ok" else f"{text}, {words(row.status, work.measure.name)}")

@@ -24,6 +24,8 @@ SHADES = {"eager": 0, "compile": 1, "graph": 1, "xla": 2, "trainonestep": 2, "to
 SHADES |= {"reduce-overhead": 2, "max-autotune": 3, "graph-multi": 3, "eager-keepmem": 4}
 MARKERS = {"eager": "o", "compile": "s", "graph": "s", "xla": "^", "trainonestep": "D", "torch-trainonestep": "P"}
 MARKERS |= {"reduce-overhead": "^", "max-autotune": "D", "graph-multi": "D", "eager-keepmem": "v"}
+MARKERS |= {"graph-onednn": "p", "graph-eigen": "h", "graph-autocluster": "v", "compile-step": "p"}
+TUNED_MARKERS = {"o": "*", "s": "X", "^": "d"}  # of the mode that was tuned by hand, in the same shade
 
 # Okabe and Ito's colours (vermilion, blue, green, then three for further frameworks), lighter for the dark page.
 LIGHT = ("#c9510c", "#0b6aa8", "#0a8a68", "#a8558a", "#a37400", "#3f8fbf")
@@ -71,13 +73,24 @@ def slot(framework: str) -> int:
     return FIXED.get(framework, 3 + sum(framework.encode()) % 3)
 
 
+def shade_of(mode: str) -> int:
+    """A mode without a shade of its own has that of the mode that its name begins with."""
+    return SHADES.get(mode, SHADES.get(mode.split("-")[0], 0))
+
+
+def marker(mode: str) -> str:
+    base = mode.removesuffix("-tuned")
+    own = MARKERS.get(base, "o")
+    return own if base == mode else TUNED_MARKERS.get(own, "P")
+
+
 def colour(framework: str, mode: str = "eager", shade: int | None = None) -> str:
     """Stand-in for a framework's colour in a mode's shade."""
-    return f"#0b0{slot(framework)}{SHADES.get(mode, 0) if shade is None else shade:02x}"
+    return f"#0b0{slot(framework)}{shade_of(mode) if shade is None else shade:02x}"
 
 
 def variable(framework: str, mode: str) -> str:
-    return f"--c{slot(framework)}{SHADES.get(mode, 0)}"
+    return f"--c{slot(framework)}{shade_of(mode)}"
 
 
 def palette(theme: str) -> Markup:

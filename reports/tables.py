@@ -8,7 +8,7 @@ from statistics import median
 from benchmarks.results import Evidence, Launch, Row
 from reports import numbers as n
 from reports.findings import STALLS, mean_over_median
-from reports.ranking import Ranking
+from reports.ranking import TUNED, Ranking
 from reports.svg import variable
 from reports.table import NONE, Cell, Column, Reference, Table, Tone, grouped, words
 from reports.verdict import judgement
@@ -56,7 +56,8 @@ def summary(work: Work, found: Ranking) -> Table:
             Column("Certificate", "error of tolerance", "the tensor that used most of its tolerance", number=False),
         ]
     )
-    for row in (*found.ranked, *found.timed):
+    rows = (*found.ranked, *found.timed)
+    for row in rows:
         table.rows.append(
             [
                 stack_cell(table, work, row),
@@ -71,7 +72,7 @@ def summary(work: Work, found: Ranking) -> Table:
             ]
         )
     table.lines = grouped(found.untimed, measure.name)
-    table.foot = _references(work)
+    table.foot = _references(work) if found.title != TUNED or any(row.accuracy for row in rows) else []
     return table
 
 
@@ -217,7 +218,7 @@ def phases(work: Work, found: Ranking) -> Table:
             ),
         ]
     )
-    started = [r for r in (*found.ranked, *found.timed, *found.untimed) if any(_begun(la) for la in r.launches)]
+    started = [r for r in (*found.rows, *found.without) if any(_begun(la) for la in r.launches)]
     for row in started:
         launches = [la for la in row.launches if _begun(la)]
         cells = [_phase(launches, name) for name in ("import_seconds", "build_seconds", "first_step_seconds")]
@@ -293,7 +294,7 @@ def quality(work: Work, found: Ranking) -> Table:
             Column("Precision", "largest", "relative error of a float32 product against float64"),
         ]
     )
-    timed = (*found.ranked, *found.timed)
+    timed = found.rows
     if any(b.evidence.gpu_clock_mhz is not None for row in timed for b in blocks(row)):
         table.columns.append(Column("GPU clock", "lowest; hottest", "after a block"))
         table.columns.append(Column("Throttled", "blocks", "a reason other than idleness was set after the block"))

@@ -9,14 +9,14 @@ from reports.work import Work, label
 
 
 def trust(work: Work, found: Ranking) -> list[str]:
-    """What the verdicts rest on: passes, what those could have found, the canary, and what speaks against them."""
+    """What the verdicts of one family rest on: passes, what those could have found, and what speaks against them."""
     out = [
         f"{label(r.stack)}: untrustworthy, {v.why}."
         for r in found.ranked[1:]
         if (v := found.against[r.stack.key]).word == "untrustworthy" and v.why
     ]
-    if work.places is not None:
-        out.append(_places(work, work.places.ranks))
+    if (places := work.places([r.stack.key for r in found.ranked])) is not None:
+        out.append(_places(work, places.ranks))
     finds = [v.detectable for r in found.ranked[1:] if (v := found.against[r.stack.key]).detectable is not None]
     if finds:
         least, most = size(min(finds)), size(max(finds))
@@ -26,6 +26,12 @@ def trust(work: Work, found: Ranking) -> list[str]:
             f"{numbers.plural(found.passes, 'pass', 'es')} would have found differences of {span} "
             f"with a probability of 90 %{few}."
         )
+    return out
+
+
+def checks(work: Work) -> list[str]:
+    """What holds for all stacks alike: how many passes there are and why, and the canary."""
+    out = []
     if work.pilot is not None:
         out.append(f"Decided after {numbers.plural(work.pilot.pilot, 'pass', 'es')}: {work.pilot.words}.")
     return out + [line for again in work.canaries if (line := _canary(work, again))]

@@ -1,4 +1,4 @@
-"""What tuned modes (--tuned) bring over the ordinary modes of their framework, where a workload has any."""
+"""What tuned modes (--tuned) bring over the documented modes of their framework, where a workload has any."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from reports.parts import Section, uncertified
 from reports.ranking import Ranking, Versus, versus
 from reports.svg import INK, SHEET, variable
 from reports.table import Cell, Column, Line, Table, Tone, words
-from reports.work import Work, framework_name, label
+from reports.work import Work, framework_name, label, mode_name
 
 TITLE = "What tuning brings"
 NOTE = (
-    "Ratios are of step times: below 1 the tuned mode is the faster one. Ordinary modes are those that a run without "
-    "--tuned measures; verdicts and intervals hold jointly with all others of the workload."
+    "Ratios are of step times: below 1 the tuned mode is the faster one. Documented modes are those that a run without "
+    "--tuned measures. Verdicts and intervals hold jointly for all pairs of this table."
 )
 TONES: dict[str, Tone] = {"faster": "good", "slower": "bad", "untrustworthy": "warn"}
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A tuned row against an ordinary one of the same framework, device and interpreter."""
+    """A tuned row against a documented one of the same framework, device and interpreter."""
 
     tuned: Row
     plain: Row
@@ -42,19 +42,18 @@ class Pair:
 
     @property
     def told(self) -> str:
-        """``0.95 times (95 % interval 0.93 to 0.97, faster)``."""
-        within = f"95 % interval {self.found.interval}, " if self.found.interval else ""
-        return f"{n.ratio(self.found.ratio)} times as long ({within}{self.found.word})"
+        """``0.95 times as long (joint 97 % interval 0.93 to 0.97, faster)``."""
+        told = ", ".join(filter(None, [self.found.within, self.found.word]))
+        return f"{n.ratio(self.found.ratio)} times as long ({told})"
 
 
 def pairs(work: Work, found: Ranking) -> list[Pair]:
-    """Of what may be ranked, each tuned row with the fastest ordinary one of its framework first."""
+    """Of what may be ranked, each tuned row with the fastest documented one of its framework first."""
     return [
         Pair(row, plain, versus(work, row, plain))
-        for row in found.ranked
-        if row.stack.tuned
+        for row in (found.tuned.ranked if found.tuned is not None else ())
         for plain in found.ranked
-        if plain.stack.kind == row.stack.kind and not plain.stack.tuned
+        if plain.stack.kind == row.stack.kind
     ]
 
 
@@ -72,7 +71,7 @@ def sections(work: Work, found: Ranking, key: str) -> list[Section]:
     return [
         Section(
             TITLE,
-            _sentence(seen) or "No tuned mode has a timing that counts beside an ordinary mode of its framework.",
+            _sentence(seen) or "No tuned mode has a timing that counts beside a documented mode of its framework.",
             charts=[_chart(work, seen, key)] if seen else [],
             tables=[(f"Tuned modes of {work.title}", table)],
             notes=[NOTE] if seen else [],
@@ -82,13 +81,13 @@ def sections(work: Work, found: Ranking, key: str) -> list[Section]:
 
 
 def _sentence(seen: Sequence[Pair]) -> str:
-    """Each tuned mode against the fastest ordinary mode of its framework: what tuning really saves."""
+    """Each tuned mode against the fastest documented mode of its framework: what tuning really saves."""
     told: dict[str, list[str]] = {}
     first = {p.tuned.stack.key: p for p in reversed(seen)}
     for p in seen:
         if first[p.tuned.stack.key] is p:
             framework = framework_name(p.plain.stack.framework)
-            best = f"Against {label(p.plain.stack)}, the fastest ordinary mode of {framework}"
+            best = f"Against {label(p.plain.stack)}, the fastest documented mode of {framework}"
             told.setdefault(best, []).append(f"{p.told} in {label(p.tuned.stack)}")
     return " ".join(f"{best}, a step takes {n.words(clauses)}." for best, clauses in told.items())
 
@@ -98,7 +97,7 @@ def _table(seen: Sequence[Pair]) -> Table:
         [
             Column("Tuned mode", number=False),
             Column("Against", number=False),
-            Column("Ratio", "interval", "step time of the tuned mode over that of the ordinary one"),
+            Column("Ratio", "interval", "step time of the tuned mode over that of the documented one"),
             Column("Verdict", "finds", "below, the smallest difference found nine times in ten", number=False),
         ]
     )
@@ -121,8 +120,12 @@ def _table(seen: Sequence[Pair]) -> Table:
 
 def _without(row: Row, found: Ranking) -> Line:
     """Why a tuned row is held against nothing."""
-    if row in found.ranked:
-        return Line((label(row.stack),), "alone", "no ordinary mode of its framework has a timing that counts")
+    if any(row in family.ranked for family in found.families):
+        return Line((label(row.stack),), "alone", "no documented mode of its framework has a timing that counts")
+    if row.compiled_nothing:
+        return Line(
+            (label(row.stack),), "compiled nothing", f"it is {mode_name(row.stack.uncompiled)} launched once more"
+        )
     return Line((label(row.stack),), words(row.status), row.reason or "its timing may not be ranked")
 
 
@@ -139,7 +142,7 @@ def _chart(work: Work, seen: Sequence[Pair], key: str) -> Chart:
                 axes.plot([p.found.low, p.found.high], [y, y], color=colour, linewidth=4, alpha=0.5, zorder=2)
             axes.plot([p.found.ratio] * 2, [y - 0.16, y + 0.16], color=colour, linewidth=2, zorder=3)
             axes.scatter(
-                p.ratios, [y] * len(p.ratios), marker=svg.MARKERS.get(stack.mode, "o"), s=24, color=colour,
+                p.ratios, [y] * len(p.ratios), marker=svg.marker(stack.mode), s=24, color=colour,
                 edgecolor=SHEET, linewidth=0.7, zorder=4, clip_on=False,
             )  # fmt: skip
             place = axes.get_yaxis_transform()
@@ -155,10 +158,10 @@ def _chart(work: Work, seen: Sequence[Pair], key: str) -> Chart:
         else:
             axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set(xlim=(low / 1.02, high * 1.02), ylim=(len(seen) - 0.6, -0.9), ylabel="")
-        axes.set_xlabel("step time over that of the ordinary mode")
+        axes.set_xlabel("step time over that of the documented mode")
         axes.yaxis.set_major_locator(NullLocator())
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
         caption = "Marks: every pass; upright: the estimate; bar: its interval. Left of the line: tuning pays."
-        return Chart("Tuned against ordinary modes", caption, svg.inline(fig, key, f"{TITLE}: {work.title}"))
+        return Chart("Tuned against documented modes", caption, svg.inline(fig, key, f"{TITLE}: {work.title}"))

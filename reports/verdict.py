@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from benchmarks import parts
 from benchmarks.results import Row
 from reports import numbers
 from reports.measure import Measure
-from reports.ranking import ENOUGH_PASSES, Ranking, Standing, Versus, rank
-from reports.trust import trust
-from reports.work import Figure, Work, certified, compiled_nothing, final_metric, label
+from reports.ranking import ENOUGH_PASSES, TUNED, Ranking, Standing, Versus, may_rank, rank
+from reports.trust import checks, trust
+from reports.work import Figure, Work, called, certified, compiled_nothing, final_metric, label, mode_name
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,29 @@ class Sentence:
     asides: tuple[str, ...]
 
 
-def sentence(work: Work, ranking: Ranking | None = None) -> Sentence:
+def sentences(work: Work, ranking: Ranking | None = None) -> tuple[Sentence, ...]:
+    """The headline, and where tuned stacks were measured too a second sentence about these."""
     if not work.timed:
-        return _untimed(work)
+        return (_untimed(work),)
     found = ranking or rank(work)
+    first, *others = [_family(work, family) for family in found.families]
+    return replace(first, asides=(*first.asides, *checks(work))), *others
+
+
+def sentence(work: Work, ranking: Ranking | None = None) -> Sentence:
+    """The headline alone."""
+    return sentences(work, ranking)[0]
+
+
+def _family(work: Work, found: Ranking) -> Sentence:
     if not found.ranked:
         headline, text = "No stack has a timing that counts", "; the reasons are below."
     else:
         say = {"settled": _settled, "shared": _shared, "provisional": _provisional}.get(found.standing, _alone)
         headline, text = say(found)
-    return Sentence(found.standing, headline, text, (*_asides(work, found), *trust(work, found)))
+    apart = found.tuned is not None or found.title == TUNED
+    asides = (*_asides(work, found), *trust(work, found))
+    return Sentence(found.standing, f"{found.title}: {headline}" if apart else headline, text, asides)
 
 
 def _rate(row: Row) -> str:
@@ -49,17 +62,17 @@ def _times(versus: Versus, other: str) -> str:
 def _lead(found: Ranking) -> str:
     """Ratios to the next stack and to PyTorch eager."""
     first, following = found.ranked[0], found.ranked[1]
-    parts = [_times(found.against[following.stack.key], f"the next, {label(following.stack)}")]
+    parts = [_times(found.against[following.stack.key], f"the next, {called(following)}")]
     eager = [r for r in found.ranked[2:] if (r.stack.framework, r.stack.mode) == ("torch", "eager")]
     eager.sort(key=lambda r: r.stack.device != first.stack.device)
     if eager and (first.stack.framework, first.stack.mode) != ("torch", "eager"):
-        parts.append(_times(found.against[eager[0].stack.key], label(eager[0].stack)))
+        parts.append(_times(found.against[eager[0].stack.key], called(eager[0])))
     return ", and ".join(parts)
 
 
 def _settled(found: Ranking) -> tuple[str, str]:
     first = found.ranked[0]
-    return f"{label(first.stack)} trains fastest", f": {_rate(first)}, {_lead(found)}."
+    return f"{called(first)} trains fastest", f": {_rate(first)}, {_lead(found)}."
 
 
 def _provisional(found: Ranking) -> tuple[str, str]:
@@ -68,40 +81,40 @@ def _provisional(found: Ranking) -> tuple[str, str]:
         why = f"Provisional: fewer than {ENOUGH_PASSES} passes ({found.passes}), so no stack is called fastest."
     else:
         why = "Provisional: the run holds no interval for some of these ratios, so no stack is called fastest."
-    return f"{label(first.stack)} was measured ahead", f": {_rate(first)}, {_lead(found)}. {why}"
+    return f"{called(first)} was measured ahead", f": {_rate(first)}, {_lead(found)}. {why}"
 
 
 def _shared(found: Ranking) -> tuple[str, str]:
     first, *others = found.sharing
-    names = numbers.words([label(r.stack) for r in found.sharing])
+    names = numbers.words([called(r) for r in found.sharing])
     ratios = [
-        f"{label(r.stack)} took {numbers.ratio(v.ratio)} times as long per step ({v.within}, {v.word})"
+        f"{called(r)} took {numbers.ratio(v.ratio)} times as long per step ({v.within}, {v.word})"
         for r in others
         for v in [found.against[r.stack.key]]
     ]
     alike = all(found.against[r.stack.key].near for r in others)
     relation = "differ by less than 2 %" if alike else "this run cannot order them"
-    text = f", and {relation}. {label(first.stack)}: {_rate(first)}; {numbers.words(ratios)}."
+    text = f", and {relation}. {called(first)}: {_rate(first)}; {numbers.words(ratios)}."
     behind = next((r for r in found.ranked if r not in found.sharing), None)
     if behind is not None:
         versus = found.against[behind.stack.key]
-        text += f" Next is {label(behind.stack)} at {numbers.ratio(versus.ratio)} ({versus.interval})."
+        text += f" Next is {called(behind)} at {numbers.ratio(versus.ratio)} ({versus.interval})."
     return f"{names} share first place", text
 
 
 def _alone(found: Ranking) -> tuple[str, str]:
     first = found.ranked[0]
     return (
-        f"Only {label(first.stack)} has a timing that counts",
+        f"Only {called(first)} has a timing that counts",
         f": {_rate(first)}; there is nothing to compare it with.",
     )
 
 
 def _asides(work: Work, found: Ranking) -> list[str]:
     out: list[str] = []
-    if found.timed:
-        names = numbers.words([label(r.stack) for r in found.timed])
-        verb = "was" if len(found.timed) == 1 else "were"
+    if unfit := [r for r in found.timed if not may_rank(r)]:
+        names = numbers.words([label(r.stack) for r in unfit])
+        verb = "was" if len(unfit) == 1 else "were"
         out.append(f"{names} {verb} timed but not ranked: see status and certificate.")
     bare = [r for r in found.ranked if not certified(r)]
     if bare and len(bare) == len(found.ranked):
@@ -114,9 +127,11 @@ def _asides(work: Work, found: Ranking) -> list[str]:
             f"{numbers.words(declined)} compiled nothing, for later passes found the cache empty: {whose} steps are "
             "those of the mode without a compiler, and differences between the two say nothing."
         )
-    if tuned := [label(r.stack) for r in found.ranked if r.stack.tuned]:
-        verb = "is a tuned mode" if len(tuned) == 1 else "are tuned modes"
-        out.append(f"{numbers.words(tuned)} {verb}: what tuning brings stands further below.")
+    out += [
+        f"{label(r.stack)} compiled nothing: it is {mode_name(r.stack.uncompiled)} launched once more, and not ranked."
+        for r in found.timed
+        if may_rank(r)
+    ]
     if found.untimed:
         out.append(f"No timing: {numbers.words([label(r.stack) for r in found.untimed])}.")
     return out

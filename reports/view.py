@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Row, digest
-from reports import baselines, charts, cost, facts, parts, scores, tables, tuning
+from reports import baselines, charts, cost, facts, parts, scores, tables, tuning, used
 from reports import findings as notes
 from reports import numbers as n
 from reports.certificates import CertificateView, certificate, checks
 from reports.charts import Chart
 from reports.parts import Section
-from reports.ranking import rank
+from reports.ranking import Ranking, rank
 from reports.table import Table, words
-from reports.verdict import Sentence, metric_line, sentence
+from reports.verdict import Sentence, metric_line, sentences
 from reports.work import Work, gather, label, mixed
 
 
@@ -26,6 +26,15 @@ class Failure:
     status: str
     reason: str
     log: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """The table of one family of stacks, documented or tuned, and the defaults on which these differ."""
+
+    title: str
+    table: Table
+    lines: list[str]
 
 
 @dataclass(frozen=True)
@@ -41,9 +50,11 @@ class Panel:
     about: str
     facts: list[tuple[str, str]]
     sentence: Sentence
+    further: tuple[Sentence, ...]
     metric: str
     line: str
-    summary: Table | None
+    summaries: list[Results]
+    used: Table | None
     accuracies: Table | None
     also: Table | None
     baselines: Table | None
@@ -89,6 +100,7 @@ class Page:
     panels: list[Panel]
     apart: list[str]
     jointly: bool
+    tuned: bool
 
 
 def page(results: Sequence[Result]) -> Page:
@@ -98,8 +110,9 @@ def page(results: Sequence[Result]) -> Page:
     runs = [_run(result, f"run{i}", [w for w in works if w.result is result]) for i, result in enumerate(results)]
     firsts = {(w.key, w.hash): i for i, w in reversed(list(enumerate(works)))}
     panels = [_panel(w, f"w{i}", firsts[w.key, w.hash] == i, several, apart) for i, w in enumerate(works)]
-    jointly = all(result.verdict_rule == 2 for result in results)
-    return Page("Bookbench report", _subtitle(results), runs, panels, _apart(works, apart), jointly)
+    tuned = any(row.stack.tuned for result in results for row in result.rows)
+    jointly = all(result.verdict_rule >= 2 for result in results)
+    return Page("Bookbench report", _subtitle(results), runs, panels, _apart(works, apart), jointly, tuned)
 
 
 def _subtitle(results: Sequence[Result]) -> str:
@@ -128,8 +141,10 @@ def _apart(works: Sequence[Work], apart: dict[str, list[str]]) -> list[str]:
 
 def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str, list[str]]) -> Panel:
     found = rank(work)
-    drawings = (charts.throughput, charts.accuracy, charts.starts)
-    shown = [charts.drawn(draw, work, found, f"{anchor}c{i}") for i, draw in enumerate(drawings)]
+    drawings = [(charts.throughput, family) for family in found.families]
+    drawings += [(charts.accuracy, found), (charts.starts, found)]
+    shown = [charts.drawn(draw, work, of, f"{anchor}c{i}") for i, (draw, of) in enumerate(drawings)]
+    said, *further = sentences(work, found)
     seeds = scores.accuracies(work)
     sections = [*tuning.sections(work, found, f"{anchor}t"), *cost.sections(work)]
     sections += parts.sections(work, f"{anchor}p")
@@ -145,10 +160,12 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         warning=warning,
         about=facts.about(work),
         facts=facts.model(work),
-        sentence=sentence(work, found),
+        sentence=said,
+        further=tuple(further),
         metric=work.measure.title,
         line=metric_line(work),
-        summary=tables.summary(work, found) if work.timed else None,
+        summaries=[_results(work, family) for family in found.families if work.timed],
+        used=used.table(work),
         accuracies=seeds,
         also=scores.also(work),
         baselines=baselines.table(work),
@@ -172,6 +189,10 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
             {(f, h, row.stack.framework) for row in work.rows for f, h in row.implementation.items()}
         ),
     )
+
+
+def _results(work: Work, family: Ranking) -> Results:
+    return Results(family.title, tables.summary(work, family), used.lines(work, family))
 
 
 def _name(work: Work) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
 from typing import Any, Literal, TypeVar
@@ -33,30 +33,50 @@ FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "tensorlayerx": "T
 MODES = {"xla": "XLA", "trainonestep": "TrainOneStep", "torch-trainonestep": "TrainOneStep (PyTorch)"}
 MODES |= {"reduce-overhead": "compile (reduce-overhead)", "max-autotune": "compile (max-autotune)"}
 MODES |= {"graph-multi": "graph (8 steps a call)", "eager-keepmem": "eager (freed memory kept)"}
+MODES |= {"graph-onednn": "graph (oneDNN on)", "graph-eigen": "graph (oneDNN off)"}
+MODES |= {"graph-autocluster": "graph (XLA auto-clustering)", "compile-step": "compile (whole step)"}
 
 
 def framework_name(framework: str) -> str:
     return FRAMEWORKS.get(framework, framework)
 
 
+def mode_name(mode: str) -> str:
+    """For people: ``XLA``; of the file of its own that is tuned by hand ``XLA (tuned)``."""
+    base = mode.removesuffix("-tuned")
+    return MODES.get(base, base) + (" (tuned)" if base != mode else "")
+
+
 def label(stack: Stack) -> str:
     """For people: ``PyTorch compile``, with device and interpreter where they are not the default."""
     extra = [word for word in (stack.device, stack.interpreter) if word not in ("cpu", "default")]
-    name = f"{framework_name(stack.framework)} {MODES.get(stack.mode, stack.mode)}"
+    name = f"{framework_name(stack.framework)} {mode_name(stack.mode)}"
     return f"{name} ({', '.join(extra)})" if extra else name
 
 
 def marked(work: Work, row: Row) -> str:
-    """The label, with a word where the mode runs only if it is asked for, or is compiled in name only."""
-    words = {"tuned": row.stack.tuned, "compiled nothing": compiled_nothing(work, row)}
-    return ", ".join([label(row.stack), *(word for word, holds in words.items() if holds)])
+    """The label, with a word where the mode is compiled in name only: ``PyTorch compile = eager: compiled nothing``."""
+    if row.compiled_nothing:
+        return f"{label(row.stack)} = {mode_name(row.stack.uncompiled)}: compiled nothing"
+    return label(row.stack) + (", compiled nothing" if compiled_nothing(work, row) else "")
+
+
+def called(row: Row) -> str:
+    """The label in a sentence; of a stack that compiled nothing that of what it is."""
+    if not row.compiled_nothing:
+        return label(row.stack)
+    plain = row.stack.model_copy(update={"mode": row.stack.uncompiled})
+    return f"{label(plain)} ({mode_name(row.stack.mode)}, which compiled nothing)"
 
 
 def compiled_nothing(work: Work, row: Row) -> bool:
     """Whether every launch after a good one found an empty cache, where this mode filled it for another workload.
 
-    Dynamo leaves a model that it cannot trace to eager without a word.
+    Dynamo leaves a model that it cannot trace to eager without a word. Where the worker counted the graphs
+    (``Row.compiled_nothing``) nothing is inferred.
     """
+    if any("compiled_graphs" in la.used for la in row.launches):
+        return False
     first = min((la.pass_index for la in row.launches if la.status == "ok"), default=None)
     later = [la.caches for la in row.launches if first is not None and la.pass_index > first]
     keeps = any(
@@ -196,11 +216,13 @@ class Work:
         key = (self.workload, self.variant)
         return next((p for p in self.result.pilots if (p.workload, p.variant) == key), None)
 
-    @property
-    def places(self) -> Ranking | None:
-        """The stored ranking; None where there is none, as below five passes."""
-        key = (self.workload, self.variant)
-        return next((r for r in self.result.rankings if (r.workload, r.variant) == key), None)
+    def places(self, keys: Collection[str]) -> Ranking | None:
+        """The stored ranking of these stacks; None where there is none, as below five passes.
+
+        Before verdict rule 3 tuned stacks were ranked among the others: such a ranking is nobody's here.
+        """
+        mine = [r for r in self.result.rankings if (r.workload, r.variant) == (self.workload, self.variant)]
+        return next((r for r in mine if r.ranks.keys() <= set(keys)), None)
 
     def comparison(self, first: Row, second: Row) -> Comparison | None:
         """The stored comparison, turned round where it was stored the other way."""

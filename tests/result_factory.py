@@ -248,7 +248,7 @@ def make(
         git_commit="0123456789abcdef" * 2 + "01234567", git_dirty=True, machine=machine,
         interpreters=[interpreter], affinity=[0, 1],
         notes=[evil or "Memory was short: one pass ran its workers in turns."], declared=declared, data=data, rows=rows,
-        comparisons=compare_all(rows), verdict_rule=2, rankings=rank_all(rows, compare_all(rows)),
+        comparisons=compare_all(rows), verdict_rule=3, rankings=rank_all(rows, compare_all(rows)),
     )  # fmt: skip
     return result.model_copy(update={"digest": r.digest(result)})
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from result_factory import make
+from tuned_factory import make_tuned
 
 from benchmarks import budget
 from benchmarks.budgeted import Budget
@@ -126,6 +127,12 @@ def test_what_was_found_uses_the_spread_of_each_workload_and_no_canary():
     assert mlp.ratio == budget.detectable(6, mlp.spread, pairs=mlp.pairs)
     canary = rows[0].model_copy(update={"stack": rows[0].stack.model_copy(update={"replica": 1})})
     assert budget.finds([*rows, canary]) == found
+
+
+def test_what_was_found_is_of_the_pairs_that_are_judged_together():
+    (found,) = budget.finds(make_tuned().rows)
+    assert (found.stacks, found.pairs) == (5, 10)  # documented; 6 pairs of tuned ones, 8 of both
+    assert found.ratio == budget.detectable(6, found.spread, pairs=10)
 
 
 def test_a_pass_that_stayed_disturbed_does_not_count():

@@ -150,6 +150,15 @@ def test_the_top_are_three_and_whatever_equals_the_fastest():
     assert top([]) == []
 
 
+def test_the_top_are_of_documented_and_of_tuned_stacks():
+    """The tuned ones are all faster, and the fastest documented ones are measured alone all the same."""
+    rows = [timed(f"m{i}", *(6 + 2 * i + k / 99 for k in range(6))) for i in range(4)]
+    tuned = [timed(f"t{i}", *(1 + 2 * i / 9 + k / 99 for k in range(6))) for i in range(4)]
+    tuned = [row.model_copy(update={"stack": row.stack.model_copy(update={"tuned": True})}) for row in tuned]
+    found = [key.split(":")[1] for key in top([*tuned, *rows])]
+    assert found == ["m0", "m1", "m2", "t0", "t1", "t2"]
+
+
 def test_a_reversed_verdict_falls_and_a_crash_is_told():
     fast, slow = timed("a", 1, 1.01, 0.99, 1, 1.01), timed("b", 2, 2.01, 1.99, 2, 2.02)
     together = compare_all([fast, slow])

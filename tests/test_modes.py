@@ -15,6 +15,7 @@ from benchmarks import inputs, planning, stacks
 from benchmarks.environment import KEEP_MEMORY, worker_environment
 from benchmarks.plan import implementation_files
 from benchmarks.proof import losses
+from benchmarks.results import Stack
 from benchmarks.session import Session
 from benchmarks.workload import ROOT, Found, discover, load
 from reports import svg
@@ -107,6 +108,19 @@ def test_tuned_stacks_are_planned_only_where_asked_for(asked, expected, monkeypa
     assert [p.stack.tuned for p in planned] == [mode == "fast" for mode in expected]
 
 
+def test_the_canary_is_a_documented_stack_where_one_can_run():
+    def planned(mode, tuned, available):
+        stack = Stack(framework="torch", mode=mode, device="cpu", tuned=tuned)
+        return SimpleNamespace(stack=stack, available=available, model_copy=lambda update: update["stack"])
+
+    fast, broken, eager = planned("fast", True, True), planned("graph", False, False), planned("eager", False, True)
+    (again,) = planning._again([fast, broken, eager])
+    assert (again.mode, again.replica) == ("eager", 1)
+    (again,) = planning._again([fast, broken])
+    assert again.mode == "fast"
+    assert planning._again([broken]) == []
+
+
 def test_memory_is_kept_only_where_the_mode_says_so(tmp_path):
     stack = SimpleNamespace(framework="torch", mode="eager", device="cpu")
     plain = worker_environment(stack, threads=1, scratch=tmp_path, caches=tmp_path, inherited=KEEP_MEMORY)
@@ -117,7 +131,7 @@ def test_memory_is_kept_only_where_the_mode_says_so(tmp_path):
 
 def test_modes_of_a_framework_are_told_apart_in_charts():
     for modes in stacks.frameworks(tuned=True).values():
-        looks = [(svg.SHADES[mode], svg.MARKERS[mode]) for mode in modes]
+        looks = [(svg.shade_of(mode), svg.marker(mode)) for mode in modes]
         assert len(set(looks)) == len(looks)
     assert max(svg.SHADES.values()) < len(svg.TOWARDS)
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from test_verdicts import around, row
+from tuned_factory import make_tuned
 
 from benchmarks import pilot
 from benchmarks.journal import Journal
@@ -29,7 +30,7 @@ def power(spread, passes, stacks):
 @pytest.mark.parametrize("stacks", [2, 3, 8])
 @pytest.mark.parametrize("spread", [0.001, 0.01, 0.015, 0.02])
 def test_the_passes_suffice_and_are_no_more_than_needed(spread, stacks):
-    n = pilot.passes_needed(spread, stacks=stacks)
+    n = pilot.passes_needed(spread, pairs=math.comb(stacks, 2))
     assert power(spread, n, stacks) >= 0.9
     assert n == pilot.LEAST or power(spread, n - 1, stacks) < 0.9
 
@@ -49,7 +50,7 @@ def test_the_promise_is_to_a_pair_of_average_spread():
 
 
 def test_a_spread_beyond_reach_gets_the_most_and_says_so():
-    assert pilot.passes_needed(0.2, stacks=2) is None
+    assert pilot.passes_needed(0.2, pairs=1) is None
     decided = pilot.judge_pilot([row("a", around(1, spread=0.3)), row("b", around(1, spread=0.3, seed=2))], pilot=3)
     assert (decided.passes, decided.needed) == (pilot.MOST, None)
     assert "would need more" in decided.words
@@ -163,7 +164,7 @@ def test_a_fixed_number_of_passes_has_no_pilot(tmp_path, words):
 
 def test_the_most_of_an_older_rule_still_decides():
     """25 passes are needed: an older result, which knew at most 20, made those and is held to them."""
-    spread = next(s for s in np.linspace(0.001, 0.2, 2000) if pilot.passes_needed(s, stacks=2) == 25)
+    spread = next(s for s in np.linspace(0.001, 0.2, 2000) if pilot.passes_needed(s, pairs=1) == 25)
     variance = (spread / pilot.upper_factor(4)) ** 2
     assert pilot.decide([variance, variance])[2:] == (25, 25)
     assert pilot.decide([variance, variance], most=pilot.MOST_BEFORE)[2:] == (None, 20)
@@ -188,6 +189,31 @@ def test_verify_recomputes_the_decision():
         wrong = [pilots[0].model_copy(update=change), *pilots[1:]]
         (violation,) = pilot.verify_pilots(sound.model_copy(update={"pilots": wrong}))
         assert says in violation
+
+
+def test_the_passes_are_for_the_pairs_that_are_judged_together():
+    """Eight stacks that all vary by 1 %, half of them tuned: 16 pairs of one framework, 6 within each half."""
+    half = [row("a", around(1, spread=0.01, seed=i), mode=f"m{i}") for i in range(4)]
+    other = [row("a", around(1, spread=0.01, seed=9 + i), mode=f"t{i}", tuned=True) for i in range(4)]
+    apart = [x.model_copy(update={"stack": x.stack.model_copy(update={"framework": "b"})}) for x in other]
+    variances = pilot.within_variances([*half, *other])
+    assert len(variances) == 8
+    for rows, pairs in ((half + other, 16), (half + apart, 6), (half, 6)):
+        found, own = pilot.judge_pilot(rows, pilot=3), pilot.within_variances(rows)
+        assert found.passes == pilot.decide(own, pairs=pairs)[3]
+    assert pilot.decide(variances, pairs=6)[3] < pilot.decide(variances)[3]
+
+
+def test_a_pilot_of_the_second_rule_is_held_to_that_one():
+    result = make_tuned()
+    options = result.options.model_copy(update={"pilot": 3})
+    plain = [x.model_copy(update={"stack": x.stack.model_copy(update={"tuned": False})}) for x in result.rows]
+    for rule, rows in ((2, plain), (3, result.rows)):
+        pilots = [pilot.judge_pilot(rows, pilot=3)]
+        told = result.model_copy(update={"options": options, "pilots": pilots, "verdict_rule": rule})
+        assert list(pilot.verify_pilots(told)) == []
+        other = told.model_copy(update={"verdict_rule": 5 - rule})
+        assert any("the pilot's samples ask for" in v for v in pilot.verify_pilots(other))
 
 
 def test_new_fields_leave_old_digests_alone():

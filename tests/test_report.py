@@ -385,7 +385,8 @@ def test_readme_table(stored: Path, tmp_path: Path) -> None:
     assert "old" in readme.read_text(encoding="utf-8")
     assert run(stored, "--readme", readme).exit_code == 0
     new = readme.read_text(encoding="utf-8")
-    assert new.startswith(f"before\n{summary.BEGIN}\n**MNIST CNN** (<code>mnist_cnn</code>, batch 128)\n\n| Stack |")
+    begins = f"before\n{summary.BEGIN}\n**MNIST CNN, as documented** (<code>mnist_cnn</code>, batch 128)\n\n| Stack |"
+    assert new.startswith(begins)
     assert new.endswith(f"{summary.END}\nafter\n")
     assert run(stored, "--readme", readme, "--check").exit_code == 0
     assert run(stored, "--readme", readme).exit_code == 0

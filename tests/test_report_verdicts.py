@@ -66,7 +66,9 @@ def test_a_ratio_has_its_joint_interval_and_what_could_be_found(full: r.Result) 
     assert versus.within == f"joint 97 % interval {versus.interval}"
     assert f"({versus.within}" in sentence(work(full)).text
     assert "95 %" not in html([full]).split('id="method"')[1]
-    assert "joint interval (97 % for all pairs of a workload together)" in summary.markdown([full])
+    assert "joint interval (97 % for all pairs of a table together)" in summary.markdown([full])
+    before = full.model_copy(update={"verdict_rule": 2})
+    assert "joint interval (97 % for all pairs of a workload together)" in summary.markdown([before])
     text = html([full])
     assert f"finds\u00a0{versus.finds}".replace(" ", "\u00a0") in text
     assert "hold jointly for all pairs" in " ".join(text.split())

@@ -106,7 +106,7 @@ def test_a_pass_without_quiet_rounds_is_marked_and_falls_back(measured):
 
 
 def test_a_decided_pass_that_stays_disturbed_is_replaced(measured, monkeypatch):
-    monkeypatch.setattr("benchmarks.pilot.passes_needed", lambda spread, *, stacks: 5)
+    monkeypatch.setattr("benchmarks.pilot.passes_needed", lambda spread, *, pairs: 5)
     result = measured(lambda index, number: index == 4, passes=5, rounds=2, pilot=2)
     assert result.pilots[0].passes == 5
     assert [[la.pass_index for la in row.launches] for row in result.rows] == [list(range(6))] * 2

@@ -11,10 +11,12 @@ import result_factory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from tuned_factory import make_tuned
 
 from benchmarks import results as r
+from benchmarks import verdicts
 from benchmarks.statistics import BOUND, FAMILY_ERROR, detectable, holm, log_ratio, ratio, verdict
-from benchmarks.verdicts import Pair, compare_all, judge, rank_all
+from benchmarks.verdicts import Pair, compare_all, judge, rank_all, undisturbed_pair
 from benchmarks.verify_verdicts import verify_verdicts
 
 logs = st.floats(-0.2, 0.2).map(lambda x: round(x, 6))
@@ -175,17 +177,20 @@ def block(round_, seconds, *, disturbed=False, repeats=None):
     )  # fmt: skip
 
 
-def row(name, steps, *, disturb=None, replica=0, status="ok"):
+def row(name, steps, *, disturb=None, replica=0, status="ok", mode="eager", tuned=False, graphs=None):
     """``steps``: seconds per step of each pass. ``disturb``: factor of disturbed blocks in two of four rounds."""
+    used = {} if graphs is None else {"compiled_graphs": graphs}
     launches = []
     for p, step in enumerate(steps):
         blocks = [block(i, 10 * step) for i in range(4)]
         if disturb:
             blocks[:3] = [block(i, 10 * step * disturb, disturbed=True) for i in range(3)]
             blocks += [block(4 + i, 10 * step, repeats=i) for i in range(3)]
-        launches.append(r.Launch(pass_index=p, attempt=1, status="ok", caches="warm", interleaved=True, blocks=blocks))
+        facts = {"attempt": 1, "status": "ok", "caches": "warm", "interleaved": True, "used": used}
+        launches.append(r.Launch(pass_index=p, blocks=blocks, **facts))
+    stack = r.Stack(framework=name, mode=mode, device="cpu", replica=replica, tuned=tuned)
     return r.Row(
-        workload="w", variant="default", stack=r.Stack(framework=name, mode="eager", device="cpu", replica=replica),
+        workload="w", variant="default", stack=stack,
         status=status, reason="" if status == "ok" else "told so", implementation={}, implementation_hash="",
         batch_size=8, launches=launches,
     )  # fmt: skip
@@ -272,6 +277,81 @@ def test_what_failed_has_no_rank():
     assert ranks(row("a", around(1.0)), failed, row("c", around(1.3))) == [({"a": 1, "c": 2}, "a")]
 
 
+# -- documented and tuned ---------------------------------------------------------------------------
+
+
+def documented_and_tuned():
+    documented = [row("torch", around(1.0)), row("torch", around(1.3), mode="compile"), row("tensorflow", around(0.9))]
+    modes = {"torch": "eager-tuned", "tensorflow": "graph-tuned"}
+    return documented, [row(n, around(0.5 + i / 9), mode=m, tuned=True) for i, (n, m) in enumerate(modes.items())]
+
+
+def test_a_verdict_on_documented_stacks_does_not_know_the_tuned_ones():
+    documented, tuned = documented_and_tuned()
+    found = compare_all([*documented, *tuned])
+    assert [c for c in found if "tuned" not in c.first + c.second] == compare_all(documented)
+    assert [c for c in found if "tuned" in c.first and "tuned" in c.second] == compare_all(tuned)
+
+
+def test_tuned_and_documented_meet_only_within_a_framework_and_are_judged_together():
+    documented, tuned = documented_and_tuned()
+    found = compare_all([*documented, *tuned])
+    both = [c for c in found if "tuned" in c.second and "tuned" not in c.first]
+    assert {(c.first.split(":")[0], c.second.split(":")[0]) for c in both} == {
+        ("torch", "torch"), ("tensorflow", "tensorflow"),
+    }  # fmt: skip
+    assert len(both) == 3 and len(found) == 3 + 1 + 3
+    pairs = [undisturbed_pair(*pair) for pair in verdicts.families([*documented, *tuned])[2]]
+    joint = {key: j.estimate.simultaneous_low for key, j in judge(pairs).items()}
+    assert {(c.first, c.second): c.simultaneous_low for c in both} == joint
+
+
+def test_each_family_has_its_own_places_and_its_own_best():
+    documented, tuned = documented_and_tuned()
+    rows = [*documented, *tuned]
+    one, other = rank_all(rows, compare_all(rows))
+    assert (one.tuned, one.best, set(one.ranks)) == (False, documented[2].stack.key, {r.stack.key for r in documented})
+    assert (other.tuned, other.best, set(other.ranks)) == (True, tuned[0].stack.key, {r.stack.key for r in tuned})
+
+
+def test_the_canary_holds_against_all_families():
+    documented, tuned = documented_and_tuned()
+    again = row("torch", around(3.0), replica=1)
+    found = [c for c in compare_all([*documented, *tuned, again]) if not c.canary]
+    assert len(found) == 7
+    assert {c.verdict for c in found} == {"untrustworthy"}
+
+
+@pytest.mark.parametrize("mode", ["compile", "compile-step", "reduce-overhead"])
+def test_what_compiled_nothing_has_no_place_beside_eager(mode):
+    eager, other = row("torch", around(1.0)), row("tensorflow", around(1.3))
+    fast = row("torch", around(0.9), mode=mode, graphs=0)
+    rows = [eager, fast, other]
+    (found,) = rank_all(rows, compare_all(rows))
+    assert (set(found.ranks), found.best) == ({eager.stack.key, other.stack.key}, eager.stack.key)
+    compiled = [eager, row("torch", around(0.9), mode=mode, graphs=1), other]
+    (found,) = rank_all(compiled, compare_all(compiled))
+    assert found.best == fast.stack.key
+    (found,) = rank_all(rows[1:], compare_all(rows[1:]))  # without eager it stands for it
+    assert found.best == fast.stack.key
+
+
+@pytest.mark.parametrize(
+    ("mode", "plain"),
+    [
+        ("compile", "eager"),
+        ("compile-tuned", "eager-tuned"),
+        ("max-autotune", "eager"),
+        ("graph-autocluster", "graph"),
+        ("xla-tuned", "graph-tuned"),
+        ("graph", "eager"),
+        ("graph-tuned", "eager-tuned"),
+    ],
+)
+def test_what_a_mode_is_without_its_compiler(mode, plain):
+    assert r.Stack(framework="torch", mode=mode, device="cpu").uncompiled == plain
+
+
 # -- verify ---------------------------------------------------------------------------------------
 
 
@@ -341,3 +421,17 @@ def test_families_of_many_shapes_are_judged_alike():
         one = holm(means[i], errors[i], 7)
         for f in dataclasses.fields(one):
             assert np.array_equal(getattr(one, f.name), getattr(whole, f.name)[i])
+
+
+def test_results_of_the_second_rule_took_tuned_stacks_for_others():
+    tuned = make_tuned()
+    assert list(verify_verdicts(tuned)) == []
+    plain = [x.model_copy(update={"stack": x.stack.model_copy(update={"tuned": False})}) for x in tuned.rows]
+    compared = compare_all(plain)
+    changes = {"comparisons": compared, "rankings": rank_all(plain, compared), "verdict_rule": 2}
+    before = tuned.model_copy(update=changes)
+    assert list(verify_verdicts(before)) == []
+    found = list(verify_verdicts(before.model_copy(update={"verdict_rule": 3})))
+    assert any("compares rows that are not there" in v for v in found)
+    assert "mnist_mlp/default: the ranking does not follow from the samples" in found
+    assert list(verify_verdicts(tuned.model_copy(update={"verdict_rule": 2})))

@@ -49,7 +49,7 @@ def strips(found: Sequence[Strip], key: str, title: str, caption: str, described
             colour = svg.colour(strip.stack.framework, strip.stack.mode)
             axes.plot([1.0, strip.middle], [y, y], color=colour, linewidth=3, solid_capstyle="butt", zorder=2)
             axes.scatter(
-                strip.values, [y] * len(strip.values), marker=svg.MARKERS.get(strip.stack.mode, "o"), s=24,
+                strip.values, [y] * len(strip.values), marker=svg.marker(strip.stack.mode), s=24,
                 color=colour, edgecolor=SHEET, linewidth=0.7, zorder=3, clip_on=False,
             )  # fmt: skip
             name = f"{framework_name(strip.stack.framework)}, {strip.name}"

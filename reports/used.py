@@ -1,0 +1,102 @@
+"""What the processes really used: a line for each default on which stacks of a table differ, and a table of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.results import Row
+from reports import numbers as n
+from reports.ranking import TUNED, Ranking, versus
+from reports.table import NONE, Cell, Column, Table
+from reports.work import Work, called, framework_name, label
+
+COMMON = {"onednn": "oneDNN", "cpu_kernels": "CPU kernels", "allocator": "Allocator"}  # every framework has one
+UNKNOWN = ("not known", "not said")  # by the process itself
+OWN = {"optimizer": "Optimiser", "compiled_graphs": "Compiled graphs"}
+SWITCHES = {"onednn": {"-onednn": "switched on", "-eigen": "switched off"}}  # key -> ending of the mode that turns it
+SET_BY = {
+    "onednn": ("TF_ENABLE_ONEDNN_OPTS", "TensorFlow", {"tensorflow", "tensorlayerx"})
+}  # who runs on whose default
+
+
+def lines(work: Work, found: Ranking) -> list[str]:
+    """A line for each fact on which the stacks of one table differ; none where workers did not read it back."""
+    return [line for key in COMMON if (line := _line(work, found, (*found.ranked, *found.timed), key))]
+
+
+def _line(work: Work, found: Ranking, rows: Sequence[Row], key: str) -> str:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if (value := _value(row, key)) and value not in UNKNOWN:
+            groups.setdefault(value, []).append(row)
+    if len(groups) < 2:
+        return ""
+    parts = []
+    for value, mine in sorted(groups.items(), key=lambda group: group[0] == "off"):  # what is on first
+        others = [r for other, theirs in groups.items() if other != value for r in theirs]
+        who = n.words(_names(mine, others))
+        parts.append(f"{value} in {who}{_by_default(found, mine, key)}")
+    clauses = _switched(work, found, key)
+    return f"{COMMON[key]}: {'; '.join([', '.join(parts), *clauses])}."
+
+
+def _value(row: Row, key: str) -> str:
+    """As the launches read it back, ``on and off`` where they differ; empty where none did."""
+    seen = [la.used[key] for la in row.launches if la.status == "ok" and la.used.get(key) is not None]
+    return n.words(dict.fromkeys(_word(value) for value in seen))
+
+
+def _word(value: Any) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _names(mine: Sequence[Row], others: Sequence[Row]) -> list[str]:
+    """A framework where all of its stacks agree, otherwise stack by stack."""
+    apart = {row.stack.framework for row in others}
+    names = [called(r) if r.stack.framework in apart else framework_name(r.stack.framework) for r in mine]
+    return list(dict.fromkeys(names))
+
+
+def _by_default(found: Ranking, mine: Sequence[Row], key: str) -> str:
+    """Whose default it is, of documented stacks that nobody set otherwise."""
+    if key not in SET_BY or found.title == TUNED:
+        return ""
+    variable, whose, frameworks = SET_BY[key]
+    told = any(variable in la.environment for row in mine for la in row.launches)
+    elsewhere = any(row.stack.framework not in frameworks or row.stack.mode.startswith("torch-") for row in mine)
+    if told or elsewhere:
+        return ""
+    return f" ({whose}'s default on this CPU)"
+
+
+def _switched(work: Work, found: Ranking, key: str) -> list[str]:
+    """What the one switch makes of step times, where this run measured the same modes with it."""
+    told: dict[str, list[str]] = {}
+    pairs = [(plain, other) for plain in found.ranked for other in (found.tuned.ranked if found.tuned else ())]
+    for ending, word in SWITCHES.get(key, {}).items():
+        for plain, other in pairs:
+            if (other.stack.kind, other.stack.mode) == (plain.stack.kind, plain.stack.mode + ending):
+                v = versus(work, other, plain)
+                sure = "" if v.word in ("faster", "slower") else v.word
+                inside = ", ".join(filter(None, [v.interval, sure]))
+                verb = "" if word in told else " takes"
+                share = n.ratio(v.ratio) + (f" ({inside})" if inside else "")
+                told.setdefault(word, []).append(f"{label(plain.stack)}{verb} {share}")
+    return [f"{word}, {n.words(shares)} of the time" for word, shares in told.items()]
+
+
+def table(work: Work) -> Table | None:
+    """Every stack beside what its workers read back; None where none of them did."""
+    rows = [row for row in work.rows if any(la.used for la in row.launches)]
+    seen = dict.fromkeys(key for row in rows for la in row.launches for key in la.used)
+    names = COMMON | OWN
+    keys = [*(key for key in names if key in seen), *(key for key in seen if key not in names)]
+    if not keys:
+        return None
+    titles = ["Stack", *(names.get(key, key.replace("_", " ").capitalize()) for key in keys)]
+    shown = Table([Column(title, number=False) for title in titles])
+    for row in rows:
+        values = [_value(row, key) for key in keys]
+        shown.rows.append([Cell(label(row.stack)), *(Cell(value) if value else NONE for value in values)])
+    return shown
