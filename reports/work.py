@@ -31,6 +31,7 @@ from reports.measure import Measure, measure
 
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "tensorlayerx": "TensorLayerX"}
 MODES = {"xla": "XLA", "trainonestep": "TrainOneStep", "torch-trainonestep": "TrainOneStep (PyTorch)"}
+MODES |= {"torch-eager": "eager (PyTorch)"}
 MODES |= {"reduce-overhead": "compile (reduce-overhead)", "max-autotune": "compile (max-autotune)"}
 MODES |= {"graph-multi": "graph (8 steps a call)", "eager-keepmem": "eager (freed memory kept)"}
 

@@ -13,6 +13,8 @@ from tensorlayerx import nn
 
 from benchmarks.workload import Workload
 
+TENSORFLOW_ONLY = "TensorLayerX's Adagrad is not the declared one, so TensorFlow updates the rows"
+
 
 class SkipGram(nn.Module):
     def __init__(self, words: int):
