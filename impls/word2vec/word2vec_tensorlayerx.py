@@ -14,6 +14,8 @@ from tensorlayerx import nn
 from benchmarks.errors import Unavailable
 from benchmarks.workload import Workload
 
+TENSORFLOW_ONLY = "TensorLayerX's Adagrad is not the declared one, so TensorFlow updates the rows"
+
 
 class SkipGram(nn.Module):
     def __init__(self, words: int):
