@@ -2,8 +2,8 @@
 
 From the source: Adam as it comes, its ``step`` called inside a compiled function. As in the tutorial on
 ``torch.compile`` that function holds the whole step here: zeroing, forward pass, loss, backward pass, update. Dynamo
-leaves the backward pass to autograd, so there are graphs before and after it. The network is that of
-``peer_examples_torch.py``.
+leaves zeroing and the backward pass outside, so there are two graphs: forward pass with loss, and the update. The
+network is that of ``peer_examples_torch.py``.
 """
 
 import torch
