@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.environment import backend, clean_paths, describe, normalise, worker_environment
+from benchmarks.errors import Unavailable
 from benchmarks.gpu_check import missing_gpu
 from benchmarks.workload import base_mode, is_tuned
 
@@ -363,6 +364,8 @@ def probe(adapter: Path, device: str, modes: list[str]) -> dict[str, str]:
 
 
 def _sentence(error: BaseException) -> str:
+    if isinstance(error, Unavailable):
+        return str(error)  # a sentence already
     text = " ".join(str(error).split())[:300]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

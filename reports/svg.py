@@ -21,10 +21,11 @@ from reports.numbers import printable
 WIDTH = 420.0
 FIXED = {"torch": 0, "tensorflow": 1, "tensorlayerx": 2}
 SHADES = {"eager": 0, "compile": 1, "graph": 1, "xla": 2, "trainonestep": 2, "torch-trainonestep": 3}
-SHADES |= {"reduce-overhead": 2, "max-autotune": 3, "graph-multi": 3, "eager-keepmem": 4}
+SHADES |= {"reduce-overhead": 2, "max-autotune": 3, "graph-multi": 3, "eager-keepmem": 4, "torch-eager": 4}
 MARKERS = {"eager": "o", "compile": "s", "graph": "s", "xla": "^", "trainonestep": "D", "torch-trainonestep": "P"}
 MARKERS |= {"reduce-overhead": "^", "max-autotune": "D", "graph-multi": "D", "eager-keepmem": "v"}
-MARKERS |= {"graph-onednn": "p", "graph-eigen": "h", "graph-autocluster": "v", "compile-step": "p"}
+MARKERS |= {"graph-onednn": "p", "graph-eigen": "h", "graph-autocluster": "v"}
+MARKERS |= {"compile-step": "p", "compile-cpp": "h", "torch-eager": "v"}
 TUNED_MARKERS = {"o": "*", "s": "X", "^": "d"}  # of the mode that was tuned by hand, in the same shade
 
 # Okabe and Ito's colours (vermilion, blue, green, then three for further frameworks), lighter for the dark page.

@@ -31,10 +31,12 @@ from reports.measure import Measure, measure
 
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "tensorlayerx": "TensorLayerX"}
 MODES = {"xla": "XLA", "trainonestep": "TrainOneStep", "torch-trainonestep": "TrainOneStep (PyTorch)"}
+MODES |= {"torch-eager": "eager (PyTorch)"}
 MODES |= {"reduce-overhead": "compile (reduce-overhead)", "max-autotune": "compile (max-autotune)"}
 MODES |= {"graph-multi": "graph (8 steps a call)", "eager-keepmem": "eager (freed memory kept)"}
 MODES |= {"graph-onednn": "graph (oneDNN on)", "graph-eigen": "graph (oneDNN off)"}
-MODES |= {"graph-autocluster": "graph (XLA auto-clustering)", "compile-step": "compile (whole step)"}
+MODES |= {"graph-autocluster": "graph (XLA auto-clustering)"}
+MODES |= {"compile-step": "compile (whole step)", "compile-cpp": "compile (C++ wrapper)"}
 
 
 def framework_name(framework: str) -> str:

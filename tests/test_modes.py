@@ -35,7 +35,7 @@ def test_the_tuned_modes_that_the_suite_promises():
     extra = {name: set(modes) for name, modes in stacks.frameworks(tuned=True).items()}
     for name, modes in stacks.frameworks().items():
         extra[name] -= set(modes)
-    single = {"reduce-overhead", "max-autotune", "compile-step", "eager-keepmem"}
+    single = {"reduce-overhead", "max-autotune", "compile-step", "compile-cpp", "eager-keepmem"}
     assert extra["torch"] == single | {"eager-tuned", "compile-tuned"}
     single = {"graph-multi", "graph-onednn", "graph-eigen", "graph-autocluster"}
     assert extra["tensorflow"] == single | {"graph-tuned", "xla-tuned"}

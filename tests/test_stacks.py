@@ -263,15 +263,6 @@ def test_an_installed_framework_is_available(framework: str, mode: str) -> None:
     assert available(framework, mode, "cpu") == (True, "")
 
 
-@pytest.mark.framework
-def test_tensorlayerx_on_pytorch_is_available_or_says_why() -> None:
-    need("tensorlayerx")
-    need("torch")
-    can, reason = available("tensorlayerx", "torch-trainonestep", "cpu")
-    assert can == (reason == "")
-    assert can or "torchvision" in reason
-
-
 COMPILES = {  # every mode there is, and whether it compiles before it runs
     "numpy": {"eager": False},
     "torch": {
@@ -280,6 +271,7 @@ COMPILES = {  # every mode there is, and whether it compiles before it runs
         "reduce-overhead": True,
         "max-autotune": True,
         "compile-step": True,
+        "compile-cpp": True,
         "eager-keepmem": False,
         "eager-tuned": False,
         "compile-tuned": True,
@@ -299,6 +291,7 @@ COMPILES = {  # every mode there is, and whether it compiles before it runs
         "eager": False,
         "graph": True,
         "trainonestep": False,
+        "torch-eager": False,
         "torch-trainonestep": False,
         "graph-onednn": True,
         "graph-eigen": True,

@@ -6,6 +6,7 @@ Its hazards and how they are contained here:
   training operation overwrites its own reference to the moving statistics (with a symbolic tensor when traced).
   Every switch, and every trace, binds fresh operations to the layer's variables: :meth:`Program.switch`.
 * Every dropout layer has seed 0, so in a graph two of one shape draw the same mask. Each gets its own seed.
+* On PyTorch no optimiser of it runs any more, nor can parameters be listed: ``tensorlayerx_on_torch.py`` mends both.
 * On TensorFlow the optimisers compare a weight-decay tensor with 0.0, which raises in ``tf.function`` and reads
   from the device otherwise. It is replaced by the number in eager and graph, left alone in trainonestep.
 """
@@ -16,17 +17,25 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorlayerx as tlx
 
 from benchmarks.errors import Unavailable
 from benchmarks.frameworks.base import Conventions, ImplementationError, describe_optimizer, find_layer
+from benchmarks.frameworks.tensorlayerx_on_torch import mend, torchvision_advice
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Placed, Shape
 from benchmarks.workload import Workload, base_mode
+
+try:
+    import tensorlayerx as tlx
+except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision was built for another PyTorch
+    if advice := torchvision_advice(error):
+        raise Unavailable(advice) from error
+    raise
 
 MODES = {
     "eager": "TensorFlow backend: one tape step over TensorLayerX modules, loss and optimiser, from Python",
     "graph": "TensorFlow backend: tf.function of that whole step; also of evaluation",
     "trainonestep": "TensorFlow backend: TensorLayerX's TrainOneStep, which reads the loss to the host each step",
+    "torch-eager": "PyTorch backend: one autograd step over TensorLayerX modules, loss and optimiser, from Python",
     "torch-trainonestep": "PyTorch backend: TensorLayerX's TrainOneStep, which reads the loss to the host each step",
 }
 TUNED = {
@@ -80,6 +89,7 @@ class Program:
         self.adapter = adapter
         self.implementation = implementation
         self.model = model = implementation.build(workload)
+        model.jit_compile = adapter.mode == "xla"  # as in the adapter of TensorFlow
         self.trained = [t.name for t in workload.tensors if t.trainable]
         self.training: bool | None = None
         # Which weights train, where that is not all that TensorLayerX thinks can.
@@ -92,7 +102,9 @@ class Program:
             layer.seed = 1 + 1009 * adapter.seed + index
             layer.build()
         self.optimizer = optimizer = implementation.optimizer(workload, model)
-        if adapter.mode in TAPED:
+        if adapter.mode == "torch-eager":
+            self.train_step = self.during(True, self.step)
+        elif adapter.mode in TAPED:
             optimizer.weight_decay = 0.0
             for inner in vars(optimizer).values():
                 if hasattr(inner, "build"):  # the Keras optimiser inside makes its variables before the first trace
@@ -145,6 +157,12 @@ class Program:
             return function(*arguments)
 
         return called
+
+    def step(self, *batch: Any) -> Any:
+        """Take a step as TrainOneStep does, but leave the loss on the device."""
+        loss = self.loss(*batch)
+        self.optimizer.apply_gradients(zip(self.optimizer.gradient(loss, self.weights), self.weights, strict=True))
+        return loss.detach()
 
     def loss(self, *batch: Any) -> Any:
         return self.implementation.loss(self.model, *batch)
@@ -212,7 +230,8 @@ class OnTorch(Program):
 
         def slots(layer: Any, placed: Placed) -> dict[str, Slot]:
             _, attributes = LAYERS[type(placed.layer)]
-            out = {part: Slot(tensor=getattr(layer, attribute)) for part, attribute in attributes.items()}
+            tensors = {part: getattr(layer, attribute, None) for part, attribute in attributes.items()}
+            out = {part: Slot(tensor=tensor) for part, tensor in tensors.items() if tensor is not None}  # or no bias
             if isinstance(placed.layer, Conv2D):
                 out["weight"] = conv_weight(layer.filters)
             return out
@@ -238,9 +257,7 @@ class OnTorch(Program):
             self.slots[name].write(value)
 
     def set_learning_rate(self, rate: float) -> None:
-        inner = next(v for v in vars(self.optimizer).values() if hasattr(v, "param_groups"))
-        for group in inner.param_groups:
-            group["lr"] = rate
+        self.optimizer.lr = rate  # read at every step
 
 
 class Adapter:
@@ -260,6 +277,7 @@ class Adapter:
             from benchmarks.frameworks import torch_adapter
 
             self.backend = torch_adapter.Adapter(mode="eager", **words)
+            mend(tlx)
             check_torch_backend(self.backend)
         else:
             from benchmarks.frameworks import tensorflow_adapter
@@ -282,6 +300,8 @@ class Adapter:
         return used | {"optimizer": " over ".join(whose)}
 
     def build(self, implementation: Any, workload: Workload) -> OnTorch | OnTensorFlow:
+        if tlx.BACKEND == "torch" and (why := getattr(implementation, "TENSORFLOW_ONLY", "")):
+            raise Unavailable(f"written for TensorLayerX's TensorFlow backend only: {why}")
         program = OnTorch if tlx.BACKEND == "torch" else OnTensorFlow
         return program(self, implementation, workload)
 
@@ -314,7 +334,7 @@ class Adapter:
 
 
 def check_torch_backend(backend: Any) -> None:
-    """One step of one layer: the PyTorch backend was written for 1.10, and later versions broke it."""
+    """Take one step of one layer, so that a PyTorch that needs more mending is told before anything is timed."""
     try:
         layer = tlx.nn.Linear(1, in_features=1).to(backend.device)
         step = tlx.model.WithLoss(layer, tlx.losses.mean_squared_error)

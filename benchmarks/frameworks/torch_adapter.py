@@ -30,6 +30,7 @@ TUNED = {
     "reduce-overhead": "as compile, with torch.compile's mode of that name: CUDA graphs on a GPU, little on a CPU",
     "max-autotune": "as compile, with torch.compile's mode of that name: kernels are chosen by timing them first",
     "compile-step": "torch.compile of the whole step: forward, loss, backward and optimiser; also of evaluation",
+    "compile-cpp": "as compile, its kernels called from C++ instead of Python (TORCHINDUCTOR_CPP_WRAPPER=1)",
     "eager-keepmem": "as eager, in a process that keeps freed memory (glibc's MALLOC_*_THRESHOLD_)",
     "eager-tuned": "as eager, the workload's tuned implementation",
     "compile-tuned": "as compile, the workload's tuned implementation",
@@ -39,9 +40,13 @@ COMPILED = {
     "reduce-overhead": "reduce-overhead",
     "max-autotune": "max-autotune",
     "compile-step": None,
+    "compile-cpp": None,
 }  # torch.compile's mode
-CACHED = ("compile", "reduce-overhead", "max-autotune", "compile-step")
-ENVIRONMENT = {"eager-keepmem": {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824"}}
+CACHED = ("compile", "reduce-overhead", "max-autotune", "compile-step", "compile-cpp")
+ENVIRONMENT = {
+    "compile-cpp": {"TORCHINDUCTOR_CPP_WRAPPER": "1"},
+    "eager-keepmem": {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824"},
+}
 
 Convert = Callable[[np.ndarray], np.ndarray]
 

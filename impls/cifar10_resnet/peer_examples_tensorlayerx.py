@@ -1,8 +1,13 @@
-"""CIFAR-10 ResNet of 20 layers from blocks as in TensorLayerX's model zoo, trained with TensorFlow's tape."""
+"""CIFAR-10 ResNet of 20 layers from blocks as in TensorLayerX's model zoo, trained as its ``Model.train`` does.
+
+From the source: ReLU as the batch norm's ``act``, the shortcut after the main path, ``Elementwise(add, act="relu")``,
+``GlobalAvgPool2d``, the blocks in a ``Sequential``, 'SAME' padding. From ``Model.train``: a tape, the weights asked for
+once, loss on logits. Declared instead: two 3×3 convolutions a block without bias (the source has bottlenecks with).
+"""
 
 import tensorflow as tf
 import tensorlayerx as tlx
-from tensorlayerx.nn import BatchNorm2d, Conv2d, Linear, Module
+from tensorlayerx.nn import BatchNorm, Conv2d, Linear, Module, Sequential
 
 SOURCE = (
     "TensorLayerX examples, ResNet of its model zoo",
@@ -17,7 +22,7 @@ def conv(inputs, filters, stride=1):
 
 
 def norm(filters, act=None):
-    return BatchNorm2d(momentum=0.9, epsilon=1e-5, act=act, num_features=filters)
+    return BatchNorm(act=act, num_features=filters)  # momentum 0.9, epsilon 1e-5
 
 
 class Block(Module):
@@ -41,20 +46,19 @@ class ResNet(Module):
     def __init__(self):
         super().__init__()
         self.conv1, self.bn1 = conv(3, 16), norm(16, act="relu")
-        inputs = 16
+        inputs, parts = 16, []
         for number in range(9):
             filters = (16, 32, 64)[number // 3]
-            setattr(self, f"block{number + 1}", Block(inputs, filters, 2 if number in (3, 6) else 1))
+            parts.append(Block(inputs, filters, 2 if number in (3, 6) else 1))
+            setattr(self, f"block{number + 1}", parts[-1])
             inputs = filters
-        self.pool = tlx.nn.GlobalAvgPool2d()
         self.fc = Linear(10, in_features=64)
-        self.weights = None  # asked for once, as the examples do before their loop
+        self.res_layer = Sequential([*parts, tlx.nn.GlobalAvgPool2d(), self.fc])
+        self.weights = None  # asked for once, before the loop
 
     def forward(self, x):  # (N, 32, 32, 3)
         z = self.bn1(self.conv1(x))
-        for number in range(9):
-            z = getattr(self, f"block{number + 1}")(z)
-        return self.fc(self.pool(z))  # (N, 10)
+        return self.res_layer(z)  # (N, 10)
 
 
 def build(workload):

@@ -1,4 +1,11 @@
-"""CIFAR-10 ResNet of 20 layers after TensorFlow's official one: fixed padding, fused batch norm, one-operation Adam."""
+"""CIFAR-10 ResNet of 20 layers after TensorFlow's official one (its version 1).
+
+From the source: channels last on a CPU, padding that does not hang on the image's size, the shortcut first,
+``fused=True`` batch norm (its comment points to TensorFlow's performance guide), mean over height and width,
+``compat.v1`` loss. ``tf.layers`` no longer exists, so its batch norm is written out: one operation, averages moved by
+``assign_sub``. Declared instead: 3×3 convolutions in two shortcuts (the source has 1×1 in all three stages), decay 0.9,
+and its ``AdamOptimizer`` for momentum with weight decay.
+"""
 
 import tensorflow as tf
 from keras import layers
@@ -53,7 +60,8 @@ class Block:
         if hasattr(self, "shortcut_conv"):
             shortcut = run_norm(self.shortcut_bn, run_conv(self.shortcut_conv, x), training)
         x = tf.nn.relu(run_norm(self.bn1, run_conv(self.conv1, x), training))
-        return tf.nn.relu(run_norm(self.bn2, run_conv(self.conv2, x), training) + shortcut)
+        x = run_norm(self.bn2, run_conv(self.conv2, x), training)
+        return tf.nn.relu(x + shortcut)
 
 
 class ResNet:

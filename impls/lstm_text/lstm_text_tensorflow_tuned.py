@@ -37,22 +37,32 @@ class LanguageModel(documented.LanguageModel):
 
 
 def fused(cell, x, h, c):  # (T, N, 200), (N, 200), (N, 200)
-    """All steps in one operation; its gates lie as Keras's do: input, forget, candidate, output."""
+    """All steps in one operation, whose gates lie in the order input, candidate, forget, output.
+
+    Not BlockLSTMV2, whose gates lie as Keras's do: its gradient takes them in the other order all the same.
+    """
     none = tf.zeros((200,))  # of peepholes, which the layer has not
-    _, cells, _, _, _, _, outputs = tf.raw_ops.BlockLSTMV2(
+    _, cells, _, _, _, _, outputs = tf.raw_ops.BlockLSTM(
         seq_len_max=tf.constant(x.shape[0], tf.int64),
         x=x,
         cs_prev=c,
         h_prev=h,
-        w=tf.concat([cell.kernel, cell.recurrent_kernel], 0),  # (400, 800)
+        w=reordered(tf.concat([cell.kernel, cell.recurrent_kernel], 0)),  # (400, 800)
         wci=none,
         wcf=none,
         wco=none,
-        b=tf.convert_to_tensor(cell.bias),
-        cell_clip=0.0,
+        b=reordered(tf.convert_to_tensor(cell.bias)),  # (800,)
+        forget_bias=0.0,
+        cell_clip=-1.0,
         use_peephole=False,
     )
     return outputs, outputs[-1], cells[-1]  # (T, N, 200), (N, 200), (N, 200)
+
+
+def reordered(values):
+    """Columns of the gates input, forget, candidate, output, with the middle ones exchanged."""
+    i, f, g, o = tf.split(values, 4, -1)
+    return tf.concat([i, g, f, o], -1)
 
 
 def build(workload: Workload) -> LanguageModel:

@@ -15,6 +15,8 @@ from tensorlayerx import nn
 
 from benchmarks.workload import Workload
 
+TENSORFLOW_ONLY = "the carried state is a tf.Variable, for TensorLayerX has none of its own"
+
 
 class LanguageModel(nn.Module):
     def __init__(self, batch_size: int):

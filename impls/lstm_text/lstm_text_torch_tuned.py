@@ -7,7 +7,6 @@ embedding and the dense layer; SGD is fused into one kernel; freed memory is kep
 import lstm_text_torch as documented
 import torch
 from lstm_text_torch import loss, predict, train_step
-from torch import nn
 
 from benchmarks.workload import Workload
 
@@ -20,14 +19,13 @@ __all__ = ["build", "loss", "optimizer", "predict", "train_step"]
 class LanguageModel(documented.LanguageModel):
     def forward(self, x, h, c):  # (N, T), (N, 200), (N, 200)
         x = self.embedding(x)  # (N, T, 200)
-        x, h, c = recurrent(self.lstm, x, h, c)  # (N, T, 200), (1, N, 200) twice
-        return self.fc(x), h[0], c[0]  # (N, T, 10000), (N, 200), (N, 200)
+        x, h, c = self.recurrent(x, h, c)  # (N, T, 200), (N, 200), (N, 200)
+        return self.fc(x), h, c  # (N, T, 10000), (N, 200), (N, 200)
 
-
-@torch.compiler.disable
-def recurrent(lstm: nn.LSTM, x, h, c):  # (N, T, 200), (N, 200), (N, 200)
-    x, (h, c) = lstm(x, (h[None], c[None]))
-    return x, h, c  # (N, T, 200), (1, N, 200), (1, N, 200)
+    @torch.compiler.disable
+    def recurrent(self, x, h, c):  # (N, T, 200), (N, 200), (N, 200)
+        x, (h, c) = self.lstm(x, (h[None], c[None]))  # (N, T, 200), (1, N, 200) twice
+        return x, h[0], c[0]  # (N, T, 200), (N, 200), (N, 200)
 
 
 def build(workload: Workload) -> LanguageModel:

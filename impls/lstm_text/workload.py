@@ -4,6 +4,9 @@
 
 Settled in the open:
 
+* The book's listing sets ``return_seq_2d=True``: the LSTM's output is flattened to (rows × words, 200), so that its
+  dense layer multiplies two matrices. So must every implementation: as a batch of matrices the same product, with its
+  gradient, is other and slower work in some frameworks.
 * One LSTM bias is declared. PyTorch and TensorLayerX keep two, which are only ever added: the second stays 0 and
   out of training, or the bias would learn twice as fast and weigh double in the clipped norm.
 * No forget bias (the book sets 0.0; TensorFlow's own default is 1.0). Gates lie in the order input, forget,
@@ -16,18 +19,18 @@ Settled in the open:
   and miss repeated words. PyTorch's ``clip_grad_norm_`` is not used: on a CPU its norm of the embedding's two
   million values is 1e-4 too small (a plain float32 running sum), which moved the updates by 5e-4.
 * SGD at 1.0, times 0.9 for every epoch after the fifth: the book's text says four epochs at 1.0, its formula
-  0.9 ** max(i - 4, 0) with i from 0 gives five; the formula is what ran.
-* All weights and biases are uniform in ±0.1, the dense layer's bias too, and the LSTM's: the book names one
-  initialiser for all, though TensorFlow 1's cell started its bias at 0 whatever it was told.
-* The last tenth of a text is held out and perplexity is of its words. The book trains on all of its text and prints
-  the perplexity of training. A line's end is a word here and contractions stay whole; the book's code joins lines and
-  expands contractions.
-* The vocabulary is 10,000 words for every text (the book's has about 9,800): the most frequent ones, the last id
-  for all others.
+  0.9 ** max(i - 4, 0) with i from 0 gives five; what its code did decides.
+* All weights and biases are uniform in ±0.1, the dense layer's bias too, and the LSTM's. Departure: the book's text
+  names one initialiser for all, but TensorFlow 1's cell started its bias at 0 whatever it was told.
+* Departure: the last tenth of a text is held out and perplexity is of its words. The book trains on all of its text and
+  prints the perplexity of training. A line's end is a word here and contractions stay whole; the book's code joins
+  lines and expands contractions.
+* Departure: the vocabulary is 10,000 words for every text (the book's has about 9,800): the most frequent ones, the
+  last id for all others.
 * Generation keeps the k most probable words (k = 1, 3, 5, 10) and draws in proportion; k = 1 draws nothing, and
   from equal weights all frameworks generate the same words, which the certificate checks.
-* Keras has no fused LSTM on a CPU, so TensorFlow's loop over time is unrolled there; TensorLayerX has a Python loop
-  over time everywhere, timed as it is.
+* On a CPU PyTorch's layer is one fused operation; Keras's and TensorLayerX's are loops over time, in Python unless a
+  graph holds them.
 
 The book trains on campaign speeches and prints no perplexity.
 """

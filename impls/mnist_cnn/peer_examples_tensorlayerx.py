@@ -1,4 +1,9 @@
-"""MNIST CNN as TensorLayerX's example trains it with TensorFlow's tape."""
+"""MNIST CNN as TensorLayerX's example builds its network and its ``Model.train`` trains it.
+
+From the source: layers with their ReLU as ``act``, 'SAME' padding of convolutions and pools, Adam of the library. From
+``Model.train`` on TensorFlow: a tape, the weights asked for once, loss on logits; its accuracy of each batch is left
+out. Declared instead: sizes, dropout, a ReLU after the first convolution too.
+"""
 
 import tensorflow as tf
 import tensorlayerx as tlx
@@ -6,7 +11,7 @@ from tensorlayerx.nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module
 
 SOURCE = (
     "TensorLayerX examples, CIFAR-10 CNN",
-    "https://github.com/tensorlayer/TensorLayerX/blob/main/examples/basic_tutorials/cifar10_cnn_mixed_tensorflow.py",
+    "https://github.com/tensorlayer/TensorLayerX/blob/main/examples/basic_tutorials/cifar10_cnn_train.py",
 )
 MODES = ("eager",)
 DIFFERS = ""
@@ -24,7 +29,7 @@ class CNN(Module):
         self.fc1 = Linear(256, act=tlx.nn.ReLU, in_features=3136)
         self.drop2 = Dropout(p=rates[1])
         self.fc2 = Linear(10, in_features=256)
-        self.weights = None  # asked for once, as the example does before its loop
+        self.weights = None  # asked for once, before the loop
 
     def forward(self, x):  # (N, 28, 28, 1)
         z = self.conv1(x)

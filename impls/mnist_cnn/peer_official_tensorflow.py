@@ -1,4 +1,9 @@
-"""MNIST CNN with the loss and Adam of TensorFlow 1's official model: Adam is one operation a variable."""
+"""MNIST CNN as TensorFlow 1's official model builds and trains its network.
+
+From the source: a ``Sequential``, one pooling layer used twice with 'same' padding, activations of ``tf.nn``, the loss
+of ``compat.v1`` on logits and its ``AdamOptimizer``, which is one operation a variable. Declared instead: sizes and
+dropout. Left out: the global step.
+"""
 
 import keras
 import tensorflow as tf
@@ -27,14 +32,15 @@ class Named:
 
 def build(workload):
     rates = [layer.rate for layer in workload.dropouts]
+    max_pool = layers.MaxPooling2D((2, 2), (2, 2), padding="same")
     return Named(
         keras.Sequential(
             [
                 keras.Input((28, 28, 1)),
-                layers.Conv2D(32, kernel_size=5, padding="same", activation=tf.nn.relu, name="conv1"),
-                layers.MaxPooling2D(pool_size=2),
-                layers.Conv2D(64, kernel_size=5, padding="same", activation=tf.nn.relu, name="conv2"),
-                layers.MaxPooling2D(pool_size=2),
+                layers.Conv2D(32, 5, padding="same", activation=tf.nn.relu, name="conv1"),
+                max_pool,
+                layers.Conv2D(64, 5, padding="same", activation=tf.nn.relu, name="conv2"),
+                max_pool,
                 layers.Flatten(),
                 layers.Dropout(rates[0], name="drop1"),
                 layers.Dense(256, activation=tf.nn.relu, name="fc1"),

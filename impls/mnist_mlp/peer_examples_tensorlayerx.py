@@ -1,4 +1,9 @@
-"""MNIST MLP as TensorLayerX's example trains it with TensorFlow's tape."""
+"""MNIST MLP as TensorLayerX's example builds it and, in its part for TensorFlow, trains it with a tape.
+
+From the source: layers with their ReLU as ``act``, the weights asked for once before the loop, loss on logits, Adam of
+the library. Declared instead: dropout's rates, a ReLU after the first layer and none after the last. Left out:
+``set_train`` before each step, which the adapter calls when need be.
+"""
 
 import tensorflow as tf
 import tensorlayerx as tlx
@@ -6,7 +11,7 @@ from tensorlayerx.nn import Dropout, Linear, Module
 
 SOURCE = (
     "TensorLayerX examples, MNIST MLP",
-    "https://github.com/tensorlayer/TensorLayerX/blob/main/examples/basic_tutorials/mnist_mlp_mixed_tensorflow.py",
+    "https://github.com/tensorlayer/TensorLayerX/blob/main/examples/basic_tutorials/mnist_mlp_mix_programming.py",
 )
 MODES = ("eager",)
 DIFFERS = ""

@@ -1,4 +1,9 @@
-"""MNIST MLP with the loss and Adam of TensorFlow 1's official model: Adam is one operation a variable."""
+"""MNIST MLP as TensorFlow 1's official model builds and trains its network.
+
+From the source: a ``Sequential``, activations of ``tf.nn``, the loss of ``compat.v1`` on logits and its
+``AdamOptimizer``, which is one operation a variable. Declared instead: the layers (the source has a CNN). Left out: the
+global step.
+"""
 
 import keras
 import tensorflow as tf

@@ -10,8 +10,9 @@ Settled in the open:
 * Soft-max stands once, inside the loss; the last layer gives logits.
 * Adam's epsilon is 1e-8 as in TensorFlow 1.2. PyTorch adds it after the bias
   correction, Keras and TensorLayerX before; each is certified against its own form.
-* Pixels are byte / 256 as TensorLayer's loader had them; the last 10,000 training
-  images are the book's validation set and are not trained on.
+* Pixels are byte / 256: the text says values in [0, 1], what TensorLayer's loader gave
+  decides. The last 10,000 training images are the book's validation set and are not
+  trained on.
 * A last partial batch is dropped, as TensorLayer's iterator did (500 divides 50,000).
 """
 

@@ -1,4 +1,10 @@
-"""Skip-gram after the best-known public one for PyTorch: sparse embeddings, with PyTorch's own Adagrad."""
+"""Skip-gram after the best-known public one for PyTorch.
+
+From the source: ``nn.Embedding(sparse=True)`` for both tables, ``torch.mul`` and ``torch.sum`` for pairs,
+``logsigmoid`` of scores and of negated scores, both summed and negated, gradients zeroed first. Declared instead:
+biases, expected counts and a mean over pairs; Adagrad as it comes for SGD; negatives that all pairs share, so a product
+of two matrices for its ``bmm``.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +23,14 @@ class SkipGram(nn.Module):
         self.biases = nn.Embedding(50_000, 1, sparse=True)
         self.nce_weight, self.nce_bias = self.output.weight, self.biases.weight
 
-    def forward(self, centre, context, negatives, log_true, log_negatives):  # (N,), (N,), (S,), (N,), (S,)
+    def scores(self, centre, context, negatives, log_true, log_negatives):  # (N,), (N,), (S,), (N,), (S,)
         centre_rows, context_rows, noise_rows = self.embedding(centre), self.output(context), self.output(negatives)
         true = torch.sum(torch.mul(centre_rows, context_rows), dim=1) + self.biases(context)[:, 0] - log_true  # (N,)
-        # The source draws negatives for each pair and multiplies with bmm; here all pairs share them.
         noise = torch.mm(centre_rows, noise_rows.t()) + self.biases(negatives)[:, 0] - log_negatives  # (N, S)
+        return true, noise
+
+    def forward(self, *batch):
+        true, noise = self.scores(*batch)
         return torch.cat([true[:, None], noise], 1)  # (N, 1 + S)
 
 
@@ -36,8 +45,8 @@ def optimizer(workload, model):
 
 
 def loss(model, *batch):
-    scores = model(*batch)
-    return -(torch.sum(F.logsigmoid(scores[:, 0])) + torch.sum(F.logsigmoid(-scores[:, 1:]))) / len(scores)
+    true, noise = model.scores(*batch)
+    return -1 * (torch.sum(F.logsigmoid(true)) + torch.sum(F.logsigmoid(-1 * noise))) / len(true)
 
 
 def train_step(model, optimizer, *batch):

@@ -1,4 +1,9 @@
-"""Skip-gram with dense gradients, because torch.compile has no sparse ones; PyTorch's own Adagrad, fused."""
+"""Skip-gram with the dense embeddings of PyTorch's tutorial, because ``torch.compile`` has no sparse gradients.
+
+From the source: ``nn.Embedding`` as it comes, ``model.zero_grad``, forward, ``backward``, ``step``. The tutorial trains
+another model (words from the two before them), so the loss is as declared, in the form that ``torch.nn.functional`` has
+for it. ``fused=True`` is the documented switch of ``torch.optim.Adagrad``, which stands for the tutorial's SGD.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +54,7 @@ def loss(model, *batch):
 
 
 def train_step(model, optimizer, *batch):
-    optimizer.zero_grad()
+    model.zero_grad()
     value = loss(model, *batch)
     value.backward()
     optimizer.step()

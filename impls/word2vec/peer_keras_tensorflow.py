@@ -1,4 +1,9 @@
-"""Skip-gram as TensorFlow 2 examples have it: ``tf.nn.nce_loss`` in a tape, with an optimiser of Keras."""
+"""Skip-gram as TensorFlow 2 examples have it.
+
+From the source: ``embedding_lookup`` and the mean of ``tf.nn.nce_loss`` in a tape over plain variables,
+``apply_gradients`` of an optimiser of Keras, similarities of rows divided by their norms. Declared instead: Adagrad for
+SGD; negatives are given, not drawn in the step.
+"""
 
 import keras
 import tensorflow as tf
@@ -58,5 +63,6 @@ def train_step(model, optimizer, *batch):
 
 
 def predict(model, words):  # (N,)
-    unit = tf.math.l2_normalize(model.read[0], 1)
+    table = model.read[0]
+    unit = table / tf.sqrt(tf.reduce_sum(tf.square(table), 1, keepdims=True))
     return tf.matmul(tf.nn.embedding_lookup(unit, words), unit, transpose_b=True)  # (N, V)

@@ -1,4 +1,9 @@
-"""Skip-gram after TensorFlow's official tutorial: ``tf.nn.nce_loss`` with TensorFlow 1's Adagrad, negatives given."""
+"""Skip-gram after TensorFlow's official tutorial.
+
+From the source: plain variables, ``embedding_lookup``, the mean of ``tf.nn.nce_loss``, an optimiser of TensorFlow 1,
+similarities of rows divided by their norms. Declared instead: ``AdagradOptimizer`` for ``GradientDescentOptimizer``;
+negatives are given, not drawn in the step. Left out: the summary that the source writes at each step.
+"""
 
 import tensorflow as tf
 from keras import layers

@@ -7,19 +7,21 @@ negatives.
 
 Settled in the open:
 
-* Negatives are drawn log-uniformly without replacement, as TensorFlow's sampler for this loss does; the book quotes
-  f ** (3/4), which its code never used. One sampler (NumPy) draws them for all frameworks and hands over, with each
-  batch, ids and log expected counts: 1 - (1 - p) ** tries for the number of tries that batch needed.
+* Negatives are drawn log-uniformly without replacement, as TensorFlow's sampler for this loss does; the book's text
+  quotes f ** (3/4), which its code never used: what its code did decides. One sampler (NumPy) draws them for all
+  frameworks and hands over, with each batch, ids and log expected counts: 1 - (1 - p) ** tries for the number of tries
+  that batch needed.
 * A negative that equals a true context is kept (accidental hits are not removed), as in TensorFlow's default.
 * The loss is a mean over the 128 pairs, each with all 64 negatives.
 * Adagrad at 1.0, accumulator starting at 0.1, acts on row-summed gradients: a word that occurs twice in a batch gets
-  the square of the sum, once. Keras's Adagrad does not sum repeated rows and goes through all 6.4 million values
-  each step; PyTorch's sums them and is slower than it need be. So each implementation has its own ``RowAdagrad``,
-  which touches only a batch's rows.
+  the square of the sum, once. So do TensorFlow 1's, which the book used, and PyTorch's on sparse gradients; Keras's
+  does not sum repeated rows and goes through all 6.4 million values each step.
 * Initial values: embedding uniform in ±1, NCE weights truncated normal with σ = 1/sqrt(128), biases 0.
-* The book's batch generator moves on by 67 words for 64 centres, so that its 20 epochs see half the text each; here
-  every word is a centre once an epoch.
-* σ = 1/sqrt(128) of the NCE weights is that of TensorFlow's own example; the book does not print it.
+* Departure: the book counts an epoch as words over batch size, and its batch generator moves on by 67 words for 64
+  centres: its 20 epochs are 2,657,063 steps and see about half of the text each. Here every word is a centre once an
+  epoch, so the recipe ``book`` takes about 5,000,000 steps, 1.88 times as many.
+* Departure: the printed call gives the NCE weights no initialiser, so TensorLayer's default ran there, σ = .03. Here it
+  is 1/sqrt(128) = .0884, which the book's companion script and TensorFlow's own example pass.
 * The first 16,000,000 words of a text train, of about 17 million that the book used. Neighbours and analogies are
   sought among the 10,000 most frequent words, so shares of right answers are higher than among all 50,000.
 * The embedded language has 50,000 words at the book's size, and most of them are drawn as negatives a few times at most

@@ -71,7 +71,7 @@ FAULTS = [
     fault(LM, "missing clip", (f", {CLIP}", "")),
     fault(LM, "clip per tensor", (CLIP, "grad_clip=tlx.ops.ClipGradByNorm(sgd.clip_norm)")),
     fault(LM, "gates of the fused operation in another order",
-          ("lstm.weight_hh[0]], 1)", "lstm.weight_hh[0]], 1)[::-1]"), mode=TUNED),
+          ("[i, g, f, o]", "[i, f, g, o]"), mode=TUNED),
     fault(LM, "rows of the flat output in another order", ("tlx.reshape(flat, (*x.shape[:2], 10_000))",
           "tlx.transpose(tlx.reshape(flat, (*x.shape[1::-1], 10_000)), (1, 0, 2))")),
     fault(LM, "second bias trained", ("kept = (model.lstm.bias_hh[0], ", "kept = (")),

@@ -105,7 +105,7 @@ FAULTS = [
           ("self.clip_norm, norm)", "self.clip_norm)")),
     fault(LM, "clip per tensor", ("g.mul_(scale)", "g.mul_((self.clip_norm / g.norm()).clamp(max=1.0))"),
           mode="eager-tuned"),
-    fault(LM, "h and c swapped behind the fence", ("return x, h, c  # (N, T, 200), (1,", "return x, c, h  #"),
+    fault(LM, "h and c swapped behind the fence", ("return x, h[0], c[0]", "return x, c[0], h[0]"),
           mode="eager-tuned"),
     fault(LM, "second bias trained", ("        self.lstm.bias_hh_l0.requires_grad_(False)", "        #"), breaks=True),
     fault(LM, "embedding scaled", ("self.embedding(x)", "self.embedding(x) * 200**0.5")),
