@@ -215,6 +215,7 @@ def _launch(mine: list[Event]) -> Launch:
         versions=fields.get("versions", {}),
         environment=fields.get("environment", {}),
         settings=fields.get("settings", {}),
+        used=fields.get("used", {}),
         precision_error=fields.get("precision_error"),
         phases=Phases(
             **{name: fields.get(name) for name in PHASES},

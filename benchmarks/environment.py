@@ -39,7 +39,8 @@ _THREADS = (
 RECORDED = (
     *_THREADS,
     "OMP_WAIT_POLICY", "TL_BACKEND", "KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL", "TF_FORCE_GPU_ALLOW_GROWTH", "XLA_FLAGS",
-    "TF_XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "CUDA_VISIBLE_DEVICES", "CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING",
+    "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "TORCHINDUCTOR_CPP_WRAPPER",
+    "NVIDIA_TF32_OVERRIDE", "CUDA_VISIBLE_DEVICES", "CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING",
     "OPENBLAS_CORETYPE", "LD_PRELOAD", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "PYTHONHASHSEED",
     "CC", "CXX",
 )  # fmt: skip
@@ -80,10 +81,8 @@ def worker_environment(
     # its MLP steps 1.6 to 3 times slower (two cores); idle threads stop spinning within milliseconds anyway.
     if tl_backend := backend(stack.framework, stack.mode):
         env["TL_BACKEND"] = tl_backend
-    if stack.mode.endswith("-keepmem"):
-        env |= KEEP_MEMORY
     env["KERAS_BACKEND"] = "tensorflow"
-    env["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    env["TF_CPP_MIN_LOG_LEVEL"] = "0"  # the adapter reads there which instructions the build lacks
     env["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # otherwise TensorFlow takes the whole GPU and its neighbours none
     env["NVIDIA_TF32_OVERRIDE"] = "0"
     if stack.device == "cpu":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
@@ -33,3 +34,16 @@ def reset_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return  # not Linux: peak() then answers None there too
+
+
+def allocator() -> str:
+    """Which allocator serves ``malloc`` in this process, and whether it was told to keep what is freed."""
+    try:
+        mapped = Path("/proc/self/maps").read_text()
+    except OSError:
+        return "not known"
+    for name in ("jemalloc", "tcmalloc", "mimalloc"):
+        if name in mapped:
+            return name
+    kept = "MALLOC_TRIM_THRESHOLD_" in os.environ and "MALLOC_MMAP_THRESHOLD_" in os.environ
+    return "glibc, freed memory kept" if kept else "glibc"

@@ -37,7 +37,7 @@ def before_rounds(run: Run, entry: Entry, r: Running, index: int) -> None:
         ceiling_seconds=profile.warm_ceiling,
         windows=profile.warm_windows,
     )
-    _keep(run, r, index, warm_up=warm)
+    _keep(run, r, index, warm_up=warm, **r.worker.ask("used", limit=run.limit))
     last = warm["window_seconds"][-profile.warm_windows :]
     r.step_seconds = sorted(last)[len(last) // 2] / warm["window_steps"]
 

@@ -23,6 +23,7 @@ class Planned(Strict):
     available: bool
     reason: str
     implementation: dict[str, str]
+    environment: dict[str, str] = Field(default_factory=dict)  # variables of its mode
 
     @property
     def implementation_hash(self) -> str:
@@ -104,7 +105,7 @@ class Plan(Strict):
                 out.append(f"the declaration of {entry.key}")
             found = load(Path(entry.folder), entry.variant)
             for planned in entry.stacks:
-                now = implementation_files(found, planned.stack.framework)
+                now = implementation_files(found, planned.stack.framework, planned.stack.mode)
                 out += [name for name, value in now.items() if planned.implementation.get(name) != value]
             for baseline in entry.baselines:
                 now = files_hash([found.baseline(baseline.name)])
@@ -112,14 +113,43 @@ class Plan(Strict):
         return sorted(set(out))
 
 
-def implementation_files(found: Found, framework: str) -> dict[str, str]:
-    """File name -> SHA-256 of what decides a stack's work: implementation, adapter, generator of the data."""
-    files = [
-        found.implementation(framework),
-        ROOT / "benchmarks" / "frameworks" / f"{framework}_adapter.py",
-        *data_files(found.workload.dataset.name),
-    ]
-    return files_hash([f for f in files if f.exists()])
+def implementation_files(found: Found, framework: str, mode: str = "") -> dict[str, str]:
+    """File name -> SHA-256 of what decides a stack's work: implementation, adapter, generator of the data.
+
+    What these import of their own folder and of ``benchmarks/frameworks`` is among them.
+    """
+    adapter = ROOT / "benchmarks" / "frameworks" / f"{framework}_adapter.py"
+    files, waiting = [], [path for path in (found.implementation(framework, mode), adapter) if path.exists()]
+    while waiting:
+        path = waiting.pop(0)
+        if path not in files:
+            files.append(path)
+            waiting += _imported(path)
+    return files_hash([*files, *data_files(found.workload.dataset.name)])
+
+
+def _imported(path: Path) -> list[Path]:
+    """Modules beside ``path`` and adapters' modules that it imports, wherever in the file."""
+    names = {
+        name
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
+    }
+    names |= {f"benchmarks.frameworks.{alias}" for alias in _aliases(path)}
+    shared = [ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("benchmarks.frameworks.")]
+    beside = [path.with_name(f"{name}.py") for name in names if "." not in name]
+    return sorted(found for found in [*shared, *beside] if found.is_file())
+
+
+def _aliases(path: Path) -> set[str]:
+    """Names in ``from benchmarks.frameworks import NAME``."""
+    return {
+        alias.name
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "benchmarks.frameworks"
+        for alias in node.names
+    }
 
 
 def data_files(name: str) -> list[Path]:

@@ -195,20 +195,29 @@ def _planned(
     for name, python in pythons.items():
         availability = stacks.Availability(python=python)
         for word, modes in stacks.frameworks(tuned=True).items():
-            if (framework and word not in framework) or not found.implementation(word).exists():
+            if framework and word not in framework:
                 continue
-            files = implementation_files(found, word)
             for one in modes:
                 named = one in mode or f"{word}:{one}" in stack
                 if (mode and one not in mode) or (stack and f"{word}:{one}" not in stack):
                     continue
-                if not (named or tuned or one in ordinary[word]):
+                if not (named or tuned or one in ordinary[word]) or not stacks.is_written(found, word, one):
                     continue
+                files = implementation_files(found, word, one)
+                variables = stacks.variables(found, stacks.read_adapters()[word], one)
                 for device in devices:
                     reason = availability.reason(word, one, device)
                     facts = {"framework": word, "mode": one, "tuned": one not in ordinary[word]}
                     found_stack = Stack.model_validate({**facts, "device": device, "interpreter": name})
-                    out.append(Planned(stack=found_stack, available=not reason, reason=reason, implementation=files))
+                    out.append(
+                        Planned(
+                            stack=found_stack,
+                            available=not reason,
+                            reason=reason,
+                            implementation=files,
+                            environment=variables,
+                        )
+                    )
     return out
 
 

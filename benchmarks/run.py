@@ -211,7 +211,7 @@ class Run:
         variables = worker_environment(stack, threads=count, scratch=home, caches=caches)
         # TensorFlow leaves generated files there, and PyTorch's loaders sockets, whose paths must stay below 108 bytes.
         variables["TMPDIR"] = tempfile.mkdtemp(dir=self.scratch)
-        variables |= environment or {}
+        variables |= planned.environment | dict(environment or {})
         worker = Worker(
             python=self.plan.pythons[stack.interpreter],
             environment=variables,

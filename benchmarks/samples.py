@@ -194,6 +194,11 @@ class Launch(Strict):
     settings: dict[str, Any] = field(
         "threads, affinity, denormal policy, TF32 flags, as read back after the import", default_factory=dict
     )
+    used: dict[str, Any] = field(
+        "what the process really used, read back in the worker after warm-up: oneDNN, instruction set, allocator, "
+        "optimiser, compiled graphs",
+        default_factory=dict,
+    )
     precision_error: float | None = field(
         "relative error of a float32 matrix product against float64 on this stack", default=None
     )

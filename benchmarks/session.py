@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import importlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,13 +54,15 @@ class Session:
         self._event = event
         self.job = job
         self._inputs = Path(job["inputs"])
-        self.workload: Workload = dataclasses.replace(
-            load(Path(job["folder"]), job["variant"]).workload, batch_size=job["batch_size"]
-        )
+        found = load(Path(job["folder"]), job["variant"])
+        self.workload: Workload = dataclasses.replace(found.workload, batch_size=job["batch_size"])
         start = time.perf_counter()
         framework = job["framework"]
         module = importlib.import_module(f"benchmarks.frameworks.{framework}_adapter")
-        path = Path(job["folder"]) / f"{self.workload.name}_{framework}.py"
+        path = found.implementation(framework, job["mode"])
+        # A tuned implementation imports what it shares from the documented one beside it, not from another folder's.
+        sys.path.insert(0, job["folder"])
+        sys.modules.pop(found.implementation(framework).stem, None)
         self.implementation = load_module(path, path.stem)
         self.adapter: Any = module.Adapter(
             mode=job["mode"],
@@ -229,6 +232,10 @@ class Session:
             "window_seconds": seen,
             "steady_from": found.start if found.steady else None,
         }
+
+    def do_used(self) -> dict[str, Any]:
+        """What this process really uses, asked after the warm-up."""
+        return {"used": {"allocator": memory.allocator()} | self.adapter.used(self.program)}
 
     def do_lead_in(self, *, steps: int, seconds: float) -> dict[str, Any]:
         """Untimed steps just before a block: at least ``steps`` of them and at least ``seconds`` long."""

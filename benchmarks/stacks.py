@@ -5,7 +5,10 @@ scope in a sentence) is read without importing it. It may also hold a literal ``
 where they are named or ``--tuned`` asks for them; a literal ``COMPILED``, the modes that compile before they run, and a
 literal ``CACHED``, those of them that generate C++ and keep it in the cache folder; and a literal ``REQUIRES``,
 the distributions that must be installed (alternatives joined by ``|``); without it, the one that is named as the
-framework is.
+framework is; and a literal ``ENVIRONMENT``, mode -> variables that a worker of it is started with.
+
+A mode that ends in ``-tuned`` is there for workloads with a tuned implementation, ``NAME_FRAMEWORK_tuned.py``, whose
+literal ``MODES`` names the mode without that ending; its own literal ``ENVIRONMENT`` holds further variables.
 
 Whether an installed framework really works is asked of a worker process and remembered, because importing one takes
 seconds. ``python -m benchmarks.stacks ADAPTER DEVICE MODE...`` is that process.
@@ -29,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.environment import backend, clean_paths, describe, normalise, worker_environment
 from benchmarks.gpu_check import missing_gpu
+from benchmarks.workload import base_mode, is_tuned
 
 if TYPE_CHECKING:
     from benchmarks.workload import Found
@@ -50,6 +54,7 @@ class Framework:
     requires: tuple[str, ...]
     compiled: tuple[str, ...]  # modes that compile before they run
     cached: tuple[str, ...]  # those of them that generate C++ and keep it in the cache folder
+    environment: dict[str, dict[str, str]]  # mode -> variables of its workers
 
     @property
     def every(self) -> dict[str, str]:
@@ -68,7 +73,7 @@ def read_adapters(folder: Path = ADAPTERS) -> dict[str, Framework]:
     found = {}
     for path in sorted(folder.glob("*_adapter.py")):
         name = path.name.removesuffix("_adapter.py")
-        found_there = literals(path, "MODES", "TUNED", "REQUIRES", "COMPILED", "CACHED")
+        found_there = literals(path, "MODES", "TUNED", "REQUIRES", "COMPILED", "CACHED", "ENVIRONMENT")
         modes, requires = found_there.get("MODES"), found_there.get("REQUIRES", (name,))
         if not isinstance(modes, dict) or not modes:
             raise ValueError(f"{path.name} must assign a literal dict to MODES: mode -> its scope in a sentence")
@@ -76,6 +81,10 @@ def read_adapters(folder: Path = ADAPTERS) -> dict[str, Framework]:
         compiled, cached = (tuple(found_there.get(literal, ())) for literal in ("COMPILED", "CACHED"))
         if not set(cached) <= set(compiled) <= modes.keys() | tuned.keys():
             raise ValueError(f"{path.name}: COMPILED names modes of MODES or TUNED, and CACHED some of COMPILED")
+        compiled, cached = (
+            tuple(mode for mode in [*modes, *tuned] if mode in named or base_mode(mode) in named)
+            for named in (compiled, cached)
+        )
         found[name] = Framework(
             name=name,
             adapter=path,
@@ -84,6 +93,7 @@ def read_adapters(folder: Path = ADAPTERS) -> dict[str, Framework]:
             requires=tuple(requires),
             compiled=compiled,
             cached=cached,
+            environment=found_there.get("ENVIRONMENT", {}),
         )
     return found
 
@@ -98,6 +108,20 @@ def literals(path: Path, *names: str) -> dict[str, Any]:
             if isinstance(target, ast.Name) and target.id in names and value is not None:
                 out[target.id] = ast.literal_eval(value)
     return out
+
+
+def is_written(found: Found, framework: str, mode: str) -> bool:
+    """Whether the workload has an implementation that runs in this mode."""
+    path = found.implementation(framework, mode)
+    if not path.is_file():
+        return False
+    return not is_tuned(mode) or base_mode(mode) in literals(path, "MODES").get("MODES", ())
+
+
+def variables(found: Found, framework: Framework, mode: str) -> dict[str, str]:
+    """Environment variables that a worker of this mode is started with, beside those of every worker."""
+    own = literals(found.implementation(framework.name, mode), "ENVIRONMENT") if is_tuned(mode) else {}
+    return framework.environment.get(mode, {}) | dict(own.get("ENVIRONMENT", {}))
 
 
 COMPILING = frozenset(mode for framework in read_adapters().values() for mode in framework.cached)  # generate C++
@@ -130,9 +154,9 @@ def stacks(
     asked = availability or Availability()
     for workload in found:
         for framework in read_adapters(asked.adapters).values():
-            if not workload.implementation(framework.name).is_file():
-                continue
             for mode, scope in framework.every.items():
+                if not is_written(workload, framework.name, mode):
+                    continue
                 for device in devices:
                     reason = asked.reason(framework.name, mode, device)
                     yield Listed(

@@ -318,6 +318,19 @@ def load_module(path: Path, name: str) -> Any:
     return module
 
 
+TUNED = "-tuned"
+
+
+def is_tuned(mode: str) -> bool:
+    """Whether ``mode`` runs the tuned implementation, ``NAME_FRAMEWORK_tuned.py``."""
+    return mode.endswith(TUNED)
+
+
+def base_mode(mode: str) -> str:
+    """The mode that a tuned implementation runs in: ``graph`` of ``graph-tuned``."""
+    return mode.removesuffix(TUNED)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """A discovered workload variant and its folder."""
@@ -325,8 +338,9 @@ class Found:
     workload: Workload
     folder: Path
 
-    def implementation(self, framework: str) -> Path:
-        return self.folder / f"{self.workload.name}_{framework}.py"
+    def implementation(self, framework: str, mode: str = "") -> Path:
+        """The file that a mode of the framework runs, whether or not it exists."""
+        return self.folder / f"{self.workload.name}_{framework}{'_tuned' if is_tuned(mode) else ''}.py"
 
     def baseline(self, name: str) -> Path:
         return self.folder / f"baseline_{name}.py"

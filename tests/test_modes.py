@@ -13,9 +13,10 @@ from frameworks import need
 
 from benchmarks import inputs, planning, stacks
 from benchmarks.environment import KEEP_MEMORY, worker_environment
+from benchmarks.plan import implementation_files
 from benchmarks.proof import losses
 from benchmarks.session import Session
-from benchmarks.workload import ROOT, discover, load
+from benchmarks.workload import ROOT, Found, discover, load
 from reports import svg
 
 TOY = Path(__file__).parent / "toys" / "toy"
@@ -33,8 +34,50 @@ def test_the_tuned_modes_that_the_suite_promises():
     extra = {name: set(modes) for name, modes in stacks.frameworks(tuned=True).items()}
     for name, modes in stacks.frameworks().items():
         extra[name] -= set(modes)
-    assert extra["torch"] == {"reduce-overhead", "max-autotune", "eager-keepmem"}
-    assert extra["tensorflow"] == {"graph-multi"}
+    single = {"reduce-overhead", "max-autotune", "compile-step", "compile-cpp", "eager-keepmem"}
+    assert extra["torch"] == single | {"eager-tuned", "compile-tuned"}
+    single = {"graph-multi", "graph-onednn", "graph-eigen", "graph-autocluster"}
+    assert extra["tensorflow"] == single | {"graph-tuned", "xla-tuned"}
+    assert extra["tensorlayerx"] == {"graph-onednn", "graph-eigen", "xla", "graph-tuned"}
+
+
+def test_a_tuned_mode_is_there_where_a_tuned_implementation_names_its_mode(tmp_path):
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    place = Found(workload=load(TOY, "sound").workload, folder=folder)
+    assert not stacks.is_written(place, "numpy", "eager")
+    (folder / "toy_numpy.py").write_text("import toy_shared\n")
+    assert stacks.is_written(place, "numpy", "eager")
+    assert not stacks.is_written(place, "numpy", "eager-tuned")
+    (folder / "toy_numpy_tuned.py").write_text('MODES = ("eager",)\nENVIRONMENT = {"A": "1"}\nimport toy_numpy\n')
+    assert stacks.is_written(place, "numpy", "eager-tuned")
+    assert not stacks.is_written(place, "numpy", "graph-tuned")
+
+
+def test_workers_of_a_mode_get_its_variables_and_those_of_its_tuned_implementation(tmp_path):
+    (tmp_path / "numpy_adapter.py").write_text(
+        'MODES = {"eager": "a"}\nTUNED = {"eager-tuned": "b", "eager-fast": "c"}\nCOMPILED = ("eager",)\n'
+        'ENVIRONMENT = {"eager-fast": {"B": "2"}, "eager-tuned": {"A": "0", "B": "3"}}\n'
+    )
+    (numpy,) = stacks.read_adapters(tmp_path).values()
+    assert numpy.compiled == ("eager", "eager-tuned")
+    (tmp_path / "toy_numpy_tuned.py").write_text('MODES = ("eager",)\nENVIRONMENT = {"A": "1"}\n')
+    place = Found(workload=load(TOY, "sound").workload, folder=tmp_path)
+    assert stacks.variables(place, numpy, "eager") == {}
+    assert stacks.variables(place, numpy, "eager-fast") == {"B": "2"}
+    assert stacks.variables(place, numpy, "eager-tuned") == {"A": "1", "B": "3"}
+
+
+def test_hashes_cover_what_a_tuned_implementation_imports(tmp_path):
+    place = Found(workload=load(TOY, "sound").workload, folder=tmp_path)
+    (tmp_path / "toy_shared.py").write_text("")
+    (tmp_path / "toy_torch.py").write_text("import toy_shared\n")
+    (tmp_path / "toy_torch_tuned.py").write_text(
+        "from toy_torch import build\nfrom benchmarks.frameworks.tensorflow_adam import FusedAdam\n"
+    )
+    documented, tuned = implementation_files(place, "torch"), implementation_files(place, "torch", "eager-tuned")
+    assert {"toy_torch.py", "toy_shared.py", "torch_adapter.py", "base.py"} <= documented.keys()
+    assert tuned.keys() - documented.keys() == {"toy_torch_tuned.py", "tensorflow_adam.py"}
 
 
 @pytest.mark.parametrize(
@@ -53,8 +96,11 @@ def test_tuned_stacks_are_planned_only_where_asked_for(asked, expected, monkeypa
     ordinary, every = {"toys": {"eager": "a"}}, {"toys": {"eager": "a", "fast": "b"}}
     monkeypatch.setattr(planning.stacks, "frameworks", lambda *, tuned=False: every if tuned else ordinary)
     monkeypatch.setattr(planning.stacks, "Availability", lambda python: SimpleNamespace(reason=lambda *words: ""))
-    monkeypatch.setattr(planning, "implementation_files", lambda found, framework: {})
-    found = SimpleNamespace(implementation=lambda framework: TOY / "toy_numpy.py")
+    monkeypatch.setattr(planning, "implementation_files", lambda found, framework, mode: {})
+    monkeypatch.setattr(planning.stacks, "is_written", lambda found, framework, mode: True)
+    monkeypatch.setattr(planning.stacks, "variables", lambda found, framework, mode: {})
+    monkeypatch.setattr(planning.stacks, "read_adapters", lambda: {"toys": None})
+    found = SimpleNamespace()
     words = {"framework": [], "mode": [], "stack": [], "tuned": False, **asked}
     planned = planning._planned(found, {"default": "python"}, devices=["cpu"], **words)
     assert [p.stack.mode for p in planned] == expected
@@ -62,12 +108,11 @@ def test_tuned_stacks_are_planned_only_where_asked_for(asked, expected, monkeypa
 
 
 def test_memory_is_kept_only_where_the_mode_says_so(tmp_path):
-    def of(mode):
-        stack = SimpleNamespace(framework="torch", mode=mode, device="cpu")
-        return worker_environment(stack, threads=1, scratch=tmp_path, caches=tmp_path, inherited=KEEP_MEMORY)
-
-    assert KEEP_MEMORY.items() <= of("eager-keepmem").items()
-    assert not KEEP_MEMORY.keys() & of("eager").keys()
+    stack = SimpleNamespace(framework="torch", mode="eager", device="cpu")
+    plain = worker_environment(stack, threads=1, scratch=tmp_path, caches=tmp_path, inherited=KEEP_MEMORY)
+    assert not KEEP_MEMORY.keys() & plain.keys()
+    modes = stacks.read_adapters()["torch"].environment
+    assert [mode for mode, variables in modes.items() if KEEP_MEMORY.items() <= variables.items()] == ["eager-keepmem"]
 
 
 def test_modes_of_a_framework_are_told_apart_in_charts():

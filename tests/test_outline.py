@@ -1,4 +1,7 @@
-"""Implementation files of one workload can be read side by side: same names, same order, nothing of the engine."""
+"""Implementation files of one workload can be read side by side: same names, same order, nothing of the engine.
+
+Those that are tuned share what they do not change with the documented one, and use public names alone like it.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.environment import RECORDED
+from benchmarks.stacks import literals, read_adapters
+from benchmarks.workload import TUNED as ENDING
+
 IMPLS = Path(__file__).resolve().parent.parent / "impls"
 FOLDERS = sorted(path.parent for path in IMPLS.glob("*/workload.py"))
-FILES = sorted(path for folder in FOLDERS for path in folder.glob(f"{folder.name}_*.py"))
+EVERY = sorted(path for folder in FOLDERS for path in folder.glob(f"{folder.name}_*.py"))
+TUNED = [path for path in EVERY if path.stem.endswith("_tuned")]
+FILES = [path for path in EVERY if path not in TUNED]
+SHARED = IMPLS.parent / "benchmarks" / "frameworks" / "tensorflow_adam.py"  # imported by tuned ones
+# How TensorLayerX's documentation has a layer of one's own make its weights, underscore and all.
+PUBLIC = {"_get_weights"}
 LAST = ["build", "optimizer", "loss", "train_step", "predict"]
 FORBIDDEN = (".cuda(", ".to(", "tf.function", "tf.device", "torch.compile(", "jit_compile", "time.", "seed", "epoch")
 # No device, but the layout of the weights; and Keras's own word for what the adapter decided, which is only read.
-ALLOWED = re.compile(r"\.to\(memory_format=|(= model|if self)\.jit_compile\b")
+ALLOWED = re.compile(r"\.to\(memory_format=|(= model|=model|if self|if model)\.jit_compile\b")
 MOST_LINES = 130
 
 
@@ -79,4 +91,40 @@ def test_forward_pass_states_its_shapes(path: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef) and node.name in ("forward", "call"):
             for statement in node.body:
-                assert re.search(r"  # \(?N", lines[(statement.end_lineno or 1) - 1]), f"{path.name}:{statement.lineno}"
+                last = lines[(statement.end_lineno or 1) - 1]
+                assert re.search(r"  # \(?[NS]", last), f"{path.name}:{statement.lineno}"
+
+
+@pytest.mark.parametrize("path", TUNED, ids=lambda path: path.stem)
+def test_tuned_file_keeps_the_contract(path: Path) -> None:
+    text, tree = path.read_text(encoding="utf-8"), ast.parse(path.read_text(encoding="utf-8"))
+    offered = {name.partition("(")[0] for name in outline(path)}
+    offered |= {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert set(LAST) <= offered
+    assert path.with_name(f"{path.stem.removesuffix('_tuned')}.py") in FILES
+    framework = path.stem.removesuffix("_tuned").rpartition("_")[2]
+    own, adapter = literals(path, "MODES", "ENVIRONMENT"), read_adapters()[framework]
+    assert own["MODES"]
+    assert {f"{mode}{ENDING}" for mode in own["MODES"]} <= adapter.tuned.keys()
+    assert own.get("ENVIRONMENT", {}).keys() <= set(RECORDED)  # what a worker is started with stands in the result
+    assert len(text.splitlines()) <= MOST_LINES
+    assert [word for word in FORBIDDEN if word in ALLOWED.sub("", text)] == []
+    assert "section" in (ast.get_docstring(tree) or "")
+
+
+@pytest.mark.parametrize("path", [*EVERY, SHARED], ids=lambda path: path.stem)
+def test_private_names_of_a_framework_are_not_used(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    private = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")
+    }
+    imported = {
+        part
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for part in [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+        if part.startswith("_") and part != "__future__"
+    }
+    assert (private | imported) - PUBLIC == set()

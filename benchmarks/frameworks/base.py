@@ -78,6 +78,12 @@ def check_precision(precision: str, device: str) -> None:
         raise Unavailable(f"a stack on {device} offers {', '.join(PRECISIONS[device])}, not {precision}")
 
 
+def describe_optimizer(optimizer: Any) -> str:
+    """Whose class updates the weights: ``keras Adam``; of an implementation's own its module's name."""
+    kind = type(optimizer)
+    return f"{kind.__module__.partition('.')[0]} {kind.__name__}"
+
+
 def beside_layers(workload: Workload) -> list[tuple[str, str]]:
     """Owner and part of the tensors no layer object holds: states, and what belongs to the loss.
 
@@ -145,6 +151,14 @@ class Adapter(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Threads, denormal and TF32 policy as read back from the framework (JSON types)."""
+
+    def used(self, program: Program) -> dict[str, Any]:
+        """What steps of ``program`` really ran on, asked after some of them (JSON types).
+
+        ``onednn``: whether convolutions and products may use it; ``cpu_kernels``: instruction set of the framework's
+        own kernels; ``optimizer``: whose, and in which form; ``compiled_graphs``: made for the training step, None
+        where the mode compiles nothing.
+        """
 
     def build(self, implementation: Any, workload: Workload) -> Program:
         """Model and optimiser, with the framework's own initial values (the worker loads the shared ones)."""

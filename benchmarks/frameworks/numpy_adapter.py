@@ -70,6 +70,9 @@ class Adapter:
     def settings(self) -> dict[str, Any]:
         return {}
 
+    def used(self, program: Program) -> dict[str, Any]:
+        return {}
+
     def build(self, implementation: Any, workload: Workload) -> Program:
         return Program(implementation, workload)
 

@@ -1,49 +1,45 @@
-"""Keras's Adam, updated by TensorFlow's one operation a variable."""
+"""Adam by TensorFlow's one operation a variable, for tuned implementations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 
-class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
-    """``keras.optimizers.Adam`` with the same numbers, in one operation a variable instead of a dozen.
+class FusedAdam:
+    """Adam with the numbers of Keras's, in one operation a variable (``tf.raw_ops.ResourceApplyAdam``).
 
-    Every step launches the dozen in eager mode, and walks through each variable several times in graph mode. XLA fuses
-    Keras's own update, which therefore stays there (``xla``).
+    Keras's own is written in a dozen operations a variable: each is launched in eager mode, and a graph walks through
+    each variable several times. XLA fuses Keras's, and has no need of this one.
     """
 
-    def __init__(self, *arguments: Any, xla: bool = False, **words: Any) -> None:
-        super().__init__(*arguments, **words)
-        self.fused = not xla
+    def __init__(self, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, variables: Sequence[Any]):
+        self.learning_rate = tf.Variable(learning_rate, trainable=False)
+        self.betas, self.epsilon = (tf.constant(beta_1), tf.constant(beta_2)), tf.constant(epsilon)
+        self.step = tf.Variable(0.0, trainable=False)
+        self.moments = [[tf.Variable(tf.zeros(v.shape), trainable=False) for _ in range(2)] for v in variables]
 
-    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        if self.fused:
-            step = tf.cast(self.iterations + 1, tf.float32)
-            self.betas = [tf.constant(beta, tf.float32) for beta in (self.beta_1, self.beta_2)]
-            self.powers = [tf.pow(beta, step) for beta in self.betas]
-        return super().apply(grads, trainable_variables)
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> Any:
-        if not self.fused or isinstance(gradient, tf.IndexedSlices):
-            return super().update_step(gradient, variable, learning_rate)
-        place = self._get_variable_index(variable)
-        tf.raw_ops.ResourceApplyAdam(
-            var=_handle(variable),
-            m=_handle(self._momentums[place]),
-            v=_handle(self._velocities[place]),
-            beta1_power=self.powers[0],
-            beta2_power=self.powers[1],
-            lr=tf.cast(learning_rate, tf.float32),
-            beta1=self.betas[0],
-            beta2=self.betas[1],
-            epsilon=tf.constant(self.epsilon, tf.float32),
-            grad=gradient,
-        )
-        return None
+    def apply(self, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+        """Update ``variables``, those the optimiser was made for in the same order, from dense ``gradients``."""
+        step = self.step.assign_add(1.0)
+        powers = [tf.pow(beta, step) for beta in self.betas]
+        for gradient, variable, (first, second) in zip(gradients, variables, self.moments, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=resource(variable),
+                m=first.handle,
+                v=second.handle,
+                beta1_power=powers[0],
+                beta2_power=powers[1],
+                lr=tf.convert_to_tensor(self.learning_rate),
+                beta1=self.betas[0],
+                beta2=self.betas[1],
+                epsilon=self.epsilon,
+                grad=gradient,
+            )
 
 
-def _handle(variable: Any) -> Any:
-    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
+def resource(variable: Any) -> Any:
+    """The handle of a variable of TensorFlow or Keras, as ``tf.raw_ops`` take it."""
+    return (variable if isinstance(variable, tf.Variable) else variable.value).handle

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port  # only there TensorFlow says whether oneDNN is on
 
 from benchmarks.errors import Unavailable
-from benchmarks.frameworks.base import Conventions, beside_layers, check_precision, check_shape, find_layer
+from benchmarks.frameworks.base import (
+    Conventions,
+    beside_layers,
+    check_precision,
+    check_shape,
+    describe_optimizer,
+    find_layer,
+)
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Shape
-from benchmarks.workload import NCE, Workload
+from benchmarks.workload import NCE, Workload, base_mode
 
 MODES = {
     "eager": "every operation dispatched from Python",
@@ -21,9 +31,20 @@ MODES = {
     "xla": "tf.function(jit_compile=True) of the whole step; also of evaluation",
 }
 TUNED = {
-    "graph-multi": "one tf.function takes eight stacked batches and loops over the whole step; evaluation as graph"
+    "graph-multi": "one tf.function takes eight stacked batches and loops over the whole step; evaluation as graph",
+    "graph-onednn": "as graph, with oneDNN's kernels on every CPU (TF_ENABLE_ONEDNN_OPTS=1)",
+    "graph-eigen": "as graph, without oneDNN's kernels (TF_ENABLE_ONEDNN_OPTS=0)",
+    "graph-autocluster": "as graph, XLA compiling the clusters that it finds (tf_xla_auto_jit)",
+    "graph-tuned": "as graph, the workload's tuned implementation",
+    "xla-tuned": "as xla, the workload's tuned implementation",
 }
-COMPILED = ("graph", "xla", "graph-multi")  # traced anew in every process
+# Traced anew in every process.
+COMPILED = ("graph", "xla", "graph-multi", "graph-onednn", "graph-eigen", "graph-autocluster")
+ENVIRONMENT = {
+    "graph-onednn": {"TF_ENABLE_ONEDNN_OPTS": "1"},
+    "graph-eigen": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+    "graph-autocluster": {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"},
+}
 TOGETHER = 8  # steps of one call in graph-multi
 
 # Declared layer -> Keras layer, and the attribute that holds each declared tensor. Layouts are the canonical ones.
@@ -61,6 +82,17 @@ def find_variables(
     for declared in workload.tensors:
         check_shape(declared.name, declared.shape, tuple(out[declared.name].shape))
     return out
+
+
+def lacking_instructions() -> str:
+    """Which instructions of this CPU the build does not use in kernels of its own; oneDNN and XLA choose theirs later.
+
+    TensorFlow says so in its log alone, at its import. A worker's log is the file behind its standard error.
+    """
+    log = Path("/proc/self/fd/2")
+    text = log.read_text("utf-8", "replace") if log.is_file() else ""
+    found = re.search(r"enable the following instructions: (.*?), in other operations", text)
+    return f"built without {found[1]}" if found else "not said"
 
 
 class Program:
@@ -133,7 +165,7 @@ class Adapter:
             raise ValueError(f"tensorflow has the modes {', '.join(MODES | TUNED)}, not {mode!r}")
         if keras.backend.backend() != "tensorflow":
             raise RuntimeError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
-        self.mode = mode
+        self.mode = base_mode(mode)
         self.precision = precision
         self.gpu = device == "cuda"
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -173,6 +205,16 @@ class Adapter:
             "denormals_flushed": bool((self.to_numpy(tiny) == 0).all()),
             "tensor_float_32": bool(tf.config.experimental.tensor_float_32_execution_enabled()),
             "memory_growth": self.gpu,
+        }
+
+    def used(self, program: Any) -> dict[str, Any]:
+        step = getattr(program, "train_steps", program.train_step)
+        count = getattr(step, "experimental_get_tracing_count", None)
+        return {
+            "onednn": bool(_pywrap_util_port.IsMklEnabled()),
+            "cpu_kernels": lacking_instructions(),
+            "optimizer": describe_optimizer(program.optimizer),
+            "compiled_graphs": int(count()) if count else None,
         }
 
     def in_precision(self, model: Any) -> Any:

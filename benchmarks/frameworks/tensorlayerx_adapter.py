@@ -19,9 +19,9 @@ import numpy as np
 import tensorlayerx as tlx
 
 from benchmarks.errors import Unavailable
-from benchmarks.frameworks.base import Conventions, ImplementationError, find_layer
+from benchmarks.frameworks.base import Conventions, ImplementationError, describe_optimizer, find_layer
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Placed, Shape
-from benchmarks.workload import Workload
+from benchmarks.workload import Workload, base_mode
 
 MODES = {
     "eager": "TensorFlow backend: one tape step over TensorLayerX modules, loss and optimiser, from Python",
@@ -29,7 +29,15 @@ MODES = {
     "trainonestep": "TensorFlow backend: TensorLayerX's TrainOneStep, which reads the loss to the host each step",
     "torch-trainonestep": "PyTorch backend: TensorLayerX's TrainOneStep, which reads the loss to the host each step",
 }
-COMPILED = ("graph",)  # traced anew in every process
+TUNED = {
+    "graph-onednn": "as graph, with oneDNN's kernels on every CPU (TF_ENABLE_ONEDNN_OPTS=1)",
+    "graph-eigen": "as graph, without oneDNN's kernels (TF_ENABLE_ONEDNN_OPTS=0)",
+    "xla": "TensorFlow backend: tf.function(jit_compile=True) of that whole step; also of evaluation",
+    "graph-tuned": "as graph, the workload's tuned implementation",
+}
+COMPILED = ("graph", "graph-onednn", "graph-eigen", "xla")  # traced anew in every process
+ENVIRONMENT = {"graph-onednn": {"TF_ENABLE_ONEDNN_OPTS": "1"}, "graph-eigen": {"TF_ENABLE_ONEDNN_OPTS": "0"}}
+TAPED = ("eager", *COMPILED)  # a tape step of the implementation; the others are TensorLayerX's own TrainOneStep
 
 NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_variance": "moving_var"}
 LAYERS: dict[type, tuple[type, dict[str, str]]] = {
@@ -72,6 +80,7 @@ class Program:
         self.adapter = adapter
         self.implementation = implementation
         self.model = model = implementation.build(workload)
+        model.jit_compile = adapter.mode == "xla"  # as in the adapter of TensorFlow
         self.trained = [t.name for t in workload.tensors if t.trainable]
         self.training: bool | None = None
         # Which weights train, where that is not all that TensorLayerX thinks can.
@@ -84,7 +93,7 @@ class Program:
             layer.seed = 1 + 1009 * adapter.seed + index
             layer.build()
         self.optimizer = optimizer = implementation.optimizer(workload, model)
-        if adapter.mode in ("eager", "graph"):
+        if adapter.mode in TAPED:
             optimizer.weight_decay = 0.0
             for inner in vars(optimizer).values():
                 if hasattr(inner, "build"):  # the Keras optimiser inside makes its variables before the first trace
@@ -239,12 +248,12 @@ class Adapter:
     def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
         if precision == "bf16":
             raise Unavailable(f"TensorLayerX {tlx.__version__} has no mixed precision: neither autocast nor a policy")
-        if mode not in MODES:
-            raise ValueError(f"tensorlayerx has the modes {', '.join(MODES)}, not {mode!r}")
+        if mode not in MODES | TUNED:
+            raise ValueError(f"tensorlayerx has the modes {', '.join(MODES | TUNED)}, not {mode!r}")
         wanted = "torch" if mode.startswith("torch-") else "tensorflow"
         if tlx.BACKEND != wanted:
             raise RuntimeError(f"mode {mode} needs TL_BACKEND={wanted}, TensorLayerX runs on {tlx.BACKEND}")
-        self.mode = mode
+        self.mode = base_mode(mode)
         self.seed = seed
         self.backend: Any
         words: dict[str, Any] = {"device": device, "threads": threads, "seed": seed, "precision": precision}
@@ -256,7 +265,7 @@ class Adapter:
         else:
             from benchmarks.frameworks import tensorflow_adapter
 
-            inner = "graph" if mode == "graph" else "eager"
+            inner = self.mode if self.mode in COMPILED else "eager"
             self.backend = tensorflow_adapter.Adapter(mode=inner, **words)
         # The optimisers and batch norm are the backend's own.
         self.conventions: Conventions = self.backend.conventions
@@ -266,6 +275,12 @@ class Adapter:
 
     def settings(self) -> dict[str, Any]:
         return {"tl_backend": tlx.BACKEND, **self.backend.settings()}
+
+    def used(self, program: Any) -> dict[str, Any]:
+        used: dict[str, Any] = self.backend.used(program)
+        inner = next((v for v in vars(program.optimizer).values() if hasattr(v, "apply_gradients")), None)
+        whose = [used["optimizer"], *([describe_optimizer(inner)] if inner is not None else [])]
+        return used | {"optimizer": " over ".join(whose)}
 
     def build(self, implementation: Any, workload: Workload) -> OnTorch | OnTensorFlow:
         program = OnTorch if tlx.BACKEND == "torch" else OnTensorFlow

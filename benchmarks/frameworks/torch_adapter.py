@@ -16,10 +16,11 @@ from benchmarks.frameworks.base import (
     beside_layers,
     check_precision,
     check_shape,
+    describe_optimizer,
     find_layer,
 )
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Placed, Shape
-from benchmarks.workload import Workload
+from benchmarks.workload import Workload, base_mode
 
 MODES = {
     "eager": "every operation dispatched from Python; PyTorch's own optimiser",
@@ -28,14 +29,24 @@ MODES = {
 TUNED = {
     "reduce-overhead": "as compile, with torch.compile's mode of that name: CUDA graphs on a GPU, little on a CPU",
     "max-autotune": "as compile, with torch.compile's mode of that name: kernels are chosen by timing them first",
+    "compile-step": "torch.compile of the whole step: forward, loss, backward and optimiser; also of evaluation",
+    "compile-cpp": "as compile, its kernels called from C++ instead of Python (TORCHINDUCTOR_CPP_WRAPPER=1)",
     "eager-keepmem": "as eager, in a process that keeps freed memory (glibc's MALLOC_*_THRESHOLD_)",
+    "eager-tuned": "as eager, the workload's tuned implementation",
+    "compile-tuned": "as compile, the workload's tuned implementation",
 }
 COMPILED = {
     "compile": None,
     "reduce-overhead": "reduce-overhead",
     "max-autotune": "max-autotune",
+    "compile-step": None,
+    "compile-cpp": None,
 }  # torch.compile's mode
-CACHED = ("compile", "reduce-overhead", "max-autotune")
+CACHED = ("compile", "reduce-overhead", "max-autotune", "compile-step", "compile-cpp")
+ENVIRONMENT = {
+    "compile-cpp": {"TORCHINDUCTOR_CPP_WRAPPER": "1"},
+    "eager-keepmem": {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824"},
+}
 
 Convert = Callable[[np.ndarray], np.ndarray]
 
@@ -154,11 +165,16 @@ class Program:
         self.trained = [t.name for t in workload.tensors if t.trainable]
         self.dropouts = {layer.name: find_layer(self.model, layer.name, nn.Dropout) for layer in workload.dropouts}
         self.optimizer = implementation.optimizer(workload, self.model)
+        self._step, self._predict = implementation.train_step, implementation.predict
         self.drop = self._drop
         if adapter.mode in COMPILED:
             how: dict[str, Any] = {"dynamic": False, "mode": COMPILED[adapter.mode]}
-            self.model.compile(**how)
             self.drop = torch.compile(self._drop, **how)
+            if adapter.mode == "compile-step":
+                self._step = torch.compile(self._step, **how)
+                self._predict = torch.compile(self._predict, **how)
+            else:
+                self.model.compile(**how)
 
     def _train(self, training: bool) -> None:
         if self.model.training is not training:
@@ -166,11 +182,11 @@ class Program:
 
     def train_step(self, *batch: Any) -> Any:
         self._train(True)
-        return self.implementation.train_step(self.model, self.optimizer, *batch)
+        return self._step(self.model, self.optimizer, *batch)
 
     def predict(self, *inputs: Any) -> Any:
         self._train(False)
-        return self.implementation.predict(self.model, *inputs)
+        return self._predict(self.model, *inputs)
 
     def forward(self, *inputs: Any) -> np.ndarray:
         self._train(True)
@@ -221,7 +237,7 @@ class Adapter:
             raise ValueError(f"torch has the modes {', '.join(MODES | TUNED)}, not {mode!r}")
         if device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("PyTorch sees no GPU")
-        self.mode = mode
+        self.mode = base_mode(mode)
         self.precision = precision
         self.device = torch.device(device)
         torch.set_flush_denormal(True)  # before the thread pool starts: its threads inherit the setting
@@ -230,7 +246,7 @@ class Adapter:
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.benchmark = True  # TensorFlow autotunes too
         torch.manual_seed(seed)
-        if mode in COMPILED:
+        if self.mode in COMPILED:
             # One graph per batch size and flag; beyond the default limit of 8, PyTorch would silently run eagerly.
             torch._dynamo.config.recompile_limit = 64
             torch._dynamo.config.fail_on_recompile_limit_hit = True
@@ -251,9 +267,27 @@ class Adapter:
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
             "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
             "cudnn_benchmark": torch.backends.cudnn.benchmark,
-            "memory_format": "contiguous (NCHW)",  # of inputs; a model may lie channels last, see docs/SPEED.md
+            "memory_format": "contiguous (NCHW)",  # of inputs; a tuned model may lie channels last
             "deterministic": torch.are_deterministic_algorithms_enabled(),
         }
+
+    def used(self, program: Program) -> dict[str, Any]:
+        compiles = self.mode in COMPILED
+        return {
+            "onednn": bool(torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled),
+            "cpu_kernels": torch.backends.cpu.get_cpu_capability(),
+            "optimizer": self._describe(program.optimizer),
+            "compiled_graphs": int(torch._dynamo.utils.counters["stats"]["unique_graphs"]) if compiles else None,
+        }
+
+    def _describe(self, optimizer: Any) -> str:
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            return describe_optimizer(optimizer)
+        group = optimizer.param_groups[0]
+        default = self.device.type == "cuda"  # where neither was asked for
+        foreach = default if group.get("foreach") is None else group["foreach"]
+        form = "fused" if group.get("fused") else "foreach" if foreach else "one parameter after the other"
+        return f"{describe_optimizer(optimizer)}, {form}"
 
     def in_precision(self, model: Any) -> Any:
         """``model``, its forward pass under autocast in bf16; what it returns is float32 again, for the loss."""

@@ -127,7 +127,7 @@ def differences(bank: Bank, here: Machine, *, impls: Path) -> list[str]:
         return [*out, "its workload is not in this tree"]
     if found.workload.hash != bank.declaration_hash:
         out.append("the declaration of its workload has changed since")
-    files = implementation_files(found, bank.stack.split(":")[0])
+    files = implementation_files(found, *bank.stack.split(":")[:2])
     if combined_hash(files) != bank.implementation_hash:
         out.append("the files of its stack have changed since")
     return out

@@ -16,7 +16,6 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from benchmarks.frameworks.tensorflow_adam import FusedAdam
 from benchmarks.workload import Workload
 
 
@@ -30,25 +29,8 @@ def pad(x, kernel: int):
     return ops.pad(x, [[0, 0], [edge, edge], [edge, edge], [0, 0]])
 
 
-def fused(norm, x):
-    """Batch norm of (N, H, W, C) in training by TensorFlow's one operation, which gives the unbiased variance."""
-    out, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, norm.gamma, norm.beta, epsilon=norm.epsilon)
-    n = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)  # N * H * W
-    variance *= (n - 1) / n  # the biased one runs, as in Keras
-    norm.moving_mean.assign(norm.moving_mean * norm.momentum + mean * (1.0 - norm.momentum))
-    norm.moving_variance.assign(norm.moving_variance * norm.momentum + variance * (1.0 - norm.momentum))
-    return out
-
-
-class FusedBatchNorm(layers.BatchNormalization):
-    """Keras's own batch norm is written in parts: a training step of this network takes 1.2 times as long with it."""
-
-    def call(self, x, training=False):
-        return fused(self, x) if training else super().call(x, training=False)  # (N, H, W, C)
-
-
 def norm():
-    return FusedBatchNorm(momentum=0.9, epsilon=1e-5)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
 
 
 class Block(layers.Layer):
@@ -107,8 +89,7 @@ def build(workload: Workload) -> ResNet:
 
 def optimizer(workload: Workload, model: ResNet):
     adam = workload.optimiser
-    xla = model.jit_compile
-    out = FusedAdam(adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, epsilon=adam.epsilon, xla=xla)
+    out = keras.optimizers.Adam(adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, epsilon=adam.epsilon)
     out.build(model.trainable_variables)
     return out
 

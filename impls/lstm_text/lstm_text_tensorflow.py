@@ -19,8 +19,7 @@ class LanguageModel(keras.Model):
     def __init__(self, batch_size: int):
         super().__init__()
         self.embedding = layers.Embedding(10_000, 200)
-        unroll = not tf.config.get_visible_devices("GPU")  # cuDNN's fused layer there; on a CPU a loop costs more
-        self.lstm = layers.LSTM(200, return_sequences=True, return_state=True, unit_forget_bias=False, unroll=unroll)
+        self.lstm = layers.LSTM(200, return_sequences=True, return_state=True, unit_forget_bias=False)
         self.fc = layers.Dense(10_000)
         self.lstm_h = tf.Variable(tf.zeros((batch_size, 200)), trainable=False)  # state of training
         self.lstm_c = tf.Variable(tf.zeros((batch_size, 200)), trainable=False)
@@ -38,38 +37,9 @@ def build(workload: Workload) -> LanguageModel:
     return model
 
 
-class ClippedSGD(keras.optimizers.SGD):
-    """SGD on gradients clipped together to a norm, rows of the embedding that stand for the same word summed first.
-
-    The sum is the dense gradient. XLA would fill, square, scale and subtract all of its 10,000 rows for the 400 of a
-    batch, so that there rows stay rows.
-    """
-
-    def __init__(self, learning_rate: float, clip_norm: float, rows: bool):
-        super().__init__(learning_rate)
-        self.clip_norm = clip_norm
-        self.summed = summed_rows if rows else tf.convert_to_tensor
-
-    def apply(self, gradients, variables):
-        summed = [self.summed(g) for g in gradients]
-        clipped, _ = tf.clip_by_global_norm(summed, self.clip_norm)
-        super().apply(clipped, variables)
-
-
-def summed_rows(gradient):
-    """Of rows: at the first place of each word the sum of all its rows, 0 at the others."""
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    rows, words = gradient.values, gradient.indices  # (R, 200), (R,)
-    same = tf.cast(words[:, None] == words, tf.float32)  # (R, R)
-    first = tf.reduce_sum(tf.linalg.band_part(same, -1, 0), 1) == 1  # (R,)
-    return tf.IndexedSlices(tf.where(first[:, None], tf.matmul(same, rows), 0.0), words, gradient.dense_shape)
-
-
 def optimizer(workload: Workload, model: LanguageModel):
     sgd = workload.optimiser
-    rows = model.jit_compile
-    out = ClippedSGD(sgd.learning_rate, sgd.clip_norm, rows)
+    out = keras.optimizers.SGD(sgd.learning_rate, global_clipnorm=sgd.clip_norm)
     out.build(model.trainable_variables)
     return out
 
@@ -86,7 +56,8 @@ def train_step(model: LanguageModel, optimizer, x, y):
     with tf.GradientTape() as tape:
         value = loss(model, x, y)  # ()
     gradients = tape.gradient(value, model.trainable_variables)
-    optimizer.apply(gradients, model.trainable_variables)
+    # The norm is over words: the rows of a word that occurs again are summed first.
+    optimizer.apply([tf.convert_to_tensor(g) for g in gradients], model.trainable_variables)
     return value
 
 

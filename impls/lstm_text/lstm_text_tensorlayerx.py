@@ -29,7 +29,8 @@ class LanguageModel(nn.Module):
     def forward(self, x, h, c):  # (N, T), (N, 200), (N, 200)
         x = self.embedding(x)  # (N, T, 200)
         x, (h, c) = self.lstm(x, (h[None], c[None]))  # (N, T, 200), (1, N, 200) twice
-        return self.fc(x), h[0], c[0]  # (N, T, 10000), (N, 200), (N, 200)
+        flat = self.fc(tlx.reshape(x, (-1, 200)))  # (N * T, 10000), as the book's LSTM layer hands it over
+        return tlx.reshape(flat, (*x.shape[:2], 10_000)), h[0], c[0]  # (N, T, 10000), (N, 200), (N, 200)
 
 
 def build(workload: Workload) -> LanguageModel:
@@ -43,21 +44,15 @@ def trained(model: LanguageModel):
 
 
 class ClippedSGD(tlx.optimizers.SGD):
-    """SGD on gradients clipped together to a norm, rows of the embedding summed first."""
-
-    def __init__(self, lr: float, clip_norm: float):
-        super().__init__(lr)
-        self.clip_norm = clip_norm
+    """TensorLayerX's SGD and clipping; rows of the embedding that stand for the same word are summed first."""
 
     def apply_gradients(self, grads_and_vars):
-        gradients, variables = zip(*grads_and_vars, strict=True)
-        dense = [tf.convert_to_tensor(g) for g in gradients]  # sums repeated rows
-        clipped, _ = tf.clip_by_global_norm(dense, self.clip_norm)
-        super().apply_gradients(zip(clipped, variables, strict=True))
+        super().apply_gradients([(tf.convert_to_tensor(g), v) for g, v in grads_and_vars])
 
 
 def optimizer(workload: Workload, model: LanguageModel):
-    return ClippedSGD(workload.optimiser.learning_rate, workload.optimiser.clip_norm)
+    sgd = workload.optimiser
+    return ClippedSGD(sgd.learning_rate, grad_clip=tlx.ops.ClipByGlobalNorm(sgd.clip_norm))
 
 
 def loss(model: LanguageModel, x, y):
@@ -72,8 +67,8 @@ def loss(model: LanguageModel, x, y):
 def train_step(model: LanguageModel, optimizer, x, y):
     with tf.GradientTape() as tape:
         value = loss(model, x, y)  # ()
-    gradients = tape.gradient(value, trained(model))
-    optimizer.apply_gradients(zip(gradients, trained(model), strict=True))
+    weights = trained(model)
+    optimizer.apply_gradients(zip(tape.gradient(value, weights), weights, strict=True))
     return value
 
 

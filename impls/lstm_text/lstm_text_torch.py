@@ -39,28 +39,24 @@ def build(workload: Workload) -> LanguageModel:
 class ClippedSGD(torch.optim.SGD):
     """SGD on gradients clipped together to a norm.
 
-    Not ``clip_grad_norm_``: on a CPU its norm adds two million squares one by one in float32 and is 1e-4 off.
-    The norm of the rows' norms is as fast and exact to 2e-7.
+    Not ``clip_grad_norm_`` alone: on a CPU its norm adds two million squares in float32 and is up to 1e-4 too small.
+    The norm of the rows' norms is exact to 2e-7.
     """
 
     def __init__(self, parameters, lr: float, clip_norm: float):
         self.clipped = list(parameters)
-        super().__init__(self.clipped, lr=lr, fused=True)
+        super().__init__(self.clipped, lr=lr)
         self.clip_norm = clip_norm
 
-    @torch.no_grad()
     def step(self):
-        gradients = [p.grad for p in self.clipped]
-        rows = torch.cat([torch.linalg.vector_norm(g, dim=-1).view(-1) for g in gradients])
-        norm = torch.linalg.vector_norm(rows)  # ()
-        scale = (self.clip_norm / norm).clamp(max=1.0)  # ()
-        for g in gradients:
-            g.mul_(scale)
+        rows = [torch.linalg.vector_norm(p.grad, dim=-1).flatten() for p in self.clipped]
+        norm = torch.linalg.vector_norm(torch.cat(rows))  # ()
+        nn.utils.clip_grads_with_norm_(self.clipped, self.clip_norm, norm)
         super().step()
 
 
 def optimizer(workload: Workload, model: LanguageModel):
-    trained = (p for p in model.parameters() if p.requires_grad)
+    trained = [p for p in model.parameters() if p.requires_grad]
     return ClippedSGD(trained, workload.optimiser.learning_rate, workload.optimiser.clip_norm)
 
 

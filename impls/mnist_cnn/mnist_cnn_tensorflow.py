@@ -18,7 +18,6 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from benchmarks.frameworks.tensorflow_adam import FusedAdam
 from benchmarks.workload import Workload
 
 
@@ -55,8 +54,7 @@ def build(workload: Workload) -> CNN:
 
 def optimizer(workload: Workload, model: CNN):
     adam = workload.optimiser
-    xla = model.jit_compile
-    out = FusedAdam(adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, epsilon=adam.epsilon, xla=xla)
+    out = keras.optimizers.Adam(adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, epsilon=adam.epsilon)
     out.build(model.trainable_variables)
     return out
 

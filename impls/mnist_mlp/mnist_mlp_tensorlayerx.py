@@ -56,8 +56,8 @@ def train_step(model: MLP, optimizer, x, y):
 
     with tf.GradientTape() as tape:
         value = loss(model, x, y)  # ()
-    gradients = tape.gradient(value, model.trainable_weights)
-    optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
+    weights = model.trainable_weights
+    optimizer.apply_gradients(zip(tape.gradient(value, weights), weights, strict=True))
     return value
 
 

@@ -45,7 +45,7 @@ def build(workload: Workload) -> MLP:
 def optimizer(workload: Workload, model: MLP):
     adam = workload.optimiser
     betas = (adam.beta1, adam.beta2)
-    return torch.optim.Adam(model.parameters(), lr=adam.learning_rate, betas=betas, eps=adam.epsilon, fused=True)
+    return torch.optim.Adam(model.parameters(), lr=adam.learning_rate, betas=betas, eps=adam.epsilon)
 
 
 def loss(model: MLP, x, y):

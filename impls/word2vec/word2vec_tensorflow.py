@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from benchmarks.errors import Unavailable
 from benchmarks.workload import Workload
 
 
@@ -23,59 +24,25 @@ class SkipGram(keras.Model):
 
     def call(self, centre, context, negatives, log_true, log_negatives, training=False):
         # (N,), (N,), (S,), (N,), (S,)
-        # Calling the layer would read all of the table, and the update would then copy it: 7 ms instead of 1.
         hidden = tf.gather(self.embedding.embeddings.value, centre)  # (N, 128)
-        weight_true, weight_noise = self.rows(self.nce_weight.value, context, negatives)  # (N, 128), (S, 128)
-        bias_true, bias_noise = self.rows(self.nce_bias.value, context, negatives)  # (N,), (S,)
+        weight_true = tf.gather(self.nce_weight.value, context)  # (N, 128)
+        weight_noise = tf.gather(self.nce_weight.value, negatives)  # (S, 128)
+        bias_true = tf.gather(self.nce_bias.value, context)  # (N,)
+        bias_noise = tf.gather(self.nce_bias.value, negatives)  # (S,)
         true = tf.reduce_sum(hidden * weight_true, 1) + bias_true - log_true  # (N,)
         noise = tf.matmul(hidden, weight_noise, transpose_b=True) + bias_noise - log_negatives  # (N, S)
         return tf.concat([true[:, None], noise], 1)  # (N, 1 + S)
 
-    def rows(self, table, context, negatives):  # (V, ...), (N,), (S,)
-        """Those of both, (N, ...) and (S, ...). XLA reads them faster together, other modes apart."""
-        if self.jit_compile:
-            both = tf.gather(table, tf.concat([context, negatives], 0))  # (N + S, ...)
-            return both[: context.shape[0]], both[context.shape[0] :]
-        return tf.gather(table, context), tf.gather(table, negatives)
 
+class Adagrad(tf.compat.v1.train.AdagradOptimizer):
+    """TensorFlow 1's, as the book has it: it sums repeated rows and updates only those of the batch.
 
-class RowAdagrad:
-    """Adagrad on the rows a batch has touched, repeated rows summed first.
-
-    Keras's own Adagrad neither sums them nor stays with the touched rows.
+    Keras's own squares repeated rows one by one and goes through the whole table.
     """
 
-    def __init__(self, learning_rate: float, initial_accumulator: float, variables, static: bool):
+    def __init__(self, learning_rate: float, initial_accumulator: float):
         self.learning_rate = tf.Variable(learning_rate, trainable=False)
-        self.sums = {id(v): tf.Variable(tf.fill(v.shape, initial_accumulator), trainable=False) for v in variables}
-        self.static = static
-
-    def summed(self, rows, ids):  # (R, ...), (R,)
-        """Ids and the sum of each one's rows; where shapes must be static every id stays, repeated ones with 0."""
-        if not self.static:
-            ids, places = tf.unique(ids)  # (U,), (R,)
-            return ids, tf.math.unsorted_segment_sum(rows, places, tf.size(ids))  # (U,), (U, ...)
-        same = tf.cast(ids[:, None] == ids, tf.float32)  # (R, R)
-        out = tf.reshape(tf.matmul(same, tf.reshape(rows, (tf.size(ids), -1))), tf.shape(rows))
-        earlier = tf.reduce_sum(tf.linalg.band_part(same, -1, 0), 1)  # (R,) 1 at the first place
-        first = tf.reshape(tf.cast(earlier == 1, tf.float32), [-1] + [1] * (rows.shape.rank - 1))
-        return ids, first * out  # (R,), (R, ...)
-
-    def apply_rows(self, variable, sums, rows, ids):  # (V, ...), (V, ...), (U, ...), (U,)
-        """TensorFlow's one operation for both lines below, which XLA lacks."""
-        rate = tf.convert_to_tensor(self.learning_rate)  # ()
-        tf.raw_ops.ResourceSparseApplyAdagrad(var=variable.handle, accum=sums.handle, lr=rate, grad=rows, indices=ids)
-
-    def apply(self, gradients, variables):
-        for slices, variable in zip(gradients, variables, strict=True):
-            ids, summed = self.summed(slices.values, slices.indices)
-            sums = self.sums[id(variable)]
-            if not self.static:
-                self.apply_rows(variable.value, sums, summed, ids)
-                continue
-            sums.scatter_add(tf.IndexedSlices(tf.square(summed), ids))
-            step = self.learning_rate * summed * tf.math.rsqrt(tf.gather(sums, ids))
-            variable.value.scatter_sub(tf.IndexedSlices(step, ids))
+        super().__init__(self.learning_rate, initial_accumulator)
 
 
 def build(workload: Workload) -> SkipGram:
@@ -86,10 +53,9 @@ def build(workload: Workload) -> SkipGram:
 
 
 def optimizer(workload: Workload, model: SkipGram):
-    adagrad = workload.optimiser
-    # XLA sorts to find repeated ids, and a GPU would have to tell the host how many there are.
-    static = model.jit_compile or bool(tf.config.get_visible_devices("GPU"))
-    return RowAdagrad(adagrad.learning_rate, adagrad.initial_accumulator, model.trainable_variables, static)
+    if model.jit_compile:
+        raise Unavailable("XLA has no kernel for the sparse Adagrad of TensorFlow; the tuned implementation writes one")
+    return Adagrad(workload.optimiser.learning_rate, workload.optimiser.initial_accumulator)
 
 
 def loss(model: SkipGram, centre, context, negatives, log_true, log_negatives):
@@ -102,8 +68,8 @@ def loss(model: SkipGram, centre, context, negatives, log_true, log_negatives):
 def train_step(model: SkipGram, optimizer, *batch):
     with tf.GradientTape() as tape:
         value = loss(model, *batch)  # ()
-    gradients = tape.gradient(value, model.trainable_variables)
-    optimizer.apply(gradients, model.trainable_variables)
+    variables = [v.value for v in model.trainable_variables]
+    optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
     return value
 
 

@@ -7,10 +7,11 @@ nce         (N, 1 + S)        6,450,000
                              12,850,000
 """
 
-import tensorflow as tf  # the tape and scattered updates: TensorLayerX has none of its own
+import tensorflow as tf  # the tape and Adagrad on rows: TensorLayerX has none of its own
 import tensorlayerx as tlx
 from tensorlayerx import nn
 
+from benchmarks.errors import Unavailable
 from benchmarks.workload import Workload
 
 
@@ -18,6 +19,7 @@ class SkipGram(nn.Module):
     def __init__(self, words: int):
         super().__init__()
         self.embedding = nn.Embedding(words, 128)
+        # As TensorLayerX's documentation has a layer make its weights.
         self.nce_weight = self._get_weights("nce_weight", shape=(words, 128))
         self.nce_bias = self._get_weights("nce_bias", shape=(words,))
 
@@ -30,38 +32,15 @@ class SkipGram(nn.Module):
         return tlx.concat([tlx.expand_dims(true, 1), noise], 1)  # (N, 1 + S)
 
 
-class RowAdagrad:
-    """Adagrad on the rows a batch has touched, repeated rows summed first.
+class Adagrad(tf.compat.v1.train.AdagradOptimizer):
+    """TensorFlow 1's, as TensorLayer's own example has it: it sums repeated rows and updates only those of the batch.
 
-    TensorLayerX's own is Keras's, which neither sums them nor stays with the touched rows.
+    TensorLayerX's is Keras's, which squares repeated rows one by one and goes through the whole table.
     """
 
-    def __init__(self, learning_rate: float, initial_accumulator: float, variables, static: bool):
+    def __init__(self, learning_rate: float, initial_accumulator: float):
         self.learning_rate = tf.Variable(learning_rate, trainable=False)
-        self.sums = {v.ref(): tf.Variable(tf.fill(v.shape, initial_accumulator), trainable=False) for v in variables}
-        self.static = static
-
-    def apply_rows(self, variable, sums, rows, ids):  # (V, ...), (V, ...), (U, ...), (U,)
-        rate = tf.convert_to_tensor(self.learning_rate)  # ()
-        tf.raw_ops.ResourceSparseApplyAdagrad(var=variable.handle, accum=sums.handle, lr=rate, grad=rows, indices=ids)
-
-    def apply_gradients(self, grads_and_vars):
-        for slices, variable in grads_and_vars:
-            rows, ids = slices.values, slices.indices  # (R, ...), (R,)
-            if not self.static:
-                ids, places = tf.unique(ids)  # (U,), (R,)
-                summed = tf.math.unsorted_segment_sum(rows, places, tf.size(ids))  # (U, ...)
-                self.apply_rows(variable, self.sums[variable.ref()], summed, ids)
-                continue
-            same = tf.cast(ids[:, None] == ids, tf.float32)  # (R, R)
-            # Every place of a repeated row holds its sum; all places but the first then count nothing.
-            summed = tf.reshape(tf.matmul(same, tf.reshape(rows, (tf.size(ids), -1))), tf.shape(rows))
-            earlier = tf.reduce_sum(tf.linalg.band_part(same, -1, 0), 1)  # (R,) 1 at the first place
-            first = tf.reshape(tf.cast(earlier == 1, tf.float32), [-1] + [1] * (rows.shape.rank - 1))
-            sums = self.sums[variable.ref()]
-            sums.scatter_add(tf.IndexedSlices(first * tf.square(summed), ids))
-            step = self.learning_rate * first * summed * tf.math.rsqrt(tf.gather(sums, ids))
-            variable.scatter_sub(tf.IndexedSlices(step, ids))
+        super().__init__(self.learning_rate, initial_accumulator)
 
 
 def build(workload: Workload) -> SkipGram:
@@ -69,9 +48,9 @@ def build(workload: Workload) -> SkipGram:
 
 
 def optimizer(workload: Workload, model: SkipGram):
-    adagrad = workload.optimiser
-    static = bool(tf.config.get_visible_devices("GPU"))  # which would have to tell the host how many ids there are
-    return RowAdagrad(adagrad.learning_rate, adagrad.initial_accumulator, model.trainable_weights, static)
+    if model.jit_compile:
+        raise Unavailable("XLA has no kernel for the sparse Adagrad of TensorFlow")
+    return Adagrad(workload.optimiser.learning_rate, workload.optimiser.initial_accumulator)
 
 
 def loss(model: SkipGram, centre, context, negatives, log_true, log_negatives):
@@ -85,8 +64,8 @@ def loss(model: SkipGram, centre, context, negatives, log_true, log_negatives):
 def train_step(model: SkipGram, optimizer, *batch):
     with tf.GradientTape() as tape:
         value = loss(model, *batch)  # ()
-    gradients = tape.gradient(value, model.trainable_weights)
-    optimizer.apply_gradients(zip(gradients, model.trainable_weights, strict=True))
+    weights = model.trainable_weights
+    optimizer.apply_gradients(zip(tape.gradient(value, weights), weights, strict=True))
     return value
 
 

@@ -37,37 +37,14 @@ class SkipGram(nn.Module):
         return torch.cat([true[:, None], noise], 1)  # (N, 1 + S)
 
 
-class RowAdagrad:
-    """Adagrad on the rows a batch has touched, repeated rows summed first.
-
-    ``torch.optim.Adagrad`` computes the very same and takes longer: it goes through sparse arithmetic.
-    """
-
-    def __init__(self, learning_rate: float, initial_accumulator: float, parameters):
-        self.learning_rate, self.parameters = learning_rate, list(parameters)
-        self.sums = [torch.full_like(p, initial_accumulator, requires_grad=False) for p in self.parameters]
-
-    def zero_grad(self):
-        for p in self.parameters:
-            p.grad = None
-
-    @torch.no_grad()
-    def step(self):
-        for p, sums in zip(self.parameters, self.sums, strict=True):
-            gradient = p.grad.coalesce()  # sums repeated rows
-            ids, rows = gradient.indices()[0], gradient.values()  # (R,), (R, ...)
-            total = sums[ids] + rows * rows  # (R, ...)
-            sums.index_copy_(0, ids, total)
-            p.index_add_(0, ids, rows / total.sqrt(), alpha=-self.learning_rate)
-
-
 def build(workload: Workload) -> SkipGram:
     return SkipGram(1_000 if workload.variant == "planted" else 50_000)
 
 
 def optimizer(workload: Workload, model: SkipGram):
     adagrad = workload.optimiser
-    return RowAdagrad(adagrad.learning_rate, adagrad.initial_accumulator, model.parameters())
+    initial = adagrad.initial_accumulator
+    return torch.optim.Adagrad(model.parameters(), lr=adagrad.learning_rate, initial_accumulator_value=initial)
 
 
 def loss(model: SkipGram, centre, context, negatives, log_true, log_negatives):

@@ -126,7 +126,8 @@ class Bench:
             original = fault.implementation
             folder = Path(made) / original.parent.name
             folder.mkdir()
-            (folder / "workload.py").write_text((original.parent / "workload.py").read_text())
+            for path in (original.parent / "workload.py", *original.parent.glob(f"{folder.name}_{self.framework}*.py")):
+                (folder / path.name).write_text(path.read_text())
             text = original.read_text()
             (folder / original.name).write_text(text if fault.module else fault.mutate(text))
             try:

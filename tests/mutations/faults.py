@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from benchmarks.inputs import Batch
-from benchmarks.workload import DEFAULT_IMPLS, ROOT
+from benchmarks.workload import DEFAULT_IMPLS, ROOT, is_tuned
 
 Change = tuple[str, str]
 
@@ -49,8 +49,9 @@ class Fault:
 
     @property
     def implementation(self) -> Path:
+        """The file that the mode runs."""
         name = self.workload.split("/")[0]
-        return DEFAULT_IMPLS / name / f"{name}_{self.framework}.py"
+        return DEFAULT_IMPLS / name / f"{name}_{self.framework}{'_tuned' if is_tuned(self.mode) else ''}.py"
 
 
 class Maker(Protocol):

@@ -18,12 +18,11 @@ UNSCALED = """class Unscaled(nn.Dropout):
 
 class MLP(nn.Module):"""
 APPLY = "    optimizer.apply_gradients("
-FROZEN = "    gradients = [g * 0 if v is model.fc2.biases else g for g, v in zip(gradients, model.trainable_weights)]\n"
 FLIPPED = """self.conv2(x) * 0 + tlx.ops.conv2d(
             x, self.conv2.filters[::-1, ::-1], (1, 1, 1, 1), "SAME", "NHWC", (1, 1, 1, 1)
         ) + self.conv2.biases"""
-DENSE = "dense = [tf.convert_to_tensor(g) for g in gradients]"
-CLIP = "clipped, _ = tf.clip_by_global_norm(dense, self.clip_norm)"
+DENSE = "[(tf.convert_to_tensor(g), v) for g, v in grads_and_vars]"
+CLIP = "grad_clip=tlx.ops.ClipByGlobalNorm(sgd.clip_norm)"
 CALL = "x, (h, c) = self.lstm(x, (h[None], c[None]))"
 GATES = """rnn, lists = self.lstm.rnn, [list(v) for v in (self.lstm.weight_ih, self.lstm.weight_hh, self.lstm.bias_ih)]
         order = np.r_[200:400, 0:200, 400:800]
@@ -32,7 +31,7 @@ GATES = """rnn, lists = self.lstm.rnn, [list(v) for v in (self.lstm.weight_ih, s
 FORGET = """self.lstm.rnn.b_ih = [b + np.repeat(np.float32([0, 1, 0, 0]), 200) for b in self.lstm.bias_ih]
         """
 STATIC = ('static = bool(tf.config.get_visible_devices("GPU"))', "static = True")  # that branch on a CPU
-STEP = "lr=rate, grad=rows"
+STEP, TUNED = "lr=rate, grad=rows", "graph-tuned"
 HALF = "lr=rate, grad=rows * tf.cast(tf.reshape(ids, [-1] + [1] * (rows.shape.rank - 1)) % 2, tf.float32)"
 
 FAULTS = [
@@ -45,7 +44,7 @@ FAULTS = [
     fault(MLP, "unscaled dropout", ("class MLP(nn.Module):", UNSCALED),
           (SECOND_DROP, SECOND_DROP.replace("nn.Dropout", "Unscaled"))),
     fault(MLP, "wrong dropout rate", ('declared["drop3"].rate', '0.9 * declared["drop3"].rate')),
-    fault(MLP, "frozen layer", (APPLY, FROZEN + APPLY)),
+    fault(MLP, "frozen layer", (APPLY, "    weights = [w for w in weights if w is not model.fc2.biases]\n" + APPLY)),
     fault(MLP, "missing bias", ("return self.fc3(x)", "return self.fc3(x) - self.fc3.biases")),
     fault(CNN, "flipped convolution", ("self.conv2(x)", FLIPPED)),
     fault(CNN, "wrong flatten order", ("self.flatten(x)", "self.flatten(tlx.transpose(x, (0, 3, 1, 2)))")),
@@ -68,20 +67,28 @@ FAULTS = [
     fault(LM, "h and c of the state swapped", ("model.lstm_h.assign(h)", "model.lstm_h.assign(c)"),
           ("model.lstm_c.assign(c)", "model.lstm_c.assign(h)")),
     fault(LM, "mean over time for sum", ("return mean * x.shape[1]", "return mean")),
-    fault(LM, "clip without row sums", (DENSE, "dense = gradients")),
-    fault(LM, "clip per tensor", (CLIP, "clipped = [tf.clip_by_norm(g, self.clip_norm) for g in dense]")),
+    fault(LM, "clip without row sums", (DENSE, "grads_and_vars")),
+    fault(LM, "missing clip", (f", {CLIP}", "")),
+    fault(LM, "clip per tensor", (CLIP, "grad_clip=tlx.ops.ClipGradByNorm(sgd.clip_norm)")),
+    fault(LM, "gates of the fused operation in another order",
+          ("[i, g, f, o]", "[i, f, g, o]"), mode=TUNED),
+    fault(LM, "rows of the flat output in another order", ("tlx.reshape(flat, (*x.shape[:2], 10_000))",
+          "tlx.transpose(tlx.reshape(flat, (*x.shape[1::-1], 10_000)), (1, 0, 2))")),
     fault(LM, "second bias trained", ("kept = (model.lstm.bias_hh[0], ", "kept = (")),
     fault(W2V, "expected count not subtracted", (" - log_true", ""), (" - log_negatives", "")),
     fault(W2V, "accidental hits removed", ("negatives) - log_negatives",
           "negatives) - log_negatives - 1e9 * tf.cast(context[:, None] == negatives, tf.float32)")),
+    fault(W2V, "TensorFlow 1's Adagrad from a hundredth", ("super().__init__(self.learning_rate, initial_accumulator)",
+          "super().__init__(self.learning_rate, initial_accumulator / 100)")),
     fault(W2V, "Adagrad without row sums", ("[variable.ref()], summed, ids)",
-          "[variable.ref()], rows, slices.indices)")),
-    fault(W2V, "none, in the branch that a GPU takes", STATIC, escapes="this branch is sound; it runs on a CPU too"),
+          "[variable.ref()], rows, slices.indices)"), mode=TUNED),
+    fault(W2V, "none, in the branch that a GPU takes", STATIC, escapes="this branch is sound; it runs on a CPU too",
+          mode=TUNED),
     fault(W2V, "repeated rows left out", STATIC, ("tf.matmul(same, tf.reshape(rows, (tf.size(ids), -1)))",
-          "tf.reshape(rows, (tf.size(ids), -1))")),
+          "tf.reshape(rows, (tf.size(ids), -1))"), mode=TUNED),
     fault(W2V, "repeated rows step at each of their places", STATIC, ("self.learning_rate * first * summed",
-          "self.learning_rate * summed")),
+          "self.learning_rate * summed"), mode=TUNED),
     fault(W2V, "repeated rows squared at each of their places", STATIC, ("first * tf.square(summed)",
-          "tf.square(summed)")),
-    fault(W2V, "half the rows updated", (STEP, HALF)),
+          "tf.square(summed)"), mode=TUNED),
+    fault(W2V, "half the rows updated", (STEP, HALF), mode=TUNED),
 ]  # fmt: skip
