@@ -21,7 +21,7 @@ MODES = {
     "tensorflow": ("eager", "graph", "xla"),
     "tensorlayerx": ("eager", "graph"),  # TrainOneStep's twin is eager
 }
-BATCH = 8  # of images at most; sizes of others are the declared ones
+BATCH = 4  # of images at most; sizes of others are the declared ones
 
 INPUT = "TensorFlow's gradient of a convolution computes the input's too; eager mode runs it, a graph leaves it out"
 SUMMED = "the norm is over rows summed by word, and the dense gradient is that sum"
@@ -35,7 +35,7 @@ KERAS_ADAGRAD = "Keras's Adagrad takes the root of its whole accumulator; DIFFER
 KNOWN = {
     ("*_tensorflow", "eager", "multiply-adds", "conv1"): INPUT,
     ("*_tensorlayerx", "eager", "multiply-adds", "conv1"): INPUT,
-    ("lstm_text_torch", "eager", "table", "embedding.weight"): TORCH_DENSE,
+    ("lstm_text_torch*", "eager", "table", "embedding.weight"): TORCH_DENSE,
     ("peer_examples_torch", "eager", "table", "embedding.weight"): TORCH_DENSE,
     ("lstm_text_tensorflow", "*", "table", "embedding.weight"): SUMMED,
     ("lstm_text_tensorflow", "xla", "undeclared", "MatMul"): BY_PRODUCT,
@@ -86,13 +86,14 @@ def work(framework: str, out: Path) -> None:
     listing = parts.of_framework(framework, "operations")
     with out.open("w") as lines:
         for mode in MODES[framework]:
-            adapter = module.Adapter(mode=mode, device="cpu", threads=2, seed=0)
+            adapter = module.Adapter(mode=mode, device="cpu", threads=1, seed=0)
             for found, path, modes in files(framework):
                 if mode not in modes:
                     continue
                 w = found.workload
                 size = min(w.batch_size, BATCH) if isinstance(w.dataset, Images) else w.batch_size
                 w = dataclasses.replace(w, batch_size=size)
+                sys.path.insert(0, str(found.folder))  # a tuned file imports from the documented one beside it
                 batch = [adapter.place(array) for array in batches(w, 1)[0]]
                 done = listing.operators(adapter, load_module(path, f"listed_{path.stem}"), w, batch)
                 flags = [dataclasses.asdict(flag) for flag in operations.compare(w, done)]
@@ -123,7 +124,7 @@ def run(framework: str, scratch: Path) -> list[dict[str, Any]]:
 
     stack = Stack(framework=framework, mode="eager", device="cpu")
     (scratch / "home").mkdir()
-    environment = worker_environment(stack, threads=2, scratch=scratch / "home", caches=scratch / "caches")
+    environment = worker_environment(stack, threads=1, scratch=scratch / "home", caches=scratch / "caches")
     command = [sys.executable, __file__, framework, str(scratch / "answers")]
     ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=1200)
     assert ended.returncode == 0, ended.stderr[-3000:]
@@ -155,7 +156,7 @@ def test_a_step_holds_what_is_declared(listed, framework, found, path, modes):
 def test_no_reason_stands_for_what_no_longer_happens(listed, framework):
     need(framework)
     used = {known(a["case"].split(":")[1], a["mode"], flag) for a in listed(framework) for flag in a["flags"]}
-    stale = {key for key in KNOWN if key[0].endswith(f"_{framework}")} - used
+    stale = {key for key in KNOWN if f"_{framework}" in key[0]} - used
     assert not stale, f"remove from the table: {stale}"
 
 

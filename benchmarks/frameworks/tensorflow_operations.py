@@ -112,8 +112,8 @@ def _products(op: Any) -> Iterator[Product]:
         made = out if op.type == "Conv2D" else inputs[2]
         image = made[2:] if op.get_attr("data_format") == b"NCHW" else made[1:3]
         yield convolution(made[0], image, kernel[:2], kernel[2], kernel[3])
-    elif op.type in ("BlockLSTMV2", "BlockLSTMGradV2"):
+    elif op.type in ("BlockLSTM", "BlockLSTMV2", "BlockLSTMGrad", "BlockLSTMGradV2"):
         (steps, samples, _), (inner, gates) = inputs[1], inputs[4]
-        yield from [matmul(samples * steps, inner, gates)] * (1 if op.type == "BlockLSTMV2" else 2)
+        yield from [matmul(samples * steps, inner, gates)] * (2 if "Grad" in op.type else 1)
     else:
         raise Unavailable(f"nobody has told how much {op.type} multiplies")
