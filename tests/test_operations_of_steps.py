@@ -37,14 +37,14 @@ KNOWN = {
     ("*_tensorlayerx", "eager", "multiply-adds", "conv1"): INPUT,
     ("lstm_text_torch*", "eager", "table", "embedding.weight"): TORCH_DENSE,
     ("peer_examples_torch", "eager", "table", "embedding.weight"): TORCH_DENSE,
-    ("lstm_text_tensorflow", "*", "table", "embedding.weight"): SUMMED,
-    ("lstm_text_tensorflow", "xla", "undeclared", "MatMul"): BY_PRODUCT,
-    ("lstm_text_tensorlayerx", "*", "table", "embedding.weight"): SUMMED,
+    ("lstm_text_tensorflow*", "*", "table", "embedding.weight"): SUMMED,
+    ("lstm_text_tensorflow_tuned", "xla", "undeclared", "MatMul"): BY_PRODUCT,
+    ("lstm_text_tensorlayerx*", "*", "table", "embedding.weight"): SUMMED,
     ("peer_keras_tensorflow", "*", "table", "embedding.weight"): SUMMED,
     ("peer_keras_tensorflow", "graph", "table", "embedding.weight, nce.weight"): KERAS_ADAGRAD,
     ("peer_tensorlayer_tensorlayerx", "eager", "table", "embedding.weight, nce.weight"): KERAS_ADAGRAD,
     ("peer_dense_torch", "eager", "table", "embedding.weight, nce.weight"): "dense gradients are what it shows",
-    ("word2vec_tensorflow", "xla", "undeclared", "MatMul"): BY_PRODUCT,
+    ("word2vec_tensorflow*", "xla", "undeclared", "MatMul"): BY_PRODUCT,
 }
 
 
