@@ -71,6 +71,7 @@ def test_every_stack_is_profiled_and_leaves_a_trace(run):
         trace = json.loads(gzip.decompress((out / value.trace).read_bytes()))
         assert kernels <= {e.get("name") for e in trace["traceEvents"]}
         assert (value.compilation is None) == (mode == "eager")
+        assert (value.flags, value.unlisted) == ([], "")
         if value.compilation:
             assert value.compilation.graphs >= 1
             assert value.compilation.recompiles == 0

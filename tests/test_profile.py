@@ -222,6 +222,22 @@ def test_a_stack_that_its_compiler_declined_is_told():
     assert "0 graphs" in words(values["torch:compile:cpu:default"])
 
 
+def test_work_that_is_not_declared_is_flagged_where_it_was_looked_for():
+    """Stacks with the same flag share a sentence; older answers, which were not looked at, have none."""
+    flag = {"kind": "size", "subject": "BatchMatMulV2", "sentence": "BatchMatMulV2 makes 160 MB."}
+    flagged = {GRAPH: {"flags": [flag]}, SLOW: {"flags": [flag]}, EAGER: {"flags": []}}
+    values = {key: Value.model_validate(value().model_dump() | more) for key, more in flagged.items()}
+    found = text(with_answers(values))
+    assert "Flag, TensorFlow graph and TensorLayerX eager: BatchMatMulV2 makes 160 MB." in found
+    assert found.count("Flag,") == 1
+    assert "flags: 1" in words(values[GRAPH])
+    old = value().model_dump(exclude={"flags", "unlisted"})
+    assert Value.model_validate(old).flags is None
+    assert "Flag," not in text(with_answers({EAGER: value()}))
+    unlisted = value().model_copy(update={"unlisted": "no shapes"})
+    assert "PyTorch eager is not checked for flags: no shapes." in text(with_answers({EAGER: unlisted}))
+
+
 def test_no_stack_is_called_slower_for_a_hair():
     found = text(with_answers({EAGER: value(0.0100, kernels=0.8), GRAPH: value(0.0105, kernels=0.8)}))
     assert "no other stack is clearly slower" in found

@@ -51,8 +51,20 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
         _sentence(found) or unanswered(work, answers),
         charts=[_chart(work, found, key)] if found else [],
         tables=tables,
+        caveats=_flags(found),
         notes=[NOTE, f"Traces, in the run's folder: {_traces(found)}. Open them in ui.perfetto.dev."] if found else [],
     )
+
+
+def _flags(found: Found) -> list[str]:
+    """Where a stack's work is not as declared; stacks of which the same is true share a sentence."""
+    told: dict[str, list[str]] = {}
+    for row, value in found:
+        for flag in value.flags or []:
+            told.setdefault(flag.sentence, []).append(label(row.stack))
+    flags = [f"Flag, {n.words(names)}: {sentence}" for sentence, names in told.items()]
+    unlisted = [f"{label(row.stack)} is not checked for flags: {v.unlisted}." for row, v in found if v.unlisted]
+    return [*flags, *unlisted]
 
 
 def _traces(found: Found) -> str:

@@ -65,6 +65,17 @@ class Compilation(Strict):
     reasons: list[str] = field("why graphs broke or were made again, in the compiler's words", default_factory=list)
 
 
+class Flag(Strict):
+    """One way in which a step is not as declared; see benchmarks/operations.py."""
+
+    kind: Literal["rank", "multiply-adds", "undeclared", "size", "table"] = field(
+        "a batched product; more or fewer multiply-adds of a layer; a product of no layer; an array beyond any that "
+        "the declaration needs; all rows of a table where a few are needed"
+    )
+    subject: str = field("the operator, layer or table")
+    sentence: str = field("what is done and what is declared, in words")
+
+
 class Value(Strict):
     batch_size: int = field("samples per step, as timed", gt=0)
     steps: int = field("profiled training steps, after a warm-up", gt=0)
@@ -75,6 +86,10 @@ class Value(Strict):
     operators: list[Operator] = field("those that took longest, longest first")
     operator_seconds: float = field("own seconds of all operators, also those not listed", ge=0)
     compilation: Compilation | None = field("None where the mode compiles nothing", default=None)
+    flags: list[Flag] | None = field(
+        "where the operators of one step are not as declared; None where they were not listed", default=None
+    )
+    unlisted: str = field("why its operators were not listed; empty where they were or nobody asked", default="")
     trace: str = field("Chrome trace, gzipped, in the run's folder: chrome://tracing or ui.perfetto.dev opens it")
 
     @property
@@ -118,5 +133,6 @@ def words(value: Value) -> str:
     breaks = "" if made is None else f"; {made.graphs} graphs, {made.recompiles} made again"
     breaks += "" if made is None or made.graph_breaks is None else f", {made.graph_breaks} graph breaks"
     told = f"{parts} (profiled steps {value.slow_down:.2f} times as long){breaks}"
+    told += f"; flags: {len(value.flags)}" if value.flags else ""
     told += "; disturbed" if value.disturbed else ""
     return f"{told}; {value.trace}"

@@ -1,4 +1,4 @@
-"""Inside the worker: warm up, time a few steps, and take as many again under the framework's profiler."""
+"""Inside the worker: warm up, time a few steps, take as many again under the profiler, list one step's operators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import parts
+from benchmarks import operations, parts
+from benchmarks.errors import Unavailable
 from benchmarks.parts.profile import timeline
 from benchmarks.parts.watch import watched
 from benchmarks.session import Session
@@ -54,4 +55,16 @@ def answer(session: Session, *, framework: str, seconds: float, most: int, warm:
         "operators": [dataclasses.asdict(o) for o in found[:SHOWN]],
         "operator_seconds": sum(o.seconds for o in found),
         "compilation": offered.compilation(session.adapter, session.program),
+        **_flags(session, framework),
     }
+
+
+def _flags(session: Session, framework: str) -> dict[str, Any]:
+    """What one step does otherwise than declared, of a program of its own, after everything else."""
+    workload, batch = session.workload, next(session.batches)
+    try:
+        listing = parts.of_framework(framework, "operations")
+        found = listing.operators(session.adapter, session.implementation, workload, batch)
+    except Unavailable as reason:
+        return {"unlisted": str(reason)}
+    return {"flags": [dataclasses.asdict(flag) for flag in operations.compare(workload, found)]}
