@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import __version__, clock, multimodal
+from benchmarks.agreement import agreements
 from benchmarks.budget import finds
 from benchmarks.carryover import carry_over
 from benchmarks.isolated import ALONE, chosen, isolated
@@ -14,6 +15,7 @@ from benchmarks.pilot import total
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.results import (
     Accuracy,
+    Agreement,
     Answer,
     Baseline,
     Budget,
@@ -51,6 +53,7 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
     declared, notes = [], list(plan.notes)
     carried: list[CarryOver] = []
     alone: list[Isolated] = []
+    agreed: list[Agreement] = []
     for entry in plan.entries:
         workload = entry.load()
         declared.append(
@@ -59,6 +62,7 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
         mine = mark_rounds([_row(plan, entry, workload, planned, events) for planned in entry.stacks])
         mine = [row.model_copy(update={"multimodal": multimodal.find(row.launches)}) for row in mine]
         rows += mine
+        agreed += agreements(mine, declared[-1].declaration, data=plan.options.data)
         carried += [found] if (found := carry_over(mine)) else []
         if stacks := chosen(events, entry.key):
             alone.append(_isolated(entry, mine, stacks, events))
@@ -88,6 +92,7 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
         comparisons=comparisons,
         verdict_rule=2,
         rankings=rank_all(rows, comparisons),
+        agreements=agreed,
         pilots=list(_pilots(events).values()),
         carry_over=carried,
         isolated=alone,
@@ -166,7 +171,8 @@ def _row(plan: Plan, entry: Entry, workload: Workload, planned: Planned, events:
     passes = total(plan.options, _pilots(events), entry.workload, entry.variant)
     cut = clock.cuts(events).get((entry.workload, entry.variant))
     passes = passes if cut is None else cut.passes
-    status, reason = _status(plan, planned, launches, certificate, accuracy, events, passes=passes)
+    trains = planned in entry.trainable()
+    status, reason = _status(plan, planned, launches, certificate, accuracy, events, passes=passes, trains=trains)
     return Row(
         workload=entry.workload,
         variant=entry.variant,
@@ -283,6 +289,7 @@ def _status(
     events: list[Event],
     *,
     passes: int,
+    trains: bool,
 ) -> tuple[Status, str]:
     """The first phase that failed decides."""
     if not planned.available:
@@ -298,7 +305,7 @@ def _status(
     if accuracy and accuracy.judged and accuracy.reason:
         return "accuracy_failed", accuracy.reason
     if not any(e["event"] == "finished" for e in events) and _unfinished(
-        plan, planned, launches, certificate, accuracy, passes
+        plan, planned, launches, certificate, accuracy, passes, trains
     ):
         return "interrupted", "the run ended before this stack was measured"
     return "ok", ""
@@ -311,11 +318,12 @@ def _unfinished(
     certificate: Certificate | None,
     accuracy: Accuracy | None,
     passes: int,
+    trains: bool,
 ) -> bool:
     """Whether an unfinished run still owes this stack something. Modes that are not trained owe no training."""
     o = plan.options
     if not {"training", "inference", "certificate"} & set(o.measure):
-        return "accuracy" in o.measure and (accuracy is None or len(accuracy.trainings) < o.accuracy_seeds)
+        return trains and "accuracy" in o.measure and (accuracy is None or len(accuracy.trainings) < o.accuracy_seeds)
     owes = "certificate" in o.measure and certificate is None and not planned.stack.replica
     if len(launches) < passes or owes:
         return True

@@ -22,6 +22,7 @@ from benchmarks.circumstances import Machine as Machine
 from benchmarks.circumstances import Options as Options
 from benchmarks.circumstances import Profile as Profile
 from benchmarks.circumstances import Stack as Stack
+from benchmarks.judgements import Agreement as Agreement
 from benchmarks.judgements import Comparison as Comparison
 from benchmarks.judgements import Estimate as Estimate
 from benchmarks.judgements import Pilot as Pilot
@@ -317,6 +318,10 @@ class Result(Strict):
         "how verdicts follow from samples: 1, each pair's interval for itself; 2, simultaneous intervals", default=1
     )
     rankings: list[Ranking] = field("one per workload variant that has verdicts", default_factory=list)
+    agreements: list[Agreement] = field(
+        "every pair of frameworks that trained a recipe which declares a criterion, and each one against its references",
+        default_factory=list,
+    )
     pilots: list[Pilot] = field("one per workload variant whose number of passes was decided", default_factory=list)
     carry_over: list[CarryOver] = field("one per workload variant with enough blocks", default_factory=list)
     isolated: list[Isolated] = field("one per workload variant, with --isolated", default_factory=list)
@@ -343,7 +348,7 @@ LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed",
 LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
 LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
-LATER |= {"budget": None, "corpus": None, "most_passes": 20}
+LATER |= {"budget": None, "corpus": None, "most_passes": 20, "agreements": []}
 
 
 def _as_first_published(plain: Any) -> Any:

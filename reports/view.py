@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Row, digest
-from reports import baselines, charts, cost, facts, parts, scores, tables, tuning
+from reports import agreement, baselines, charts, cost, facts, parts, scores, tables, tuning
 from reports import findings as notes
 from reports import numbers as n
 from reports.certificates import CertificateView, certificate, checks
@@ -45,6 +45,8 @@ class Panel:
     line: str
     summary: Table | None
     accuracies: Table | None
+    agreement: str
+    agreements: Table | None
     also: Table | None
     baselines: Table | None
     written: list[tuple[str, dict[str, str]]]
@@ -150,6 +152,8 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         line=metric_line(work),
         summary=tables.summary(work, found) if work.timed else None,
         accuracies=seeds,
+        agreement=agreement.sentence(work),
+        agreements=agreement.table(work),
         also=scores.also(work),
         baselines=baselines.table(work),
         written=scores.written(work),
