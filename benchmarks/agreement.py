@@ -9,11 +9,19 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.metrics import Metric, metric
-from benchmarks.results import Agreement, Row, Training
+from benchmarks.results import Agreement, Declared, Row, Training
 from benchmarks.statistics import PROVISIONAL_BELOW, margin_exceeded, margin_needed, seeds_needed
+from benchmarks.verdicts import groups
 
 REFERENCE = "reference"  # stands for the declared references in place of a second stack
 ROUNDING = 1e-9  # of an accuracy's difference: a multiple of one image is no binary fraction
+
+
+def agree_all(rows: Sequence[Row], declared: Sequence[Declared], *, data: str) -> list[Agreement]:
+    """Return the agreements of every workload variant, by the declarations of the run."""
+    plain = {(d.name, d.variant): d.declaration for d in declared}
+    found = [agreements(same, plain.get((same[0].workload, same[0].variant), {}), data=data) for same in groups(rows)]
+    return [agreement for some in found for agreement in some]
 
 
 def agreements(rows: Sequence[Row], declared: Mapping[str, Any], *, data: str) -> list[Agreement]:
@@ -122,7 +130,9 @@ class _Judge:
         seed = _beyond(sizes, self.margin + ROUNDING)
         if seed is None:
             return {"verdict": "agree", "needed": needed}
-        why = f"{self.measure.name} of seed {seed} differs by {self._text(sizes[seed])}, limit {self._text(self.margin)}"
+        why = (
+            f"{self.measure.name} of seed {seed} differs by {self._text(sizes[seed])}, limit {self._text(self.margin)}"
+        )
         return {"verdict": "differ", "needed": needed, "why": why}
 
     def _on_average(self, values: Sequence[float]) -> dict[str, Any]:
@@ -137,7 +147,11 @@ class _Judge:
         if margin_exceeded(values, margin):
             return fields | {"verdict": "differ", "why": f"means differ by {mean}, margin {self._text(self.margin)}"}
         seeds = seeds_needed(values, margin)
-        cure = f"about {seeds} seeds would show it" if seeds else f"more seeds show it only if the means, {mean} apart, close"
+        cure = (
+            f"about {seeds} seeds would show it"
+            if seeds
+            else f"more seeds show it only if the means, {mean} apart, close"
+        )
         why = f"within {self._text(self._plain(needed))} so far, margin {self._text(self.margin)}; {cure}"
         return fields | {"verdict": "not shown", "why": why}
 
@@ -166,7 +180,8 @@ def percent(share: float) -> str:
 
 def amount(size: float, measure: Metric) -> str:
     """A difference in words: points of an accuracy, per cent of any other metric."""
-    return percent(size).replace(" %", " points") if measure.proportion else percent(size)
+    number = percent(size).removesuffix(" %")
+    return f"{number} {'point' if number == '1' else 'points'}" if measure.proportion else f"{number} %"
 
 
 def words(agreement: Agreement, measure: Metric) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import __version__, clock, multimodal
-from benchmarks.agreement import agreements
+from benchmarks.agreement import agree_all
 from benchmarks.budget import finds
 from benchmarks.carryover import carry_over
 from benchmarks.isolated import ALONE, chosen, isolated
@@ -15,7 +15,6 @@ from benchmarks.pilot import total
 from benchmarks.plan import Entry, Plan, Planned
 from benchmarks.results import (
     Accuracy,
-    Agreement,
     Answer,
     Baseline,
     Budget,
@@ -53,7 +52,6 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
     declared, notes = [], list(plan.notes)
     carried: list[CarryOver] = []
     alone: list[Isolated] = []
-    agreed: list[Agreement] = []
     for entry in plan.entries:
         workload = entry.load()
         declared.append(
@@ -62,7 +60,6 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
         mine = mark_rounds([_row(plan, entry, workload, planned, events) for planned in entry.stacks])
         mine = [row.model_copy(update={"multimodal": multimodal.find(row.launches)}) for row in mine]
         rows += mine
-        agreed += agreements(mine, declared[-1].declaration, data=plan.options.data)
         carried += [found] if (found := carry_over(mine)) else []
         if stacks := chosen(events, entry.key):
             alone.append(_isolated(entry, mine, stacks, events))
@@ -92,7 +89,7 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
         comparisons=comparisons,
         verdict_rule=2,
         rankings=rank_all(rows, comparisons),
-        agreements=agreed,
+        agreements=agree_all(rows, declared, data=plan.options.data),
         pilots=list(_pilots(events).values()),
         carry_over=carried,
         isolated=alone,

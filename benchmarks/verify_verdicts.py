@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from benchmarks.agreement import agreements
-from benchmarks.results import Agreement, Comparison, Result
+from benchmarks.agreement import agree_all
+from benchmarks.results import Comparison, Result
 from benchmarks.statistics import PROVISIONAL_BELOW, ratio
 from benchmarks.verdicts import compare_all, groups, rank_all
 
@@ -42,16 +42,14 @@ def verify_verdicts(result: Result) -> Iterator[str]:
 
 def _agreements(result: Result) -> Iterator[str]:
     """By the criteria of the declarations as they were when the run ran."""
-    declared = {(d.name, d.variant): d.declaration for d in result.declared}
-    again: list[Agreement] = []
-    for group in groups(result.rows):
-        plain = declared.get((group[0].workload, group[0].variant), {})
-        again += agreements(group, plain, data=result.options.data)
-    pairs = [{(a.workload, a.variant, a.first, a.second): a for a in side} for side in (again, result.agreements)]
-    for key in pairs[0].keys() | pairs[1].keys():
-        if not near(pairs[0].get(key), pairs[1].get(key)):
+    again = agree_all(result.rows, result.declared, data=result.options.data)
+    derived, given = (
+        {(a.workload, a.variant, a.first, a.second): a for a in side} for side in (again, result.agreements)
+    )
+    for key in derived.keys() | given.keys():
+        if not near(derived.get(key), given.get(key)):
             yield f"{key[0]}/{key[1]}: agreement of {key[2]} and {key[3]} does not follow from the trainings"
-    if len(pairs[1]) != len(result.agreements):
+    if len(given) != len(result.agreements):
         yield "an agreement is given twice"
 
 

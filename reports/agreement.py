@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from benchmarks.agreement import REFERENCE, amount, percent
 from benchmarks.results import Agreement
 from reports import numbers as n
@@ -20,26 +18,22 @@ def judged(work: Work) -> list[Agreement]:
 
 def sentence(work: Work) -> str:
     """The verdicts, the worst first; empty where the run compares no trainings."""
-    verdicts = [a.verdict for a in judged(work)]
-    return " ".join(f"{text[:1].upper()}{text[1:]}." for text in _sentences(work, verdicts))
-
-
-def _sentences(work: Work, verdicts: list[str]) -> Iterator[str]:
-    metric = work.measure.name
-    if "differ" in verdicts:
-        yield f"{_pairs(work, 'differ')} differ in what they learn"
-    if "not shown" in verdicts:
-        yield f"agreement in {metric} is not shown for {_pairs(work, 'not shown')}"
-    if "not judged" in verdicts:
-        why = n.words(dict.fromkeys(a.why for a in judged(work) if a.verdict == "not judged"))
-        yield f"agreement in {metric} is not judged: {why}"
-    if verdicts and set(verdicts) == {"agree"}:
-        yield f"the frameworks agree in {metric}"
+    found, metric = judged(work), work.measure.name
+    said: list[str] = []
+    if pairs := _pairs(work, "differ"):
+        said.append(f"Frameworks differ in what they learn: {pairs}.")
+    if pairs := _pairs(work, "not shown"):
+        said.append(f"Agreement in {metric} is not shown: {pairs}.")
+    if why := dict.fromkeys(a.why for a in found if a.verdict == "not judged"):
+        said.append(f"Agreement in {metric} is not judged: {n.words(why)}.")
+    if found and not said:
+        said.append(f"The frameworks agree in {metric}.")
+    return " ".join(said)
 
 
 def _pairs(work: Work, verdict: str) -> str:
     names = _names(work)
-    return n.words(f"{names[a.first]} and {names[a.second]}" for a in judged(work) if a.verdict == verdict)
+    return "; ".join(f"{names[a.first]} and {names[a.second]}" for a in judged(work) if a.verdict == verdict)
 
 
 def _names(work: Work) -> dict[str, str]:

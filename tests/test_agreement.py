@@ -91,5 +91,7 @@ def test_recipes_with_a_range_declare_how_frameworks_agree():
 
 def test_margins_are_round_numbers_with_a_reason():
     equivalences = [recipe.agreement for _, recipe, _ in DECLARED.values() if isinstance(recipe.agreement, Equivalence)]
-    assert {e.margin for e in equivalences} <= {0.01, 0.05}, "round numbers, one for accuracies and one for perplexities"
+    assert {e.margin for e in equivalences} <= {0.01, 0.05}, (
+        "round numbers, one for accuracies and one for perplexities"
+    )
     assert all(e.reason and (e.loss is None) == (e.loss_protocol is None) for e in equivalences)
