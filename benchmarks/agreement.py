@@ -130,9 +130,8 @@ class _Judge:
         seed = _beyond(sizes, self.margin + ROUNDING)
         if seed is None:
             return {"verdict": "agree", "needed": needed}
-        why = (
-            f"{self.measure.name} of seed {seed} differs by {self._text(sizes[seed])}, limit {self._text(self.margin)}"
-        )
+        apart, limit = self._text(sizes[seed]), self._text(self.margin)
+        why = f"{self.measure.name} of seed {seed} differs by {apart}, limit {limit}"
         return {"verdict": "differ", "needed": needed, "why": why}
 
     def _on_average(self, values: Sequence[float]) -> dict[str, Any]:
@@ -147,11 +146,7 @@ class _Judge:
         if margin_exceeded(values, margin):
             return fields | {"verdict": "differ", "why": f"means differ by {mean}, margin {self._text(self.margin)}"}
         seeds = seeds_needed(values, margin)
-        cure = (
-            f"about {seeds} seeds would show it"
-            if seeds
-            else f"more seeds show it only if the means, {mean} apart, close"
-        )
+        cure = f"about {seeds} seeds would show it" if seeds else f"no number of seeds, if the means stay {mean} apart"
         why = f"within {self._text(self._plain(needed))} so far, margin {self._text(self.margin)}; {cure}"
         return fields | {"verdict": "not shown", "why": why}
 

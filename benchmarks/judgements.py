@@ -78,8 +78,8 @@ class Agreement(Strict):
     )
     seeds: list[int] = field("seeds that both trained to the end")
     difference: float | None = field(
-        "of the metric, first against second: of the seed that differs most (seed-locked) or the mean (equivalence); of "
-        "an accuracy first - second, of any other metric first / second - 1; None without a seed",
+        "of the metric: of the seed that differs most (seed-locked) or the mean (equivalence); of an accuracy first - "
+        "second, of any other metric first / second - 1; None without a seed",
         default=None,
     )
     needed: float | None = field(
@@ -87,7 +87,7 @@ class Agreement(Strict):
     )
     margin: float = field("the declared margin or tolerance")
     loss_difference: float | None = field(
-        "largest relative difference of a seed's mean training loss over all epochs; None where there is none to compare",
+        "largest relative difference of a seed's mean training loss over all epochs; None where a loss is missing",
         default=None,
     )
     loss_margin: float | None = field("its declared limit; None: not judged by losses", default=None)

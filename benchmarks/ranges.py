@@ -78,9 +78,8 @@ class Trained:
     def references(self) -> tuple[float, ...]:
         """The median stack's metric for seeds 0, 1, ... as far as there are some."""
         out: list[float] = []
-        while values := sorted(
-            t.metric for s in self.stacks.values() if (t := s.get(len(out))) and t.metric is not None
-        ):
+        stacks = self.stacks.values()
+        while values := sorted(t.metric for s in stacks if (t := s.get(len(out))) and t.metric is not None):
             out.append(values[len(values) // 2])
         return tuple(float(f"{value:.10g}") for value in out)
 

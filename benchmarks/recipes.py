@@ -110,9 +110,9 @@ class SeedLocked:
     """Two frameworks must agree seed by seed: training draws nothing of its own and does not amplify rounding.
 
     ``tolerance`` bounds the difference of the metric, an accuracy's in absolute terms, any other's relative to it.
-    ``loss`` bounds the relative difference of the mean training loss over all epochs. Both are measured first and declared
-    with their ``protocol``. ``references`` are the metrics of seeds 0, 1, ... on embedded data: by them one framework
-    alone is judged.
+    ``loss`` bounds the relative difference of the mean training loss over all epochs. Both are measured first and
+    declared with their ``protocol``. ``references`` are the metrics of seeds 0, 1, ... on embedded data: by them one
+    framework alone is judged.
     """
 
     tolerance: float
@@ -126,8 +126,8 @@ class Equivalence:
     """Two frameworks must agree on average: by two one-sided t tests at 5 % over paired seeds, within ``margin``.
 
     An accuracy's margin is absolute, any other's a share of the metric. It is fixed before the data are seen, from what
-    matters, and ``reason`` says what that is. ``loss`` bounds the relative difference of the mean training loss over all
-    epochs, seed by seed; it is measured first, by ``loss_protocol``.
+    matters, and ``reason`` says what that is. ``loss`` bounds the relative difference of the mean training loss over
+    all epochs, seed by seed; it is measured first, by ``loss_protocol``.
     """
 
     margin: float

@@ -319,7 +319,7 @@ class Result(Strict):
     )
     rankings: list[Ranking] = field("one per workload variant that has verdicts", default_factory=list)
     agreements: list[Agreement] = field(
-        "every pair of frameworks that trained a recipe which declares a criterion, and each one against its references",
+        "every pair of frameworks that trained a recipe with a criterion, and each against the recipe's references",
         default_factory=list,
     )
     pilots: list[Pilot] = field("one per workload variant whose number of passes was decided", default_factory=list)

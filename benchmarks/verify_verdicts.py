@@ -43,9 +43,8 @@ def verify_verdicts(result: Result) -> Iterator[str]:
 def _agreements(result: Result) -> Iterator[str]:
     """By the criteria of the declarations as they were when the run ran."""
     again = agree_all(result.rows, result.declared, data=result.options.data)
-    derived, given = (
-        {(a.workload, a.variant, a.first, a.second): a for a in side} for side in (again, result.agreements)
-    )
+    sides = (again, result.agreements)
+    derived, given = ({(a.workload, a.variant, a.first, a.second): a for a in side} for side in sides)
     for key in derived.keys() | given.keys():
         if not near(derived.get(key), given.get(key)):
             yield f"{key[0]}/{key[1]}: agreement of {key[2]} and {key[3]} does not follow from the trainings"

@@ -56,7 +56,7 @@ def test_seed_locked_limits_and_references_follow_from_the_committed_trainings(k
 
 @pytest.mark.parametrize("key", TRAINED, ids="-".join)
 def test_frameworks_agree_by_the_declared_criterion(key):
-    workload, recipe, plain = DECLARED[key]
+    workload, recipe, _ = DECLARED[key]
     assert {row.stack.framework for row in rows(key)} == {"torch", "tensorflow", "tensorlayerx"}
     found = agreements(rows(key), workload.declaration(), data=recipe.data)
     pairs = [a for a in found if a.second != "reference"]
@@ -91,7 +91,5 @@ def test_recipes_with_a_range_declare_how_frameworks_agree():
 
 def test_margins_are_round_numbers_with_a_reason():
     equivalences = [recipe.agreement for _, recipe, _ in DECLARED.values() if isinstance(recipe.agreement, Equivalence)]
-    assert {e.margin for e in equivalences} <= {0.01, 0.05}, (
-        "round numbers, one for accuracies and one for perplexities"
-    )
+    assert {e.margin for e in equivalences} <= {0.01, 0.05}, "one for accuracies, one for perplexities"
     assert all(e.reason and (e.loss is None) == (e.loss_protocol is None) for e in equivalences)

@@ -1,4 +1,4 @@
-"""Agreement between frameworks: verdicts by hand and by simulation, what enters them, and that ``verify`` derives them."""
+"""Agreement between frameworks: verdicts by hand and by simulation, and that ``verify`` derives them again."""
 
 import io
 import math

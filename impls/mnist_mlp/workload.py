@@ -25,8 +25,8 @@ WHERE = (
     "(seeds' deviation or binomial, the larger)"
 )
 ONE_POINT = (
-    "one point of accuracy: the least that one of the books prints as the gain of a better model is 1.2 (batch norm over "
-    "ReLU in Liao's perceptron)"
+    "one point of accuracy: the least gain that one of the books prints for a better model is 1.2 (batch norm over ReLU, "
+    "Liao, section 3.8)"
 )
 LOSS = (
     "three times the largest difference of a seed's mean training loss between two frameworks, one mode each; "
