@@ -106,8 +106,8 @@ class _Judge:
         elif not values:
             fields |= {"verdict": "not judged", "why": "no seed was trained to its end in both"}
         elif self.loss is not None and (seed := _beyond(losses, self.loss)) is not None:
-            apart, most = percent(losses[seed]), percent(self.loss)
-            fields |= {"verdict": "differ", "why": f"training losses of seed {seed} differ by {apart}, limit {most}"}
+            apart, limit = percent(losses[seed]), percent(self.loss)
+            fields |= {"verdict": "differ", "why": f"training losses of seed {seed} differ by {apart}, limit {limit}"}
         else:
             fields |= self._seed_by_seed(metrics) if self.locked else self._on_average(values)
         if values:

@@ -104,7 +104,7 @@ def network(widths: tuple[int, ...], blocks: int, shortcut_kernel: int) -> tuple
 # swings between .3 and .6 where that with batch statistics is .85. One epoch at 1e-4 brings both together.
 LAST_SLOWER = Decay(factor=0.1, start=2)
 ONE_POINT = (
-    "one point of accuracy: the least gain that one of the books prints for a better model is 1.2 (batch norm over ReLU, "
+    "one point of accuracy: the least gain that one of the books prints for a better model is 1.2 (batch norm, "
     "Liao, section 3.8)"
 )
 AGREEMENT = Equivalence(margin=0.01, reason=ONE_POINT)

@@ -25,7 +25,7 @@ WHERE = (
     "(seeds' deviation or binomial, the larger)"
 )
 ONE_POINT = (
-    "one point of accuracy: the least gain that one of the books prints for a better model is 1.2 (batch norm over ReLU, "
+    "one point of accuracy: the least gain that one of the books prints for a better model is 1.2 (batch norm, "
     "Liao, section 3.8)"
 )
 LOSS = (
