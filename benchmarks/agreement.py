@@ -14,6 +14,7 @@ from benchmarks.statistics import PROVISIONAL_BELOW, margin_exceeded, margin_nee
 from benchmarks.verdicts import groups
 
 REFERENCE = "reference"  # stands for the declared references in place of a second stack
+LEAST = 1e-6  # share that a sentence tells from nothing
 ROUNDING = 1e-9  # of an accuracy's difference: a multiple of one image is no binary fraction
 
 
@@ -169,7 +170,9 @@ def _metric(training: Training) -> float:
 
 
 def percent(share: float) -> str:
-    """Two significant digits, never in powers of ten."""
+    """Two significant digits, never in powers of ten; the least that is told apart is a millionth."""
+    if 0 < share < LEAST:
+        return "less than 0.0001 %"
     return f"{float(f'{100 * share:.2g}'):.10f}".rstrip("0").rstrip(".") + " %"
 
 

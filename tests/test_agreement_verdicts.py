@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks import results as r
 from benchmarks import workload as w
-from benchmarks.agreement import agree_all, agreements, words
+from benchmarks.agreement import agree_all, agreements, percent, words
 from benchmarks.commands import print_summary
 from benchmarks.metrics import METRICS
 from benchmarks.plan import Entry, Planned
@@ -135,6 +135,14 @@ def test_other_batch_sizes_and_recipes_without_a_criterion_are_not_judged():
     (found,) = judged(TOST, row("torch", ONE, batch_size=50), row("tensorflow", ONE, batch_size=50))
     assert (found.verdict, found.why) == ("not judged", "declared for batch size 100")
     assert judged(None, row("torch", ONE), row("tensorflow", ONE)) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (3.7e-8, "less than 0.0001 %"), (1e-6, "0.0001 %"), (6e-5, "0.006 %"), (0.0123, "1.2 %")],
+)
+def test_shares_are_told_in_per_cent(share, text):
+    assert percent(share) == text
 
 
 def test_margin_needed_is_the_bound_of_two_one_sided_tests():
