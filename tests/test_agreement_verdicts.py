@@ -14,6 +14,7 @@ from benchmarks import results as r
 from benchmarks import workload as w
 from benchmarks.agreement import agree_all, agreements, percent, words
 from benchmarks.commands import print_summary
+from benchmarks.declared import read_back
 from benchmarks.metrics import METRICS
 from benchmarks.plan import Entry, Planned
 from benchmarks.statistics import margin_exceeded, margin_needed, seeds_needed
@@ -230,3 +231,11 @@ def test_tuned_stacks_train_only_where_their_framework_has_no_documented_one():
     stacks = [tuned, eager, missing, only]
     entry = Entry(folder="", workload="toy", variant="default", declaration_hash="", batch_size=1, stacks=stacks)
     assert entry.trainable() == [eager, only]
+
+
+def test_declarations_with_the_margins_of_earlier_versions_are_read():
+    workload = next(f.workload for f in w.discover() if f.workload.name == "mnist_mlp")
+    plain = workload.declaration()
+    for recipe in plain["recipes"]:
+        recipe["accepted"] |= {"margin": 0.05} if recipe["accepted"]["type"] == "Accepted" else {}
+    assert read_back(plain) == workload
