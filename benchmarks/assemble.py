@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import __version__, clock, multimodal
+from benchmarks.agreement import agree_all
 from benchmarks.budget import finds
 from benchmarks.carryover import carry_over
 from benchmarks.isolated import ALONE, chosen, isolated
@@ -88,6 +89,7 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
         comparisons=comparisons,
         verdict_rule=3,
         rankings=rank_all(rows, comparisons),
+        agreements=agree_all(rows, declared, data=plan.options.data),
         pilots=list(_pilots(events).values()),
         carry_over=carried,
         isolated=alone,
@@ -166,7 +168,8 @@ def _row(plan: Plan, entry: Entry, workload: Workload, planned: Planned, events:
     passes = total(plan.options, _pilots(events), entry.workload, entry.variant)
     cut = clock.cuts(events).get((entry.workload, entry.variant))
     passes = passes if cut is None else cut.passes
-    status, reason = _status(plan, planned, launches, certificate, accuracy, events, passes=passes)
+    trains = planned in entry.trainable()
+    status, reason = _status(plan, planned, launches, certificate, accuracy, events, passes=passes, trains=trains)
     return Row(
         workload=entry.workload,
         variant=entry.variant,
@@ -284,6 +287,7 @@ def _status(
     events: list[Event],
     *,
     passes: int,
+    trains: bool,
 ) -> tuple[Status, str]:
     """The first phase that failed decides."""
     if not planned.available:
@@ -299,7 +303,7 @@ def _status(
     if accuracy and accuracy.judged and accuracy.reason:
         return "accuracy_failed", accuracy.reason
     if not any(e["event"] == "finished" for e in events) and _unfinished(
-        plan, planned, launches, certificate, accuracy, passes
+        plan, planned, launches, certificate, accuracy, passes, trains
     ):
         return "interrupted", "the run ended before this stack was measured"
     return "ok", ""
@@ -312,11 +316,12 @@ def _unfinished(
     certificate: Certificate | None,
     accuracy: Accuracy | None,
     passes: int,
+    trains: bool,
 ) -> bool:
     """Whether an unfinished run still owes this stack something. Modes that are not trained owe no training."""
     o = plan.options
     if not {"training", "inference", "certificate"} & set(o.measure):
-        return "accuracy" in o.measure and (accuracy is None or len(accuracy.trainings) < o.accuracy_seeds)
+        return trains and "accuracy" in o.measure and (accuracy is None or len(accuracy.trainings) < o.accuracy_seeds)
     owes = "certificate" in o.measure and certificate is None and not planned.stack.replica
     if len(launches) < passes or owes:
         return True

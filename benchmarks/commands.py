@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from benchmarks import parts
+from benchmarks.agreement import words
 from benchmarks.data import DataError
 from benchmarks.errors import Problem
 from benchmarks.estimate import estimate
@@ -226,7 +227,8 @@ def print_summary(console: Console, result: Result) -> None:
         for b in result.baselines:
             if (b.workload, b.variant) == (workload, variant):
                 console.print(_baseline(b), highlight=False, markup=False, soft_wrap=True)
-        for line in [*_verdicts(result, workload, variant), *_answers(result, workload, variant)]:
+        verdicts = [*_verdicts(result, workload, variant), *_agreements(result, workload, variant, metric)]
+        for line in [*verdicts, *_answers(result, workload, variant)]:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -250,6 +252,12 @@ def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
         elif c.verdict == "untrustworthy":
             out.append(f"untrustworthy: {names[c.first]} against {names[c.second]}: {c.why}")
     return out
+
+
+def _agreements(result: Result, workload: str, variant: str, metric: Metric) -> list[str]:
+    names = {r.stack.key: r.stack.label for r in result.rows}
+    mine = [a for a in result.agreements if (a.workload, a.variant) == (workload, variant)]
+    return [f"{names[a.first]} and {names.get(a.second, a.second)} {words(a, metric)}" for a in mine]
 
 
 def _answers(result: Result, workload: str, variant: str) -> list[str]:

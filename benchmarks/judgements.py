@@ -67,6 +67,37 @@ class Ranking(Strict):
     tuned: bool = field("of the tuned stacks; otherwise of the documented ones", default=False)
 
 
+class Agreement(Strict):
+    """Whether two frameworks learned the same from the same recipe and seeds, by the criterion that it declares."""
+
+    workload: str = field("as in Row")
+    variant: str = field("as in Row")
+    first: str = field("Stack.key of the documented mode that stands for its framework")
+    second: str = field("Stack.key, or 'reference': the metrics that the recipe declares for its seeds")
+    kind: Literal["seed-locked", "equivalence"] = field(
+        "seed-locked: every seed must match; equivalence: the mean over paired seeds, by two one-sided t tests at 5 %"
+    )
+    seeds: list[int] = field("seeds that both trained to the end")
+    difference: float | None = field(
+        "of the metric: of the seed that differs most (seed-locked) or the mean (equivalence); of an accuracy first - "
+        "second, of any other metric first / second - 1; None without a seed",
+        default=None,
+    )
+    needed: float | None = field(
+        "the smallest margin within which these seeds agree; None where it is not judged", default=None
+    )
+    margin: float = field("the declared margin or tolerance")
+    loss_difference: float | None = field(
+        "largest relative difference of a seed's mean training loss over all epochs; None where a loss is missing",
+        default=None,
+    )
+    loss_margin: float | None = field("its declared limit; None: not judged by losses", default=None)
+    verdict: Literal["agree", "differ", "not shown", "not judged"] = field(
+        "not shown: the seeds vary too much to tell; not judged: too few seeds, or another batch size than declared"
+    )
+    why: str = field("empty when they agree; otherwise what speaks against it or what it would need", default="")
+
+
 class Pilot(Strict):
     """How many passes of a workload followed from its first ones."""
 

@@ -72,6 +72,12 @@ class Entry(Strict):
     def runnable(self) -> list[Planned]:
         return [p for p in self.stacks if p.available]
 
+    def trainable(self) -> list[Planned]:
+        """Runnable stacks, without tuned ones whose framework, device and interpreter have a documented one there."""
+        runnable = self.runnable()
+        kinds = {p.stack.kind for p in runnable if not p.stack.tuned}
+        return [p for p in runnable if not p.stack.tuned or p.stack.kind not in kinds]
+
 
 class Plan(Strict):
     id: str

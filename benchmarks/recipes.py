@@ -72,15 +72,13 @@ class Beside:
 class Accepted:
     """Range in which the metric must lie, and other scores ``also``. ``protocol`` says how it was measured.
 
-    Two frameworks agree when the mean difference over paired seeds is, by two one-sided t tests at 5 %,
-    within ``margin``. ``corpus`` names the text it was measured on, where a user may bring another.
+    ``corpus`` names the text it was measured on, where a user may bring another.
     """
 
     low: float
     high: float
     protocol: str
     also: tuple[Beside, ...] | None = optional()
-    margin: float | None = optional()
     corpus: str | None = optional()
 
     def elsewhere(self, corpus: str | None) -> str:
@@ -105,6 +103,37 @@ class Unmeasured:
     """No range is claimed, and why."""
 
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedLocked:
+    """Two frameworks must agree seed by seed: training draws nothing of its own and does not amplify rounding.
+
+    ``tolerance`` bounds the difference of the metric, an accuracy's in absolute terms, any other's relative to it.
+    ``loss`` bounds the relative difference of the mean training loss over all epochs. Both are measured first and
+    declared with their ``protocol``. ``references`` are the metrics of seeds 0, 1, ... on embedded data: by them one
+    framework alone is judged.
+    """
+
+    tolerance: float
+    loss: float
+    protocol: str
+    references: tuple[float, ...] | None = optional()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equivalence:
+    """Two frameworks must agree on average: by two one-sided t tests at 5 % over paired seeds, within ``margin``.
+
+    An accuracy's margin is absolute, any other's a share of the metric. It is fixed before the data are seen, from what
+    matters, and ``reason`` says what that is. ``loss`` bounds the relative difference of the mean training loss over
+    all epochs, seed by seed; it is measured first, by ``loss_protocol``.
+    """
+
+    margin: float
+    reason: str
+    loss: float | None = optional()
+    loss_protocol: str | None = optional()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +165,7 @@ class Recipe:
     decay: Decay | None = optional()
     augmentation: Literal["resize40_flip_crop32"] | None = optional()
     accepted: Accepted | Unmeasured
+    agreement: SeedLocked | Equivalence | None = optional()
     target: Target | None = optional()
 
 

@@ -23,6 +23,7 @@ from benchmarks.circumstances import Machine as Machine
 from benchmarks.circumstances import Options as Options
 from benchmarks.circumstances import Profile as Profile
 from benchmarks.circumstances import Stack as Stack
+from benchmarks.judgements import Agreement as Agreement
 from benchmarks.judgements import Comparison as Comparison
 from benchmarks.judgements import Estimate as Estimate
 from benchmarks.judgements import Pilot as Pilot
@@ -342,6 +343,10 @@ class Result(Strict):
     rankings: list[Ranking] = field(
         "per workload variant that has verdicts one of the documented stacks and one of the tuned", default_factory=list
     )
+    agreements: list[Agreement] = field(
+        "every pair of frameworks that trained a recipe with a criterion, and each against the recipe's references",
+        default_factory=list,
+    )
     pilots: list[Pilot] = field("one per workload variant whose number of passes was decided", default_factory=list)
     carry_over: list[CarryOver] = field("one per workload variant with enough blocks", default_factory=list)
     isolated: list[Isolated] = field("one per workload variant, with --isolated", default_factory=list)
@@ -369,7 +374,7 @@ LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, 
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
 LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
 LATER |= {"budget": None, "corpus": None, "most_passes": 20}
-LATER |= {"used": {}}
+LATER |= {"used": {}, "agreements": []}
 
 
 def _as_first_published(plain: Any) -> Any:

@@ -137,12 +137,29 @@ def detectable(error: Any, degrees: Any, level: Any) -> Any:
     return nctdtrinc(degrees, 1 - POWER, t.isf(np.asarray(level) / 2, degrees)) * error
 
 
-def margin_needed(first: Sequence[float], second: Sequence[float]) -> float:
-    """The smallest margin within which two one-sided t tests at 5 % call paired values equivalent."""
+def margin_needed(differences: Sequence[float]) -> float:
+    """The smallest margin within which two one-sided t tests at 5 % put the mean of paired differences."""
+    return abs(fmean(differences)) + _one_sided(differences)
+
+
+def margin_exceeded(differences: Sequence[float], margin: float) -> bool:
+    """Whether a one-sided t test at 5 % puts the mean of paired differences beyond the margin."""
+    return abs(fmean(differences)) - _one_sided(differences) > margin
+
+
+def seeds_needed(differences: Sequence[float], margin: float, most: int = 1000) -> int | None:
+    """How many pairs with this mean and deviation would lie within the margin; None: the mean alone is too far off."""
     from scipy.stats import t
 
-    differences = [a - b for a, b in zip(first, second, strict=True)]
+    mean, deviation = abs(fmean(differences)), stdev(differences)
+    enough = (n for n in range(2, most) if mean + float(t.ppf(0.95, n - 1)) * deviation / math.sqrt(n) <= margin)
+    return next(enough, None)
+
+
+def _one_sided(differences: Sequence[float]) -> float:
+    from scipy.stats import t
+
     n = len(differences)
     if n < 2:
         raise ValueError("agreement needs at least two pairs")
-    return abs(fmean(differences)) + float(t.ppf(0.95, n - 1)) * stdev(differences) / math.sqrt(n)
+    return float(t.ppf(0.95, n - 1)) * stdev(differences) / math.sqrt(n)

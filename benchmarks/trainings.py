@@ -43,8 +43,8 @@ def train_all(run: Run, entry: Entry, workload: Workload) -> None:
 def train_in_pass(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
     """Where the profile says so, train on a worker that has been timed, if its mode is its framework's first."""
     options, stack = run.options, r.planned.stack
-    same = [p for p in entry.runnable() if _rival(p) == _rival(r.planned)]
-    if not _trains_in_pass(run) or same[0].stack.key != stack.key:
+    same = [p for p in entry.trainable() if p.stack.kind == stack.kind]
+    if not _trains_in_pass(run) or not same or same[0].stack.key != stack.key:
         return
     if not run.journal.of("training", row=r.row, seed=options.seed):
         run.journal.add("training_start", row=r.row, seed=options.seed, attempt=r.attempt)
@@ -55,10 +55,6 @@ def train_in_pass(run: Run, entry: Entry, workload: Workload, r: Running) -> Non
 def _trains_in_pass(run: Run) -> bool:
     one = run.profile.trains_in_pass and run.options.accuracy_seeds == 1
     return one and {"training", "accuracy"} <= set(run.options.measure)
-
-
-def _rival(planned: Planned) -> tuple[str, str, str]:
-    return planned.stack.framework, planned.stack.device, planned.stack.interpreter
 
 
 def _train(run: Run, entry: Entry, workload: Workload, r: Running, seed: int, *, fresh: bool) -> dict[str, Any]:
@@ -90,9 +86,12 @@ def _train(run: Run, entry: Entry, workload: Workload, r: Running, seed: int, *,
 
 
 def trained(run: Run, entry: Entry) -> list[Planned]:
-    """The stacks that train: the fastest sound mode of each framework, or all of them when nothing was timed."""
+    """The stacks that train: each framework's fastest sound documented mode, or all of these when nothing was timed.
+
+    Tuned stacks train only where a framework has no documented stack in the run.
+    """
     if "training" not in run.options.measure:
-        return entry.runnable()
+        return entry.trainable()
     if _trains_in_pass(run):
         return []
     rows = {
@@ -101,12 +100,12 @@ def trained(run: Run, entry: Entry) -> list[Planned]:
         if (row.workload, row.variant) == (entry.workload, entry.variant)
     }
     speeds: dict[tuple[str, str, str], dict[float, Planned]] = {}
-    for planned in entry.runnable():
+    for planned in entry.trainable():
         stack, row = planned.stack, rows[planned.stack.key]
         if stack.replica:
             continue
         speed = row.samples_per_second()
         timed = all(launch.status == "ok" for launch in row.launches)
         if speed is not None and timed and (row.certificate is None or row.certificate.status == "ok"):
-            speeds.setdefault((stack.framework, stack.device, stack.interpreter), {})[speed] = planned
+            speeds.setdefault(stack.kind, {})[speed] = planned
     return [found[max(found)] for found in speeds.values()]

@@ -1,4 +1,4 @@
-"""A verdict must follow from the samples in the file: every comparison, ranking and pilot is computed again."""
+"""A verdict must follow from the samples in the file: comparisons, rankings and agreements are computed again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
+from benchmarks.agreement import agree_all
 from benchmarks.results import Comparison, Result
 from benchmarks.statistics import PROVISIONAL_BELOW, ratio
 from benchmarks.verdicts import compare_all, groups, rank_all, rows_as_judged
@@ -15,6 +16,7 @@ SAME = 1e-9
 
 def verify_verdicts(result: Result) -> Iterator[str]:
     """Violations, in words. Results of an earlier rule are held to that one."""
+    yield from _agreements(result)
     if result.verdict_rule == 1:
         yield from _first_rule(result)
         return
@@ -37,6 +39,18 @@ def verify_verdicts(result: Result) -> Iterator[str]:
         }
         for workload, variant in sorted(wrong):
             yield f"{workload}/{variant}: the ranking does not follow from the samples"
+
+
+def _agreements(result: Result) -> Iterator[str]:
+    """By the criteria of the declarations as they were when the run ran."""
+    again = agree_all(result.rows, result.declared, data=result.options.data)
+    sides = (again, result.agreements)
+    derived, given = ({(a.workload, a.variant, a.first, a.second): a for a in side} for side in sides)
+    for key in derived.keys() | given.keys():
+        if not near(derived.get(key), given.get(key)):
+            yield f"{key[0]}/{key[1]}: agreement of {key[2]} and {key[3]} does not follow from the trainings"
+    if len(given) != len(result.agreements):
+        yield "an agreement is given twice"
 
 
 def _by_pair(comparisons: list[Comparison]) -> dict[tuple[str, str, str, str], Comparison]:

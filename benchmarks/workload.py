@@ -29,8 +29,10 @@ from benchmarks.recipes import Beside as Beside
 from benchmarks.recipes import BookFigure as BookFigure
 from benchmarks.recipes import DataSource as DataSource
 from benchmarks.recipes import Decay as Decay
+from benchmarks.recipes import Equivalence as Equivalence
 from benchmarks.recipes import Optimiser as Optimiser
 from benchmarks.recipes import Recipe as Recipe
+from benchmarks.recipes import SeedLocked as SeedLocked
 from benchmarks.recipes import Target as Target
 from benchmarks.recipes import Unmeasured as Unmeasured
 
@@ -276,13 +278,16 @@ def _without_dropout(layers: tuple[Layer, ...], keep: str = "") -> tuple[Layer, 
     return tuple(still(layer) for layer in layers)
 
 
+JUDGING = ("accepted", "agreement", "target")  # of a recipe
+
+
 def hash_declaration(declaration: dict[str, Any]) -> str:
     """SHA-256 over what is done, in hexadecimal.
 
-    Accepted ranges, targets, a book figure's ``score`` and other books' figures are left out: they judge the work, they
-    do not change it.
+    Accepted ranges, agreements, targets, a book figure's ``score`` and other books' figures are left out: they judge
+    the work, they do not change it.
     """
-    recipes = [_without(_without(recipe, "accepted"), "target") for recipe in declaration["recipes"]]
+    recipes = [{k: v for k, v in recipe.items() if k not in JUDGING} for recipe in declaration["recipes"]]
     kept = _without(declaration, "other_figures") | {"recipes": recipes}
     if isinstance(figure := kept.get("book_figure"), dict):
         kept["book_figure"] = _without(figure, "score")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results import Result, Row, digest
-from reports import baselines, charts, cost, facts, parts, scores, tables, tuning, used
+from reports import agreement, baselines, charts, cost, facts, parts, scores, tables, tuning, used
 from reports import findings as notes
 from reports import numbers as n
 from reports.certificates import CertificateView, certificate, checks
@@ -56,6 +56,8 @@ class Panel:
     summaries: list[Results]
     used: Table | None
     accuracies: Table | None
+    agreement: str
+    agreements: Table | None
     also: Table | None
     baselines: Table | None
     written: list[tuple[str, dict[str, str]]]
@@ -167,6 +169,8 @@ def _panel(work: Work, anchor: str, first: bool, several: bool, apart: dict[str,
         summaries=[_results(work, family) for family in found.families if work.timed],
         used=used.table(work),
         accuracies=seeds,
+        agreement=agreement.sentence(work),
+        agreements=agreement.table(work),
         also=scores.also(work),
         baselines=baselines.table(work),
         written=scores.written(work),

@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks import results as r
 from benchmarks import workload as w
+from benchmarks.agreement import agree_all
 from benchmarks.layers import LSTM, Constant, Dense, Embedding
 from benchmarks.verdicts import compare_all, rank_all
 from benchmarks.workload import Workload, discover, hash_declaration
@@ -249,6 +250,7 @@ def make(
         interpreters=[interpreter], affinity=[0, 1],
         notes=[evil or "Memory was short: one pass ran its workers in turns."], declared=declared, data=data, rows=rows,
         comparisons=compare_all(rows), verdict_rule=3, rankings=rank_all(rows, compare_all(rows)),
+        agreements=agree_all(rows, declared, data="embedded"),
     )  # fmt: skip
     return result.model_copy(update={"digest": r.digest(result)})
 
@@ -307,7 +309,8 @@ def make_words(run_id: str = "20260105-060708", *, passes: int = 2) -> r.Result:
     options = base.options.model_copy(update={"workloads": ["novel", "neighbours"], "passes": passes})
     changes = {"options": options, "declared": declared, "data": data, "rows": rows, "notes": []}
     compared = compare_all(rows)
-    result = base.model_copy(update={**changes, "comparisons": compared, "rankings": rank_all(rows, compared)})
+    changes |= {"comparisons": compared, "rankings": rank_all(rows, compared), "agreements": []}  # declared by neither
+    result = base.model_copy(update=changes)
     return result.model_copy(update={"digest": r.digest(result)})
 
 
@@ -377,6 +380,7 @@ def make_book(run_id: str = "20260104-050607", *, seeds: int = 3) -> r.Result:
     command = "python -m benchmarks run --data real --measure accuracy"
     changes = {"options": options, "command": command, "git_dirty": False, "notes": []}
     changes |= {"declared": declared, "data": data, "rows": rows, "comparisons": [], "rankings": []}
+    changes["agreements"] = agree_all(rows, declared, data="real")
     result = base.model_copy(update=changes)
     return result.model_copy(update={"digest": r.digest(result)})
 

@@ -61,7 +61,7 @@ def compare(values: Mapping[str, Value], unit: Unit) -> list[Pair]:
         seeds, trusted = quiet(seeds, hit)
         both = [[getattr(t.points[-1], unit) for t in side] for side in zip(*seeds, strict=True)]
         hidden = fmean(max(_slack(a, unit), _slack(b, unit)) for a, b in seeds)
-        needed = margin_needed(*[[math.log(value) for value in side] for side in both]) + hidden
+        needed = margin_needed([math.log(a / b) for a, b in zip(*both, strict=True)]) + hidden
         found.append((first, second, log_ratio(*both), trusted, hidden, needed <= math.log1p(MARGIN)))
     if not found:
         return []
