@@ -54,7 +54,7 @@ def files(framework: str) -> list[tuple[Any, Path, tuple[str, ...]]]:
     """Each variant's documented file, its tuned one and its peers, and the modes in which to look at them."""
     from benchmarks.peers import peers
     from benchmarks.stacks import literals
-    from benchmarks.workload import discover
+    from benchmarks.workload import base_mode, discover
 
     out = []
     for found in discover():
@@ -66,7 +66,7 @@ def files(framework: str) -> list[tuple[Any, Path, tuple[str, ...]]]:
             out.append((found, tuned, tuple(m for m in offered if m in literals(tuned, "MODES")["MODES"])))
         for peer in peers(found):
             if peer.framework == framework:
-                modes = tuple(m for m in offered if m in peer.modes)
+                modes = tuple(m for m in offered if m in map(base_mode, peer.modes))
                 out.append((found, peer.path, modes or offered[:1]))  # torch.compile's: its eager twin
     return out
 

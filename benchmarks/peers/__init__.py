@@ -5,7 +5,7 @@ There is no table: a peer is a file ``impls/NAME/peer_SOURCE_FRAMEWORK.py``. It 
 are read without importing it:
 
 * ``SOURCE``: name and address of what it was written after;
-* ``MODES``: the framework's modes in which it is compared;
+* ``MODES``: the framework's modes in which it is compared; one that ends in ``-tuned`` with the tuned implementation;
 * ``DIFFERS``: where its work is not that of ours. Empty where it is the same, which is then checked.
 """
 
@@ -44,7 +44,7 @@ def peers(found: Found) -> list[Peer]:
 
 def read(path: Path) -> Peer:
     """The peer in the file at ``path``; Problem where its name or literals are not as they must be."""
-    modes_of = frameworks()
+    modes_of = frameworks(tuned=True)
     named = re.fullmatch(rf"peer_([a-z0-9_]+)_({'|'.join(modes_of)})", path.stem)
     if named is None:
         raise Problem(f"{path.name}: peers are called peer_SOURCE_FRAMEWORK.py")

@@ -25,7 +25,7 @@ from benchmarks.peers.record import TOLERANCE, TOLERANCE_AMPLIFYING, Pass, Recor
 from benchmarks.planning import choose
 from benchmarks.results import Stack
 from benchmarks.session import POOL
-from benchmarks.stacks import Availability
+from benchmarks.stacks import Availability, is_written, read_adapters, variables
 from benchmarks.workload import Found, Recipe, Unmeasured, discover, files_hash
 
 LIMIT = 900.0  # seconds of one request to a worker
@@ -115,10 +115,10 @@ def _asked(workloads: Sequence[str], stacks: Sequence[str], device: str, impls: 
     for found in choose(discover(impls.resolve()), workloads, everything=False):
         w = found.workload
         for peer in peers(found):
-            ours = found.implementation(peer.framework)
-            if not ours.exists():
-                raise Problem(f"{peer.path.name}: there is no {ours.name} that it could be compared with")
             for mode in peer.modes:
+                ours = found.implementation(peer.framework, mode)
+                if not is_written(found, peer.framework, mode):
+                    raise Problem(f"{peer.path.name}: {ours.name} is not there or not for {mode}")
                 if stacks and f"{peer.framework}:{mode}" not in stacks:
                     continue
                 row = Row(
@@ -129,7 +129,7 @@ def _asked(workloads: Sequence[str], stacks: Sequence[str], device: str, impls: 
                     address=peer.address,
                     differs=peer.differs,
                     tolerance=TOLERANCE_AMPLIFYING if w.certificate_optimiser else TOLERANCE,
-                    files=files_hash([ours, peer.path]),
+                    files=files_hash([*dict.fromkeys([found.implementation(peer.framework), ours]), peer.path]),
                     unavailable=availability.reason(peer.framework, mode, device),
                 )
                 out.append(Asked(found=found, peer=peer, row=row))
@@ -149,6 +149,7 @@ class _Bench:
         home, caches = self.scratch / "home" / name, self.scratch / "caches" / name
         (home / "tmp").mkdir(parents=True, exist_ok=True)
         environment = worker_environment(stack, threads=self.threads, scratch=home, caches=caches)
+        environment |= variables(asked.found, read_adapters()[stack.framework], stack.mode)
         environment["TMPDIR"] = str(home / "tmp")
         worker = Worker(python=sys.executable, environment=environment, log=self.scratch / f"{name}-{index}.log")
         try:

@@ -12,7 +12,7 @@ SOURCE = (
     "PyTorch tuning guide, channels last and fused",
     "https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html",
 )
-MODES = ("eager",)
+MODES = ("eager-tuned",)
 DIFFERS = ""
 
 

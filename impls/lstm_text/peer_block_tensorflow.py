@@ -14,7 +14,7 @@ SOURCE = (
     "TensorFlow 1 `LSTMBlockFusedCell`",
     "https://www.tensorflow.org/versions/r1.15/api_docs/python/tf/contrib/rnn/LSTMBlockFusedCell",
 )
-MODES = ("graph",)  # XLA has no such operation
+MODES = ("graph-tuned",)  # XLA has no such operation
 DIFFERS = (
     "The clip norm counts the stored rows of the embedding's gradient; ours sums repeated words first, as declared."
 )

@@ -12,7 +12,7 @@ SOURCE = (
     "Keras LSTM layer, `unroll`",
     "https://keras.io/api/layers/recurrent_layers/lstm/",
 )
-MODES = ("graph", "xla")
+MODES = ("graph-tuned", "xla-tuned")
 DIFFERS = (
     "The clip norm counts the stored rows of the embedding's gradient; ours sums repeated words first, as declared."
 )

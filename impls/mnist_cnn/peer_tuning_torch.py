@@ -13,7 +13,7 @@ SOURCE = (
     "PyTorch tuning guide, channels last and fused",
     "https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html",
 )
-MODES = ("eager", "compile")
+MODES = ("eager-tuned", "compile-tuned")
 DIFFERS = ""
 
 

@@ -14,7 +14,7 @@ SOURCE = (
     "PyTorch recipe, compiled optimizer, whole step",
     "https://docs.pytorch.org/tutorials/recipes/compiling_optimizer.html",
 )
-MODES = ("compile",)
+MODES = ("compile-tuned",)
 DIFFERS = ""
 
 
