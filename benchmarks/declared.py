@@ -8,7 +8,6 @@ from typing import Any
 from benchmarks import layers, workload
 from benchmarks.workload import DeclarationError, Workload
 
-
 # Type -> fields that it had once. They judged the work and did not change it.
 GIVEN_UP = {"Accepted": {"margin"}}
 
