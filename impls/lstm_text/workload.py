@@ -101,8 +101,8 @@ WORKLOADS = (
                 target=Target(
                     value=525.0,
                     protocol="0.7 of what word frequencies alone give (749), fixed before any framework was timed; "
-                    "first reached after 320 of 448 steps, scored every 12, by one seed in a plain PyTorch loop, on the "
-                    "last 10,000 of 100,000 training words",
+                    "first reached after 320 of 448 steps, scored every 12, by one seed in a plain PyTorch loop, on "
+                    "the last 10,000 of 100,000 training words",
                 ),
             ),
             Recipe(
