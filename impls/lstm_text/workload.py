@@ -89,7 +89,8 @@ WORKLOADS = (
                 agreement=Equivalence(margin=0.05, reason=FIVE_PER_CENT, loss=0.005, loss_protocol=LOSS),
             ),
             # At 0.5 alone the clipped steps bounce: seeds ended at 542 to 629, seed 0 at 561 to 621 over frameworks and
-            # modes. A second epoch at a tenth of the rate calms them.
+            # modes. A second epoch at a tenth of the rate calms them: in a plain PyTorch loop three seeds deviated by
+            # 3.6 % before (554 to 594) and 2.2 % after (427 to 447); with weights moved by 1e-7, 446.7 became 446.1.
             Recipe(
                 name="quick",
                 data="embedded",
@@ -101,9 +102,10 @@ WORKLOADS = (
                 accepted=Unmeasured(reason="the recipe is new: its trainings have not been committed yet"),
                 agreement=Equivalence(margin=0.05, reason=FIVE_PER_CENT),
                 target=Target(
-                    value=500.0,
-                    protocol="two thirds of what word frequencies alone give on generated text (749), fixed before any "
-                    "framework was timed; best possible is 101",
+                    value=525.0,
+                    protocol="0.7 of what word frequencies alone give (749), fixed before any framework was timed; "
+                    "first reached after 320 of 448 steps, scored every 12, by one seed in a plain PyTorch loop, on "
+                    "the last 10,000 of 100,000 training words",
                 ),
             ),
             Recipe(
