@@ -161,7 +161,10 @@ def test_a_new_rate_compiles_nothing_and_a_fresh_program_once(case: str, framewo
         assert told["compiled"][0] > 0
         assert len(set(told["compiled"])) == 1
     else:  # of the program that trained the epoch
-        assert told["compiled"] == [int(base_mode(mode) in ("graph", "xla"))] * EPOCHS
+        traces = int(base_mode(mode) in ("graph", "xla"))
+        if case == "adagrad" and mode == "graph":  # TensorFlow 1's optimiser makes its variables in a trace of its own
+            traces = 2
+        assert told["compiled"] == [traces] * EPOCHS
 
 
 @pytest.mark.framework

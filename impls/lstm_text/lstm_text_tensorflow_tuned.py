@@ -1,7 +1,8 @@
 """Word-level LSTM text generation in TensorFlow, tuned. TensorLayer book, section 6.4.
 
-Beside the documented implementation: TensorFlow's fused LSTM operation in graphs, an unrolled loop under XLA, which
-lacks it; under XLA the embedding's gradient stays rows; freed memory kept, oneDNN on.
+Beside the documented implementation: the loop over time is unrolled, SGD is written out, under XLA the embedding's
+gradient stays rows; freed memory kept, oneDNN on. TensorFlow's fused operation (``tf.raw_ops.BlockLSTM``) was no faster,
+and the gradient of the newer one, BlockLSTMV2, takes the gates in the other's order.
 """
 
 from unittest import mock
@@ -27,42 +28,6 @@ class LanguageModel(documented.LanguageModel):
     def __init__(self, batch_size: int):
         super().__init__(batch_size)
         self.lstm = layers.LSTM(200, return_sequences=True, return_state=True, unit_forget_bias=False, unroll=True)
-
-    def call(self, x, h, c, training=False):  # (N, T), (N, 200), (N, 200)
-        if self.jit_compile or not self.built:
-            return super().call(x, h, c, training=training)  # (N, T, 10000), (N, 200), (N, 200)
-        x = tf.transpose(self.embedding(x), (1, 0, 2))  # (T, N, 200)
-        x, h, c = fused(self.lstm.cell, x, h, c)  # (T, N, 200), (N, 200), (N, 200)
-        return self.fc(tf.transpose(x, (1, 0, 2))), h, c  # (N, T, 10000), (N, 200), (N, 200)
-
-
-def fused(cell, x, h, c):  # (T, N, 200), (N, 200), (N, 200)
-    """All steps in one operation, whose gates lie in the order input, candidate, forget, output.
-
-    Not BlockLSTMV2, whose gates lie as Keras's do: its gradient takes them in the other order all the same.
-    """
-    none = tf.zeros((200,))  # of peepholes, which the layer has not
-    _, cells, _, _, _, _, outputs = tf.raw_ops.BlockLSTM(
-        seq_len_max=tf.constant(x.shape[0], tf.int64),
-        x=x,
-        cs_prev=c,
-        h_prev=h,
-        w=reordered(tf.concat([cell.kernel, cell.recurrent_kernel], 0)),  # (400, 800)
-        wci=none,
-        wcf=none,
-        wco=none,
-        b=reordered(tf.convert_to_tensor(cell.bias)),  # (800,)
-        forget_bias=0.0,
-        cell_clip=-1.0,
-        use_peephole=False,
-    )
-    return outputs, outputs[-1], cells[-1]  # (T, N, 200), (N, 200), (N, 200)
-
-
-def reordered(values):
-    """Columns of the gates input, forget, candidate, output, with the middle ones exchanged."""
-    i, f, g, o = tf.split(values, 4, -1)
-    return tf.concat([i, g, f, o], -1)
 
 
 def build(workload: Workload) -> LanguageModel:
