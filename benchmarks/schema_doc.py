@@ -23,6 +23,8 @@ compile caches.
 declare come from them, and `tests/test_agreement.py` holds them to both. They time nothing, so the README's tables
 leave them out.
 
+`earlier/` holds published runs of implementations that were replaced since; CHANGELOG.md says why. They still verify.
+
 `selftest/` holds a bank of launches that does not pass: `python -m benchmarks selftest --banks results/selftest` shows
 what a stack that varies too much from launch to launch keeps a run from finding. `parts/` holds runs of single parts
 (`--measure limits` and the like), `museum/` a visit to the museum.
