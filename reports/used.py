@@ -13,6 +13,7 @@ from reports.work import Work, called, framework_name, label
 
 COMMON = {"onednn": "oneDNN", "cpu_kernels": "CPU kernels", "allocator": "Allocator"}  # every framework has one
 UNKNOWN = ("not known", "not said")  # by the process itself
+LACKING, NAMED = "built without ", 2  # instruction sets that a line names; the details have them all
 OWN = {"optimizer": "Optimiser", "compiled_graphs": "Compiled graphs"}
 SWITCHES = {"onednn": {"-onednn": "switched on", "-eigen": "switched off"}}  # key -> ending of the mode that turns it
 SET_BY = {
@@ -21,7 +22,10 @@ SET_BY = {
 
 
 def lines(work: Work, found: Ranking) -> list[str]:
-    """A line for each fact on which the stacks of one table differ; none where workers did not read it back."""
+    """A line for each fact on which the stacks of one table differ, or that a switch measured in the run turns.
+
+    None where workers did not read it back.
+    """
     return [line for key in COMMON if (line := _line(work, found, (*found.ranked, *found.timed), key))]
 
 
@@ -30,15 +34,15 @@ def _line(work: Work, found: Ranking, rows: Sequence[Row], key: str) -> str:
     for row in rows:
         if (value := _value(row, key)) and value not in UNKNOWN:
             groups.setdefault(value, []).append(row)
+    clauses = _switched(work, found, key)
     if len(groups) < 2:
-        return ""
+        return f"{COMMON[key]}: {'; '.join([f'{next(iter(groups))} in all', *clauses])}." if groups and clauses else ""
     parts = []
     for value, mine in sorted(groups.items(), key=lambda group: group[0] == "off"):  # what is on first
         others = [r for other, theirs in groups.items() if other != value for r in theirs]
         who = n.words(_names(mine, others))
-        parts.append(f"{value} in {who}{_by_default(found, mine, key)}")
-    clauses = _switched(work, found, key)
-    between = "; " if any("," in value for value in groups) else ", "
+        parts.append(f"{_brief(value)} in {who}{_by_default(found, mine, key)}")
+    between = "; " if any("," in _brief(value) for value in groups) else ", "
     return f"{COMMON[key]}: {'; '.join([between.join(parts), *clauses])}."
 
 
@@ -50,6 +54,15 @@ def _value(row: Row, key: str) -> str:
 
 def _word(value: Any) -> str:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _brief(value: str) -> str:
+    """With the first of the instruction sets that a build lacks."""
+    kind, lacking, names = value.partition(LACKING)
+    sets = names.split()
+    if len(sets) <= NAMED:
+        return value
+    return f"{kind}{lacking}{', '.join(sets[:NAMED])} and {len(sets) - NAMED} more"
 
 
 def _names(mine: Sequence[Row], others: Sequence[Row]) -> list[str]:
@@ -77,7 +90,8 @@ def _switched(work: Work, found: Ranking, key: str) -> list[str]:
     pairs = [(plain, other) for plain in found.ranked for other in (found.tuned.ranked if found.tuned else ())]
     for ending, word in SWITCHES.get(key, {}).items():
         for plain, other in pairs:
-            if (other.stack.kind, other.stack.mode) == (plain.stack.kind, plain.stack.mode + ending):
+            same = (other.stack.kind, other.stack.mode) == (plain.stack.kind, plain.stack.mode + ending)
+            if same and _value(other, key) != _value(plain, key):
                 v = versus(work, other, plain)
                 sure = "" if v.word in ("faster", "slower") else v.word
                 inside = ", ".join(filter(None, [v.interval, sure]))

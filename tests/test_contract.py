@@ -27,7 +27,7 @@ SLOW = bool(os.environ.get("BOOKBENCH_SLOW"))
 # A start takes seconds, a compilation a quarter of a minute. One workload runs on every documented stack, the others on
 # those that are timed first or compile, and all on their tuned implementations; variants, which share layers and code
 # with another, on one stack of each framework, one of them on the modes of a single switch.
-# With BOOKBENCH_SLOW every workload runs on every stack; every quick run of a user certifies the documented ones anyhow.
+# With BOOKBENCH_SLOW every workload runs on every stack; a user's quick run certifies the documented ones anyhow.
 EVERYWHERE = "mnist_mlp"
 MAIN = {
     ("torch", "eager"),

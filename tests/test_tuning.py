@@ -253,6 +253,24 @@ def test_without_the_switched_mode_the_line_has_no_ratio(both):
     assert lines(judged(both, asked_off))[0] == ["oneDNN: on in PyTorch, off in TensorFlow and TensorLayerX."]
 
 
+def test_a_default_that_all_share_is_a_line_where_a_switch_was_measured(both):
+    rows = [reading(row, onednn=True) for row in both.rows if row.stack.mode != "graph-onednn"]
+    (switched,) = (row for row in both.rows if row.stack.mode == "graph-onednn")
+    eigen = switched.model_copy(update={"stack": switched.stack.model_copy(update={"mode": "graph-eigen"})})
+    (told,), _ = lines(judged(both, [*rows, reading(eigen, onednn=False)]))
+    pattern = r"oneDNN: on in all; switched off, TensorFlow graph takes 0\.\d\d \(.*\) of the time\."
+    assert re.fullmatch(pattern, told), told
+
+
+def test_a_line_names_two_of_the_instruction_sets_that_a_build_lacks(both):
+    lacking = "built without AVX2 AVX512F FMA"
+    told = [reading(row, cpu_kernels="AVX512" if row.stack.framework == "torch" else lacking) for row in both.rows]
+    (_, line), _ = lines(judged(both, told))
+    brief = "built without AVX2, AVX512F and 1 more"
+    assert line == f"CPU kernels: {brief} in TensorFlow and TensorLayerX; AVX512 in PyTorch."
+    assert lacking in plain(judged(both, told))  # all of them stand in the details
+
+
 def test_what_all_stacks_share_and_what_nobody_read_is_no_line(both):
     alike = [reading(row, onednn=True, allocator="glibc") for row in both.rows]
     assert lines(judged(both, alike)) == [[], []]

@@ -1,8 +1,8 @@
 """Word-level LSTM text generation in TensorFlow, tuned. TensorLayer book, section 6.4.
 
 Beside the documented implementation: the loop over time is unrolled, SGD is written out, under XLA the embedding's
-gradient stays rows; freed memory kept, oneDNN on. TensorFlow's fused operation (``tf.raw_ops.BlockLSTM``) was no faster,
-and the gradient of the newer one, BlockLSTMV2, takes the gates in the other's order.
+gradient stays rows; freed memory kept, oneDNN on. TensorFlow's fused operation (``tf.raw_ops.BlockLSTM``) was no
+faster, and the gradient of the newer one, BlockLSTMV2, takes the gates in the other's order.
 """
 
 from unittest import mock
