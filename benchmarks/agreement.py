@@ -8,13 +8,12 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
-from benchmarks.metrics import Metric, metric
+from benchmarks.judgements import REFERENCE
+from benchmarks.metrics import Metric, amount, metric, percent
 from benchmarks.results import Agreement, Declared, Row, Training
 from benchmarks.statistics import PROVISIONAL_BELOW, margin_exceeded, margin_needed, seeds_needed
 from benchmarks.verdicts import groups
 
-REFERENCE = "reference"  # stands for the declared references in place of a second stack
-LEAST = 1e-6  # share that a sentence tells from nothing
 ROUNDING = 1e-9  # of an accuracy's difference: a multiple of one image is no binary fraction
 
 
@@ -167,19 +166,6 @@ def _beyond(sizes: Mapping[int, float], limit: float) -> int | None:
 def _metric(training: Training) -> float:
     assert training.metric is not None
     return training.metric
-
-
-def percent(share: float) -> str:
-    """Two significant digits, never in powers of ten; the least that is told apart is a millionth."""
-    if 0 < share < LEAST:
-        return "less than 0.0001 %"
-    return f"{float(f'{100 * share:.2g}'):.10f}".rstrip("0").rstrip(".") + " %"
-
-
-def amount(size: float, measure: Metric) -> str:
-    """A difference in words: points of an accuracy, per cent of any other metric."""
-    number = percent(size).removesuffix(" %")
-    return f"{number} {'point' if number == '1' else 'points'}" if measure.proportion else f"{number} %"
 
 
 def words(agreement: Agreement, measure: Metric) -> str:

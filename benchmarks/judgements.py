@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 
 from benchmarks.samples import Strict, field
 
+REFERENCE = "reference"  # stands for the declared references in place of a second stack
+
 Verdict: TypeAlias = Literal["faster", "slower", "equivalent", "undecided", "untrustworthy", "provisional"]
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 NOTHING = "–"
+LEAST = 1e-6  # share that a sentence tells from nothing
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,16 @@ def share(value: float | None) -> str:
 
 def ratio(value: float) -> str:
     return f"{value:.2f}" if value < 10 else number(value)
+
+
+def percent(share: float) -> str:
+    """Two significant digits, never in powers of ten; the least that is told apart is a millionth."""
+    if 0 < share < LEAST:
+        return "less than 0.0001 %"
+    return f"{float(f'{100 * share:.2g}'):.10f}".rstrip("0").rstrip(".") + " %"
+
+
+def amount(size: float, measure: Metric) -> str:
+    """A difference in words: points of an accuracy, per cent of any other metric."""
+    number = percent(size).removesuffix(" %")
+    return f"{number} {'point' if number == '1' else 'points'}" if measure.proportion else f"{number} %"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.agreement import REFERENCE, amount, percent
+from benchmarks.judgements import REFERENCE
+from benchmarks.metrics import amount, percent
 from benchmarks.results import Agreement
 from reports import numbers as n
 from reports.table import NONE, Cell, Column, Table, Tone
@@ -37,7 +38,8 @@ def _pairs(work: Work, verdict: str) -> str:
 
 
 def _names(work: Work) -> dict[str, str]:
-    return {row.stack.key: label(row.stack) for row in work.rows} | {REFERENCE: "the declared reference"}
+    names = {a: a for found in judged(work) for a in (found.first, found.second)}  # of rows that are not shown
+    return names | {row.stack.key: label(row.stack) for row in work.rows} | {REFERENCE: "the declared reference"}
 
 
 def table(work: Work) -> Table | None:

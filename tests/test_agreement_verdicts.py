@@ -12,10 +12,10 @@ from rich.console import Console
 
 from benchmarks import results as r
 from benchmarks import workload as w
-from benchmarks.agreement import agree_all, agreements, percent, words
+from benchmarks.agreement import agree_all, agreements, words
 from benchmarks.commands import print_summary
 from benchmarks.declared import read_back
-from benchmarks.metrics import METRICS
+from benchmarks.metrics import METRICS, percent
 from benchmarks.plan import Entry, Planned
 from benchmarks.statistics import margin_exceeded, margin_needed, seeds_needed
 from benchmarks.verify import verify

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks.stacks import frameworks
+from benchmarks.stacks import frameworks, is_written
 from benchmarks.workload import ROOT, discover
 
 HEAVY = ("torch", "tensorflow", "keras", "tensorlayerx", "pandas", "scipy", "matplotlib", "seaborn", "requests")
@@ -81,7 +81,7 @@ def test_list_json_names_every_stack():
         for name, modes in frameworks(tuned=True).items()
         for mode in modes
         for device in ("cpu", "cuda")
-        if f.implementation(name).exists()
+        if is_written(f, name, mode)
     }
     assert seen == wanted
 
