@@ -9,6 +9,7 @@ from typing import Any
 import result_factory
 
 from benchmarks import results as r
+from benchmarks.agreement import agree_all
 from benchmarks.verdicts import compare_all, rank_all
 
 KEY = "mnist_mlp"
@@ -36,6 +37,7 @@ def judged(result: r.Result, rows: Sequence[r.Row], **changes: Any) -> r.Result:
     """``result`` with these rows and what follows from them."""
     compared = compare_all(rows)
     derived = {"rows": list(rows), "comparisons": compared, "rankings": rank_all(rows, compared)}
+    derived["agreements"] = agree_all(rows, changes.get("declared", result.declared), data="embedded")
     result = result.model_copy(update={**derived, **changes})
     return result.model_copy(update={"digest": r.digest(result)})
 
