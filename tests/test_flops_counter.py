@@ -15,6 +15,7 @@ CASES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks")  # of PyTorch's Adagrad, about its own tensors
 @pytest.mark.parametrize("key", sorted(CASES))
 def test_products_are_those_that_torch_counts(key, tmp_path):
     need("torch")
