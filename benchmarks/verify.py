@@ -89,7 +89,8 @@ def _row(result: Result, row: Row) -> Iterator[str]:
     if row.status != "ok" and not row.reason:
         yield f"status {row.status} without a reason"
     if row.status == "unavailable":
-        if row.launches or row.certificate or row.accuracy:
+        launched = any(la.status != "unavailable" or la.blocks for la in row.launches)  # some say so as they build
+        if launched or row.certificate or row.accuracy:
             yield "unavailable, yet it holds measurements"
         return
     measure = result.options.measure

@@ -43,6 +43,7 @@ KNOWN = {
     ("lstm_text_tensorflow_tuned", "xla", "undeclared", "MatMul"): BY_PRODUCT,
     ("lstm_text_tensorlayerx*", "*", "table", "embedding.weight"): SUMMED,
     ("peer_keras_tensorflow", "*", "table", "embedding.weight"): SUMMED,
+    ("peer_unroll_tensorflow", "*", "table", "embedding.weight"): SUMMED,
     ("peer_keras_tensorflow", "graph", "table", "embedding.weight, nce.weight"): KERAS_ADAGRAD,
     ("peer_tensorlayer_tensorlayerx", "eager", "table", "embedding.weight, nce.weight"): KERAS_ADAGRAD,
     ("peer_dense_torch", "eager", "table", "embedding.weight, nce.weight"): "dense gradients are what it shows",
