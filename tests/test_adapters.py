@@ -340,8 +340,8 @@ def test_steps_move_every_tensor_as_the_reference(case: SimpleNamespace) -> None
     assert case.values["losses"] == pytest.approx(case.want.losses, rel=1e-5)
     moved = {name: value - case.want.first[name] for name, value in case.want.trained.items()}
     scale = 1e-3 * norm_of(moved)
-    # Adam divides by the size of its gradients. With AVX512 sums are in another order: 1.4e-4 in the MLP's first layer, by
-    # PyTorch's fused Adam and its plain one alike; with AVX2 it was below 1e-4 everywhere.
+    # Adam divides by the size of its gradients. With AVX512 sums are in another order: 1.4e-4 in the MLP's first
+    # layer, by PyTorch's fused Adam and its plain one alike; with AVX2 it was below 1e-4 everywhere.
     for name, value in case.group("trained").items():
         assert_close(value.astype(np.float64) - case.want.first[name], moved[name], scale=scale, tolerance=3e-4)
 
