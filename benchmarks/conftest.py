@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.profiles import PROFILES
+from benchmarks.protocol.profiles import PROFILES
 from benchmarks.workload import DEFAULT_IMPLS
 
 
@@ -41,7 +41,7 @@ def _words(config: pytest.Config, name: str) -> list[str]:
 def _plan(config: pytest.Config) -> Any:
     """The plan, made once per session."""
     if not hasattr(config, "_bookbench_plan"):
-        from benchmarks.planning import make_plan
+        from benchmarks.engine.select import make_plan
 
         config._bookbench_plan = make_plan(  # type: ignore[attr-defined]
             command="pytest benchmarks",
@@ -67,7 +67,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def measured(request: pytest.FixtureRequest) -> Any:
     """The engine's result for everything that was collected."""
-    from benchmarks.run import Run
+    from benchmarks.engine.run import Run
 
     plan = _plan(request.config)
     wanted: dict[str, set[str]] = {}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.judgements import REFERENCE
-from benchmarks.metrics import amount, percent
-from benchmarks.results import Agreement
+from benchmarks.schema.comparisons import REFERENCE
+from benchmarks.schema.results import Agreement
+from benchmarks.workload.metrics import amount, percent
 from reports import numbers as n
 from reports.table import NONE, Cell, Column, Table, Tone
 from reports.work import Work, label

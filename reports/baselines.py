@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.results import Baseline
+from benchmarks.schema.results import Baseline
 from reports import numbers as n
 from reports.table import NONE, Cell, Column, Line, Table, words
 from reports.work import Work

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.parts.break_even.curves import BreakEven, Curve
-from benchmarks.parts.break_even.schema import Launch, Value
-from benchmarks.results import Row
+from benchmarks.experiments.break_even.curves import BreakEven, Curve
+from benchmarks.experiments.break_even.schema import Launch, Value
+from benchmarks.schema.results import Row
 from reports import svg
 from reports.charts import Chart
 from reports.drawing import drawing, legend, legend_height, look

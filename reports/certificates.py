@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.results import Row, TensorError
+from benchmarks.schema.results import Row, TensorError
 from reports import numbers as n
 from reports import tables
 from reports.table import NONE, Cell, Column, Line, Table, grouped, words

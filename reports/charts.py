@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from benchmarks.results import Row
+from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports import svg
 from reports.measure import Measure

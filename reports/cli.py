@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from benchmarks.results import Result, read
+from benchmarks.schema.results import Result, read
 from reports import numbers, summary
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from benchmarks.results import Row
+from benchmarks.schema.results import Row
 from reports import svg
 from reports.svg import FAINT, INK, MUTED, SHEET, WIDTH
 from reports.work import label

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.lines import Line2D
 
-from benchmarks.results import Stack
+from benchmarks.schema.results import Stack
 from reports import svg
 from reports.svg import SHEET, WIDTH
 

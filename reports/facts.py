@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.results import Launch, Result
-from benchmarks.samples import Evidence
+from benchmarks.schema.results import Launch, Result
+from benchmarks.schema.samples import Evidence
 from reports import numbers as n
 from reports.table import Cell, Column, Table
 from reports.work import Work, label

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import mean, median
 
-from benchmarks.results import Isolated, Row
+from benchmarks.schema.results import Isolated, Row
 from reports import numbers as n
 from reports.work import Work, label, measured
 

@@ -1,10 +1,10 @@
-"""A workload's metric on the page: what :mod:`benchmarks.metrics` says of it, with titles, ranges and distances."""
+"""A workload's metric on the page: what :mod:`benchmarks.workload.metrics` says, with titles and ranges."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from benchmarks.metrics import METRICS, Metric, metric
+from benchmarks.workload.metrics import METRICS, Metric, metric
 from reports import numbers as n
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from benchmarks.metrics import NOTHING as NOTHING  # the formats that the terminal shares
-from benchmarks.metrics import decimals
-from benchmarks.metrics import number as number
-from benchmarks.metrics import ratio as ratio
+from benchmarks.workload.metrics import NOTHING as NOTHING  # the formats that the terminal shares
+from benchmarks.workload.metrics import decimals
+from benchmarks.workload.metrics import number as number
+from benchmarks.workload.metrics import ratio as ratio
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")

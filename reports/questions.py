@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks import parts as measured
-from benchmarks.results import Result
+from benchmarks import experiments as measured
+from benchmarks.schema.results import Result
 from reports import parts as shown
 from reports.summary import LEFT, RIGHT, about, heading, line, plain
 from reports.table import Cell, Column, Line, Table

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from benchmarks.results import Row
+from benchmarks.schema.results import Row
 from reports import numbers
 from reports.work import Work, certified, step_seconds
 

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmarks.results import Result
+from benchmarks.schema.results import Result
 from reports import svg
 from reports.numbers import printable
 from reports.view import page

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from benchmarks.parts.limits.derive import Ceiling
-from benchmarks.parts.limits.schema import Value
-from benchmarks.results import Stack
+from benchmarks.experiments.limits.derive import Ceiling
+from benchmarks.experiments.limits.schema import Value
+from benchmarks.schema.results import Stack
 from reports import numbers as n
 from reports import svg
 from reports.charts import Chart

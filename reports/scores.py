@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import mean
 
-from benchmarks.results import Row
+from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports.measure import Measure
 from reports.svg import variable

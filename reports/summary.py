@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.results import Result, Row
+from benchmarks.schema.results import Result, Row
 from reports import baselines, numbers, used
 from reports.ranking import ALONE, ENOUGH_PASSES, JOINT, Ranking, rank
 from reports.table import words

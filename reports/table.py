@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from benchmarks.results import Row
+from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports.work import label
 

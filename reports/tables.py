@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from benchmarks.results import Evidence, Launch, Row
+from benchmarks.schema.results import Evidence, Launch, Row
 from reports import numbers as n
 from reports.findings import STALLS, mean_over_median
 from reports.ranking import TUNED, Ranking

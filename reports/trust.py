@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.results import Row
+from benchmarks.schema.results import Row
 from reports import numbers
 from reports.ranking import ENOUGH_PASSES, Ranking, size, versus
 from reports.work import Work, label

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from benchmarks.results import Row
+from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports import svg
 from reports.charts import FAR, Chart

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.results import Row
+from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports.ranking import TUNED, Ranking, versus
 from reports.table import NONE, Cell, Column, Table

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from benchmarks import parts
-from benchmarks.results import Row
+from benchmarks import experiments
+from benchmarks.schema.results import Row
 from reports import numbers
 from reports.measure import Measure
 from reports.ranking import ENOUGH_PASSES, TUNED, Ranking, Standing, Versus, may_rank, rank
@@ -66,7 +66,7 @@ def _lead(found: Ranking) -> str:
     eager = [r for r in found.ranked[2:] if (r.stack.framework, r.stack.mode) == ("torch", "eager")]
     eager.sort(key=lambda r: r.stack.device != first.stack.device)
     if eager and (first.stack.framework, first.stack.mode) != ("torch", "eager"):
-        parts.append(_times(found.against[eager[0].stack.key], called(eager[0])))
+        experiments.append(_times(found.against[eager[0].stack.key], called(eager[0])))
     return ", and ".join(parts)
 
 
@@ -260,7 +260,7 @@ def _untimed(work: Work) -> Sentence:
         return Sentence("untimed", headline, ".", tuple(asides))
     mine = [a for a in work.result.answers if (a.workload, a.variant) == (work.workload, work.variant)]
     if any(a.status == "ok" for a in mine):
-        asked = [parts.schema(name).TITLE.lower() for name in dict.fromkeys(a.part for a in mine)]
+        asked = [experiments.schema(name).TITLE.lower() for name in dict.fromkeys(a.part for a in mine)]
         return Sentence(
             "untimed", "Speeds were not compared", f"; answered below: {numbers.words(asked)}.", tuple(asides)
         )

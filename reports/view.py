@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.results import Result, Row, digest
+from benchmarks.schema.results import Result, Row, digest
 from reports import agreement, baselines, charts, cost, facts, parts, scores, tables, tuning, used
 from reports import findings as notes
 from reports import numbers as n

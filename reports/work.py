@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from benchmarks.results import (
+from benchmarks.schema.results import (
     Baseline,
     Block,
     Comparison,

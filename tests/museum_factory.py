@@ -1,7 +1,7 @@
 """Visits to the museum made by hand."""
 
 from benchmarks.museum.schema import Case, Exhibit, Museum, Sample
-from benchmarks.results import Interpreter, Machine
+from benchmarks.schema.results import Interpreter, Machine
 
 
 def case(*factors, right=0.001, disturbed=False, **changes):

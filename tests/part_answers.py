@@ -7,8 +7,8 @@ from typing import Any
 
 from result_factory import make, on_gpu
 
-from benchmarks import results as r
-from benchmarks.verify_answers import check
+from benchmarks.schema import results as r
+from benchmarks.verify.experiments import check
 from reports.parts import Section, sections
 from reports.work import gather
 

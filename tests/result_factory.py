@@ -19,11 +19,11 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import results as r
 from benchmarks import workload as w
-from benchmarks.agreement import agree_all
+from benchmarks.analysis.agreement import agree_all
+from benchmarks.analysis.verdicts import compare_all, rank_all
 from benchmarks.layers import LSTM, Constant, Dense, Embedding
-from benchmarks.verdicts import compare_all, rank_all
+from benchmarks.schema import results as r
 from benchmarks.workload import Workload, discover, hash_declaration
 
 STACKS = (

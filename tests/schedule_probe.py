@@ -1,8 +1,8 @@
 """Trainings across changes of the learning rate, in one framework and mode: started as a program by test_schedule.
 
 ``python schedule_probe.py FRAMEWORK MODE FOLDER`` writes ``FOLDER/seen.npz``. Epochs, rates and optimisers are those of
-:meth:`benchmarks.session.Session.epochs`, programs those of the implementation files; two of the files are trained
-with smaller tables, everything else in them as it is.
+``Session.epochs``, programs those of the implementation files; two of the files are trained with smaller tables,
+everything else in them as it is.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if __name__ == "__main__":
 
 from small import LANGUAGE, SKIPGRAM  # noqa: E402  of this folder
 
-from benchmarks import inputs  # noqa: E402
+from benchmarks.engine.stacks import is_written  # noqa: E402
 from benchmarks.frameworks.base import Program  # noqa: E402
 from benchmarks.layers import Embedding  # noqa: E402
-from benchmarks.session import Session  # noqa: E402
-from benchmarks.stacks import is_written  # noqa: E402
+from benchmarks.tasks import inputs  # noqa: E402
+from benchmarks.worker.session import Session  # noqa: E402
 from benchmarks.workload import (  # noqa: E402
     DEFAULT_IMPLS,
     SGD,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from frameworks import ALL, need
 
-from benchmarks.results import read
+from benchmarks.schema.results import read
 from benchmarks.workload import ROOT, Accepted, discover
 
 pytestmark = pytest.mark.framework

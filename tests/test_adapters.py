@@ -197,9 +197,9 @@ if __name__ == "__main__":
 
 import pytest  # noqa: E402  the subprocess needs none of this
 
+from benchmarks.certificate.reference import Reference  # noqa: E402
 from benchmarks.frameworks.base import Conventions  # noqa: E402
 from benchmarks.layers import Dropout  # noqa: E402
-from benchmarks.reference import Reference  # noqa: E402
 from benchmarks.workload import SGD  # noqa: E402
 
 pytestmark = pytest.mark.framework

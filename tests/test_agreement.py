@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.agreement import agreements, finished, representatives
-from benchmarks.ranges import trained, work
-from benchmarks.results import read
+from benchmarks.analysis.agreement import agreements, finished, representatives
+from benchmarks.analysis.ranges import trained, work
+from benchmarks.schema.results import read
 from benchmarks.workload import ROOT, Accepted, Equivalence, SeedLocked, discover
 
 FILES = sorted([*(ROOT / "results" / "accuracy").glob("*.json"), *(ROOT / "results").glob("*-books.json")])

@@ -10,16 +10,16 @@ import result_factory
 from result_factory import stack
 from rich.console import Console
 
-from benchmarks import results as r
 from benchmarks import workload as w
-from benchmarks.agreement import agree_all, agreements, words
-from benchmarks.commands import print_summary
-from benchmarks.declared import read_back
-from benchmarks.metrics import METRICS, percent
-from benchmarks.plan import Entry, Planned
-from benchmarks.statistics import margin_exceeded, margin_needed, seeds_needed
-from benchmarks.verify import verify
+from benchmarks.analysis.agreement import agree_all, agreements, words
+from benchmarks.analysis.ratios import margin_exceeded, margin_needed, seeds_needed
+from benchmarks.commands.run import print_summary
+from benchmarks.engine.plan import Entry, Planned
+from benchmarks.schema import results as r
+from benchmarks.verify.file import verify
 from benchmarks.workload import Equivalence, SeedLocked
+from benchmarks.workload.metrics import METRICS, percent
+from benchmarks.workload.read_back import read_back
 
 TOST = Equivalence(margin=0.01, reason="one point")
 LOCKED = SeedLocked(tolerance=0.002, loss=1e-3, protocol="measured", references=(0.5, 0.52, 0.51))

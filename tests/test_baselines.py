@@ -12,14 +12,16 @@ import pytest
 from click.testing import CliRunner
 from result_factory import make_words
 
-from benchmarks import baselines, data, results
-from benchmarks.baseline_session import train
+from benchmarks import data
 from benchmarks.data import skipgram
+from benchmarks.engine import baselines
+from benchmarks.engine.select import make_plan
 from benchmarks.errors import Problem
-from benchmarks.inputs import save_arrays
-from benchmarks.planning import make_plan
-from benchmarks.results import Baseline, read
-from benchmarks.verify import verify
+from benchmarks.schema import results
+from benchmarks.schema.results import Baseline, read
+from benchmarks.tasks.inputs import save_arrays
+from benchmarks.verify.file import verify
+from benchmarks.worker.baseline import train
 from benchmarks.workload import ROOT, Pairs, discover, load
 from reports.cli import main as report
 from reports.render import html

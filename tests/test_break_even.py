@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from result_factory import make
 
-from benchmarks.answers import Answer
-from benchmarks.parts.break_even.curves import Curve, break_even, crossing, derive, estimate, uncompiled
-from benchmarks.parts.break_even.schema import Launch, Value, check, compiled_nothing, words
-from benchmarks.results import digest
+from benchmarks.experiments.break_even.curves import Curve, break_even, crossing, derive, estimate, uncompiled
+from benchmarks.experiments.break_even.schema import Launch, Value, check, compiled_nothing, words
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import digest
 from reports.render import html
 
 PLACE = {"part": "break_even", "workload": "mnist_mlp", "variant": "default", "status": "ok"}

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from result_factory import make
 from tuned_factory import make_tuned
 
-from benchmarks import budget
-from benchmarks.budgeted import Budget
+from benchmarks.analysis.ratios import FAMILY_ERROR
+from benchmarks.engine import budget
+from benchmarks.engine.estimate import estimate
+from benchmarks.engine.select import make_plan
 from benchmarks.errors import Problem
-from benchmarks.estimate import estimate
-from benchmarks.planning import make_plan
-from benchmarks.statistics import FAMILY_ERROR
+from benchmarks.schema.budget import Budget
 
 TOYS = Path(__file__).parent / "toys"
 

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import certify, inputs
+from benchmarks.certificate.reference import Reference
+from benchmarks.engine import certify
 from benchmarks.frameworks.base import Conventions
-from benchmarks.reference import Reference
+from benchmarks.tasks import inputs
 from benchmarks.workload import discover
 
 MLP = next(f.workload for f in discover() if f.workload.key == "mnist_mlp")

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks.stacks import frameworks, is_written
+from benchmarks.engine.stacks import frameworks, is_written
 from benchmarks.workload import ROOT, discover
 
 HEAVY = ("torch", "tensorflow", "keras", "tensorlayerx", "pandas", "scipy", "matplotlib", "seaborn", "requests")
@@ -17,7 +17,7 @@ def python(code):
 def imported(words):
     code = f"""
 import sys
-from benchmarks.cli import main
+from benchmarks.commands.cli import main
 try:
     main({words!r}, prog_name="bench")
 except SystemExit as end:
@@ -49,7 +49,7 @@ def test_a_folder_that_is_a_file_is_one_sentence(tmp_path):
 
 
 def test_the_engine_imports_no_framework():
-    done = python("import sys, benchmarks.run, benchmarks.commands, reports.cli; print(*sys.modules)")
+    done = python("import sys, benchmarks.engine.run, benchmarks.commands.run, reports.cli; print(*sys.modules)")
     assert done.returncode == 0, done.stderr
     assert not {"torch", "tensorflow", "keras", "tensorlayerx"} & {m.split(".")[0] for m in done.stdout.split()}
 
@@ -59,7 +59,7 @@ def test_a_worker_needs_only_numpy_beside_its_framework():
         "click", "rich", "pydantic", "scipy", "pandas", "psutil", "cpuinfo", "pynvml", "jinja2", "pooch", "platformdirs"
     ]  # fmt: skip
     code = "import sys\n" + "".join(f"sys.modules[{m!r}] = None\n" for m in blocked)
-    code += "import benchmarks.session, benchmarks.worker, benchmarks.frameworks.numpy_adapter\n"
+    code += "import benchmarks.worker.session, benchmarks.worker, benchmarks.frameworks.numpy_adapter\n"
     code += "from benchmarks.workload import discover\nprint(len(discover()))\n"
     done = python(code)
     assert done.returncode == 0, done.stderr

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import budget, clock
-from benchmarks.estimate import estimate
-from benchmarks.journal import Journal
-from benchmarks.planning import make_plan
-from benchmarks.results import Result, digest, read
-from benchmarks.run import Run
-from benchmarks.verify import verify
+from benchmarks.engine import budget, clock
+from benchmarks.engine.estimate import estimate
+from benchmarks.engine.journal import Journal
+from benchmarks.engine.run import Run
+from benchmarks.engine.select import make_plan
+from benchmarks.schema.results import Result, digest, read
+from benchmarks.verify.file import verify
 
 TOYS = Path(__file__).parent / "toys"
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 from frameworks import ALL, installed, need
 
-from benchmarks.profiles import PROFILES
-from benchmarks.results import read
-from benchmarks.stacks import frameworks, is_written, read_adapters
-from benchmarks.verify import verify
+from benchmarks.engine.stacks import frameworks, is_written, read_adapters
+from benchmarks.protocol.profiles import PROFILES
+from benchmarks.schema.results import read
+from benchmarks.verify.file import verify
 from benchmarks.workload import ROOT, discover
 
 pytestmark = pytest.mark.framework

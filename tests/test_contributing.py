@@ -7,7 +7,7 @@ import sys
 import pytest
 from frameworks import need
 
-from benchmarks.results import read
+from benchmarks.schema.results import read
 from benchmarks.workload import ROOT, discover
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")

@@ -7,8 +7,8 @@ import sys
 import pytest
 from frameworks import ALL, need
 
-from benchmarks.results import read
-from benchmarks.verify import verify
+from benchmarks.schema.results import read
+from benchmarks.verify.file import verify
 from benchmarks.workload import ROOT
 
 pytestmark = pytest.mark.framework

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.data import DataError, skipgram
-from benchmarks.planning import make_plan
-from benchmarks.results import digest
-from benchmarks.run import Run
-from benchmarks.verify import verify
+from benchmarks.engine.run import Run
+from benchmarks.engine.select import make_plan
+from benchmarks.schema.results import digest
+from benchmarks.verify.file import verify
 from benchmarks.workload import Accepted, discover
 
 SOURCE = Path(__file__).parent / "baselines" / "vectors"

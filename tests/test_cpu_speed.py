@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from benchmarks import cpu_speed
-from benchmarks.samples import Evidence
+from benchmarks.machine import cpu_speed
+from benchmarks.schema.samples import Evidence
 from reports.facts import cpu_speeds
 
 LINUX = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no thread to a CPU")

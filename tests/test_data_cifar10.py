@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from benchmarks import data
-from benchmarks.cli import main
+from benchmarks.commands.cli import main
 from benchmarks.data import DataError, cifar10, fetch
 from benchmarks.data.fetch import File
 from benchmarks.workload import Images

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from benchmarks import data
-from benchmarks.cli import main
+from benchmarks.commands.cli import main
 from benchmarks.data import DataError, fetch, mnist
 from benchmarks.data.fetch import File
 from benchmarks.workload import Images

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import disturbance
-from benchmarks.disturbance import DISTURBED_SHARE, MOST_CPU, RESOLUTION_SECONDS, is_disturbed
+from benchmarks.machine import disturbance
+from benchmarks.machine.disturbance import DISTURBED_SHARE, MOST_CPU, RESOLUTION_SECONDS, is_disturbed
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux counters")
 counts = st.integers(min_value=0, max_value=10**12)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import download_size
-from benchmarks.download_size import CPU_INDEX, absent, announcement, main
-from benchmarks.environment import ROOT
+from benchmarks.engine.environment import ROOT
+from benchmarks.machine import download_size
+from benchmarks.machine.download_size import CPU_INDEX, absent, announcement, main
 
 BOTH = ["torch", "tensorflow"]
 
@@ -106,5 +106,5 @@ def test_tox_says_it_first(environment: str) -> None:
     section = tox[f"testenv:{environment}"]
     assert section["dependency_groups"] == ""  # tox would install these before it runs anything
     commands = section["commands_pre"].strip().splitlines()
-    said = commands.index(f"python -I benchmarks/download_size.py {environment}")
+    said = commands.index(f"python -I benchmarks/machine/download_size.py {environment}")
     assert said < min(place for place, command in enumerate(commands) if "pip" in command)

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from result_factory import make
 
-from benchmarks import gpu
-from benchmarks.answers import Answer
-from benchmarks.energy import Counter, Meter, counters, rapl
 from benchmarks.errors import Unavailable
-from benchmarks.parts.energy.measure import missing
-from benchmarks.parts.energy.schema import Value, check, words
-from benchmarks.parts.energy.worker import _beside, answer, window
-from benchmarks.results import digest
+from benchmarks.experiments.energy.measure import missing
+from benchmarks.experiments.energy.schema import Value, check, words
+from benchmarks.experiments.energy.worker import _beside, answer, window
+from benchmarks.machine import gpu
+from benchmarks.machine.energy_counters import Counter, Meter, counters, rapl
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import digest
 from reports import cost
 from reports.ranking import rank
 from reports.render import html
@@ -151,7 +151,7 @@ def test_steps_that_go_together_are_taken_together(monkeypatch, powercap):
             taken.append(count)
             return 0.001 * count
 
-    monkeypatch.setattr("benchmarks.parts.energy.worker.counters", lambda device: rapl(powercap)[0])
+    monkeypatch.setattr("benchmarks.experiments.energy.worker.counters", lambda device: rapl(powercap)[0])
     found = answer(Several(), window_seconds=0.02, device="cpu")
     assert len(taken) >= 3
     assert all(count % 8 == 0 for count in taken)
@@ -272,7 +272,9 @@ def test_verify_objects():
 
 
 def test_where_nothing_counts_no_process_is_started(monkeypatch, tmp_path):
-    monkeypatch.setattr("benchmarks.parts.energy.measure.counters", lambda device: counters(device, powercap=tmp_path))
+    monkeypatch.setattr(
+        "benchmarks.experiments.energy.measure.counters", lambda device: counters(device, powercap=tmp_path)
+    )
     assert "not available here" in missing("cpu")
 
 

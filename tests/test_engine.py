@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.results import read
-from benchmarks.verify import verify, verify_file
+from benchmarks.schema.results import read
+from benchmarks.verify.file import verify, verify_file
 from benchmarks.workload import ROOT
 
 TOYS = Path(__file__).parent / "toys"
@@ -268,8 +268,8 @@ def test_another_batch_size_is_not_judged(tmp_path):
 
 def test_a_second_interpreter_and_short_memory(tmp_path, monkeypatch):
     """Two stacks of one toy under two names; without memory for both they take turns, and the result says so."""
-    import benchmarks.run
-    from benchmarks.planning import make_plan
+    import benchmarks.engine.run
+    from benchmarks.engine.select import make_plan
 
     plan = make_plan(
         command="test",
@@ -281,10 +281,10 @@ def test_a_second_interpreter_and_short_memory(tmp_path, monkeypatch):
         env=[f"second={sys.executable}"],
     )
     for have, interleaved in ((10**12, True), (1, False)):
-        monkeypatch.setattr(benchmarks.run, "memory_available", lambda have=have: have)
+        monkeypatch.setattr(benchmarks.engine.run, "memory_available", lambda have=have: have)
         out = tmp_path / str(have)
         out.mkdir()
-        result = benchmarks.run.Run(plan, out, say=lambda text: None).go()
+        result = benchmarks.engine.run.Run(plan, out, say=lambda text: None).go()
         assert {row.stack.interpreter for row in result.rows} == {"default", "second"}
         assert [row.status for row in result.rows] == ["ok", "ok"]
         assert {launch.interleaved for row in result.rows for launch in row.launches} == {interleaved}

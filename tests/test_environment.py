@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.environment import RECORDED, ROOT, backend, clean_paths, describe, normalise, worker_environment
+from benchmarks.engine.environment import RECORDED, ROOT, backend, clean_paths, describe, normalise, worker_environment
 from benchmarks.errors import Problem
-from benchmarks.results import Stack
+from benchmarks.schema.results import Stack
 
 SCRATCH, CACHES = Path("scratch").absolute(), Path("caches").absolute()
 
@@ -103,7 +103,7 @@ def test_paths_of_this_machine_become_words(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     monkeypatch.setattr(sys, "prefix", str(home / "venv"))
-    assert clean_paths(f'File "{ROOT}/benchmarks/run.py", line 3') == 'File "./benchmarks/run.py", line 3'
+    assert clean_paths(f'File "{ROOT}/benchmarks/engine/run.py", line 3') == 'File "./benchmarks/engine/run.py", line 3'
     assert clean_paths(f"{home}/venv/lib/x.py and {home}/notes") == "<env>/lib/x.py and ~/notes"
     assert clean_paths(f"-I{home}/include:{home}") == "-I~/include:~"
     assert clean_paths(f"{tempfile.gettempdir()}/x") == "<tmp>/x"

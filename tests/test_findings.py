@@ -3,9 +3,9 @@
 import pytest
 from result_factory import make
 
-from benchmarks import multimodal
-from benchmarks.assemble import mark_rounds
-from benchmarks.results import Alone, CarryOver, Isolated, Result, Standing, Stretch, digest
+from benchmarks.analysis import multimodal
+from benchmarks.engine.assemble import mark_rounds
+from benchmarks.schema.results import Alone, CarryOver, Isolated, Result, Standing, Stretch, digest
 from reports import findings
 from reports.render import html
 from reports.tables import quality

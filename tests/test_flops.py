@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 from small import LANGUAGE, RESNET, SKIPGRAM, batches
 
-from benchmarks import flops
-from benchmarks.declared import read_back
-from benchmarks.flops import count, touched_rows
 from benchmarks.layers import (
     BatchNorm,
     Constant,
@@ -32,7 +29,10 @@ from benchmarks.workload import (
     Source,
     Workload,
     discover,
+    flops,
 )
+from benchmarks.workload.flops import count, touched_rows
+from benchmarks.workload.read_back import read_back
 
 ZERO = Constant(value=0.0)
 DECLARED = {found.workload.key: found.workload for found in discover()}

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 from frameworks import need
 
-from benchmarks import flops, inputs
-from benchmarks.workload import discover, load_module
+from benchmarks.tasks import inputs
+from benchmarks.workload import discover, flops, load_module
 
 pytestmark = pytest.mark.framework
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import gpu
-from benchmarks.disturbance import is_disturbed
-from benchmarks.results import LATER
+from benchmarks.machine import gpu
+from benchmarks.machine.disturbance import is_disturbed
+from benchmarks.schema.results import LATER
 
 WORKER, OTHER_WORKER, STRANGER = 100, 101, 900
 

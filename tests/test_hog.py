@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from result_factory import make
 
+from benchmarks.engine.worker_process import Worker
 from benchmarks.errors import Problem
-from benchmarks.launch import Worker
-from benchmarks.machine import cpu_budget
-from benchmarks.profiles import PROFILES
+from benchmarks.machine.computer import cpu_budget
+from benchmarks.protocol.profiles import PROFILES
 from benchmarks.selfcheck import hog
 
 TOYS = Path(__file__).parent / "toys"

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from result_factory import make
 
+from benchmarks.analysis.verdicts import compare_all
+from benchmarks.engine.run import Run
+from benchmarks.engine.select import make_plan
+from benchmarks.engine.solo import FASTEST, isolated, stands, top
 from benchmarks.errors import Problem
-from benchmarks.isolated import FASTEST, isolated, stands, top
-from benchmarks.planning import make_plan
-from benchmarks.results import Result, digest, read
-from benchmarks.run import Run
-from benchmarks.verdicts import compare_all
-from benchmarks.verify import verify
+from benchmarks.schema.results import Result, digest, read
+from benchmarks.verify.file import verify
 
 TOYS = Path(__file__).parent / "toys"
 

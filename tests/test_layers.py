@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import LANGUAGE, RESNET, SKIPGRAM, conv
 
-from benchmarks.inputs import generator, initial_tensors
 from benchmarks.layers import (
     Constant,
     Conv2D,
@@ -24,6 +23,7 @@ from benchmarks.layers import (
     Uniform,
     place,
 )
+from benchmarks.tasks.inputs import generator, initial_tensors
 from benchmarks.workload import SGD, Adam, Decay, DeclarationError, Recipe, Unmeasured, discover, hash_declaration
 
 FOUND = discover()

@@ -7,16 +7,16 @@ import pytest
 from part_answers import calls
 from result_factory import make, on_gpu
 
-from benchmarks import flops, parts
-from benchmarks.answers import Answer
+from benchmarks import experiments
 from benchmarks.errors import Unavailable
-from benchmarks.parts.limits import worker
-from benchmarks.parts.limits.derive import ceilings, judge
-from benchmarks.parts.limits.measure import AMOUNTS
-from benchmarks.parts.limits.schema import Value, check, words
-from benchmarks.parts.watched import Call
-from benchmarks.results import digest
-from benchmarks.workload import discover
+from benchmarks.experiments.limits import worker
+from benchmarks.experiments.limits.derive import ceilings, judge
+from benchmarks.experiments.limits.measure import AMOUNTS
+from benchmarks.experiments.limits.schema import Value, check, words
+from benchmarks.experiments.watched import Call
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import digest
+from benchmarks.workload import discover, flops
 from reports.render import html
 
 LINEAR = next(f.workload for f in discover() if f.workload.key == "mnist_mlp_ablation/linear")
@@ -276,7 +276,7 @@ class Offered:
 
 def test_the_worker_times_every_size_and_kind(monkeypatch):
     offered = Offered()
-    monkeypatch.setattr(parts, "of_framework", lambda framework, name: offered)
+    monkeypatch.setattr(experiments, "of_framework", lambda framework, name: offered)
     asked = {
         "sizes": [8, 16],
         "stream_bytes": 4096,
@@ -310,7 +310,7 @@ def test_steps_that_go_together_are_taken_together(monkeypatch):
         def whole_calls(self, steps):
             return -(-steps // 5) * 5
 
-    monkeypatch.setattr(parts, "of_framework", lambda framework, name: Offered())
+    monkeypatch.setattr(experiments, "of_framework", lambda framework, name: Offered())
     asked = {"sizes": [8], "stream_bytes": 4096, "free_bytes": 1 << 30, "repetitions": 1, "seconds": 0.012}
     found = worker.answer(Several(), framework="still", **asked, blocks=2, warm=0.0)
     assert taken
@@ -352,11 +352,11 @@ def test_where_no_cache_is_told_it_is_assumed(tmp_path):
 
 def test_a_framework_that_offers_nothing_is_unavailable():
     with pytest.raises(Unavailable, match="limits is not written for numpy"):
-        parts.of_framework("numpy", "limits")
+        experiments.of_framework("numpy", "limits")
 
 
 def test_every_profile_has_its_amounts():
-    from benchmarks.profiles import PROFILES
+    from benchmarks.protocol.profiles import PROFILES
 
     assert set(AMOUNTS) == set(PROFILES)
     assert all(set(amounts.sizes) == {"cpu", "cuda"} for amounts in AMOUNTS.values())

@@ -8,9 +8,9 @@ import sys
 import pytest
 from frameworks import ALL, need
 
-from benchmarks.results import read
-from benchmarks.stacks import frameworks
-from benchmarks.verify import verify
+from benchmarks.engine.stacks import frameworks
+from benchmarks.schema.results import read
+from benchmarks.verify.file import verify
 from benchmarks.workload import ROOT
 from reports.render import html
 
@@ -88,7 +88,7 @@ def printed(code):
 
 KINDS = """
 import json
-from benchmarks.frameworks.torch_profile import _kind
+from benchmarks.experiments.profile.profile_torch import _kind
 
 names = ["aten::slice", "aten::select", "aten::view", "aten::empty", "aten::reshape", "aten::add", "aten::sort"]
 print(json.dumps({name: _kind(name) for name in [*names, "aten::copy_", "cudaDeviceSynchronize", "no_such::operator"]}))
@@ -97,7 +97,7 @@ print(json.dumps({name: _kind(name) for name in [*names, "aten::copy_", "cudaDev
 INSIDE = """
 import json
 from types import SimpleNamespace
-from benchmarks.frameworks.tensorflow_profile import _of_line
+from benchmarks.experiments.profile.profile_tensorflow import _of_line
 
 around = SimpleNamespace(name="conv/c1:Conv2D", display="Conv2D", start=0.0, end=3.0, stats={})
 inside = SimpleNamespace(name="ParallelFor", display="", start=1.0, end=2.0, stats={})

@@ -8,13 +8,13 @@ from part_answers import calls
 from pydantic import ValidationError
 from result_factory import make
 
-from benchmarks import verify_answers
-from benchmarks.answering import representatives
-from benchmarks.answers import Answer
-from benchmarks.parts.loops import schema
-from benchmarks.parts.loops.worker import distance
-from benchmarks.plan import Planned
-from benchmarks.results import Stack
+from benchmarks.engine.plan import Planned
+from benchmarks.experiments.answering import representatives
+from benchmarks.experiments.loops import schema
+from benchmarks.experiments.loops.worker import distance
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Stack
+from benchmarks.verify import experiments as verify_answers
 from reports.parts import loops, sections
 from reports.render import html
 from reports.work import gather

@@ -14,19 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from benchmarks import doctor, gpu_check, machine
+from benchmarks.commands import doctor
+from benchmarks.engine.stacks import Availability
 from benchmarks.errors import Problem
-from benchmarks.machine import cpu_budget, cpu_quota, parse_cpus
-from benchmarks.stacks import Availability
+from benchmarks.machine import computer, gpu_check
+from benchmarks.machine.computer import cpu_budget, cpu_quota, parse_cpus
 
 
 def test_passport_of_this_machine() -> None:
-    facts = machine.machine()
+    facts = computer.machine()
     assert facts.memory_bytes > 0
     assert facts.cpu
     assert facts.system
-    assert facts.name == machine.label(facts.cpu, facts.physical_cores, [g["name"] for g in facts.gpus])
-    assert 0 < machine.memory_available() <= facts.memory_bytes
+    assert facts.name == computer.label(facts.cpu, facts.physical_cores, [g["name"] for g in facts.gpus])
+    assert 0 < computer.memory_available() <= facts.memory_bytes
 
 
 @pytest.mark.parametrize(
@@ -41,29 +42,29 @@ def test_passport_of_this_machine() -> None:
     ],
 )
 def test_label_says_what_the_machine_is(cpu: str, cores: int | None, gpus: list[str], expected: str) -> None:
-    assert machine.label(cpu, cores, gpus) == expected
+    assert computer.label(cpu, cores, gpus) == expected
 
 
 def test_virtualised_is_read_from_the_flags() -> None:
-    assert machine._virtualised("flags\t\t: fpu vme hypervisor\n") is True
-    assert machine._virtualised("flags\t\t: fpu vme\n") is False
-    assert machine._virtualised("Features\t: fp asimd\n") is None
+    assert computer._virtualised("flags\t\t: fpu vme hypervisor\n") is True
+    assert computer._virtualised("flags\t\t: fpu vme\n") is False
+    assert computer._virtualised("Features\t: fp asimd\n") is None
 
 
 def test_governor(tmp_path: Path) -> None:
-    assert machine.governor(tmp_path) is None
+    assert computer.governor(tmp_path) is None
     for cpu, value in enumerate(["powersave", "performance", "powersave"]):
         folder = tmp_path / f"sys/devices/system/cpu/cpu{cpu}/cpufreq"
         folder.mkdir(parents=True)
         (folder / "scaling_governor").write_text(value + "\n")
-    assert machine.governor(tmp_path) == "performance, powersave"
+    assert computer.governor(tmp_path) == "performance, powersave"
 
 
 def test_interpreter_names_what_matters_and_what_is_asked_for() -> None:
-    plain = machine.interpreter("default")
+    plain = computer.interpreter("default")
     assert "numpy" in plain.packages
     assert "pytest" not in plain.packages
-    assert "pytest" in machine.interpreter("default", sys.executable, also=["PyTest"]).packages
+    assert "pytest" in computer.interpreter("default", sys.executable, also=["PyTest"]).packages
 
 
 def test_git_state(tmp_path: Path) -> None:
@@ -71,20 +72,20 @@ def test_git_state(tmp_path: Path) -> None:
         who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
         subprocess.run(["git", "-C", str(tmp_path), *who, *arguments], check=True, capture_output=True)
 
-    assert machine.git_state(tmp_path) == (None, None)
+    assert computer.git_state(tmp_path) == (None, None)
     git("init")
     (tmp_path / "a").write_text("1")
-    assert machine.git_state(tmp_path) == (None, True)
+    assert computer.git_state(tmp_path) == (None, True)
     git("add", "a")
     git("commit", "-m", "one")
-    commit, dirty = machine.git_state(tmp_path)
+    commit, dirty = computer.git_state(tmp_path)
     assert commit is not None
     assert len(commit) == 40
     assert dirty is False
     (tmp_path / "a").write_text("2")
-    assert machine.git_state(tmp_path) == (commit, True)
+    assert computer.git_state(tmp_path) == (commit, True)
     (tmp_path / "copy").mkdir()  # a tree unpacked inside another project does not borrow its commit
-    assert machine.git_state(tmp_path / "copy") == (None, None)
+    assert computer.git_state(tmp_path / "copy") == (None, None)
 
 
 def test_no_gpu_is_told_in_one_sentence_before_anything_is_installed() -> None:

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from frameworks import need
 
-from benchmarks import inputs, planning, stacks
-from benchmarks.environment import KEEP_MEMORY, worker_environment
-from benchmarks.plan import implementation_files
-from benchmarks.proof import losses
-from benchmarks.results import Stack
-from benchmarks.session import Session
+from benchmarks.engine import select, stacks
+from benchmarks.engine.environment import KEEP_MEMORY, worker_environment
+from benchmarks.engine.plan import implementation_files
+from benchmarks.schema.results import Stack
+from benchmarks.tasks import inputs
+from benchmarks.worker.proof import losses
+from benchmarks.worker.session import Session
 from benchmarks.workload import ROOT, Found, discover, load
 from reports import svg
 
@@ -95,15 +96,15 @@ def test_hashes_cover_what_a_tuned_implementation_imports(tmp_path):
 )
 def test_tuned_stacks_are_planned_only_where_asked_for(asked, expected, monkeypatch):
     ordinary, every = {"toys": {"eager": "a"}}, {"toys": {"eager": "a", "fast": "b"}}
-    monkeypatch.setattr(planning.stacks, "frameworks", lambda *, tuned=False: every if tuned else ordinary)
-    monkeypatch.setattr(planning.stacks, "Availability", lambda python: SimpleNamespace(reason=lambda *words: ""))
-    monkeypatch.setattr(planning, "implementation_files", lambda found, framework, mode: {})
-    monkeypatch.setattr(planning.stacks, "is_written", lambda found, framework, mode: True)
-    monkeypatch.setattr(planning.stacks, "variables", lambda found, framework, mode: {})
-    monkeypatch.setattr(planning.stacks, "read_adapters", lambda: {"toys": None})
+    monkeypatch.setattr(select.stacks, "frameworks", lambda *, tuned=False: every if tuned else ordinary)
+    monkeypatch.setattr(select.stacks, "Availability", lambda python: SimpleNamespace(reason=lambda *words: ""))
+    monkeypatch.setattr(select, "implementation_files", lambda found, framework, mode: {})
+    monkeypatch.setattr(select.stacks, "is_written", lambda found, framework, mode: True)
+    monkeypatch.setattr(select.stacks, "variables", lambda found, framework, mode: {})
+    monkeypatch.setattr(select.stacks, "read_adapters", lambda: {"toys": None})
     found = SimpleNamespace()
     words = {"framework": [], "mode": [], "stack": [], "tuned": False, **asked}
-    planned = planning._planned(found, {"default": "python"}, devices=["cpu"], **words)
+    planned = select._planned(found, {"default": "python"}, devices=["cpu"], **words)
     assert [p.stack.mode for p in planned] == expected
     assert [p.stack.tuned for p in planned] == [mode == "fast" for mode in expected]
 
@@ -114,11 +115,11 @@ def test_the_canary_is_a_documented_stack_where_one_can_run():
         return SimpleNamespace(stack=stack, available=available, model_copy=lambda update: update["stack"])
 
     fast, broken, eager = planned("fast", True, True), planned("graph", False, False), planned("eager", False, True)
-    (again,) = planning._again([fast, broken, eager])
+    (again,) = select._again([fast, broken, eager])
     assert (again.mode, again.replica) == ("eager", 1)
-    (again,) = planning._again([fast, broken])
+    (again,) = select._again([fast, broken])
     assert again.mode == "fast"
-    assert planning._again([broken]) == []
+    assert select._again([broken]) == []
 
 
 def test_memory_is_kept_only_where_the_mode_says_so(tmp_path):

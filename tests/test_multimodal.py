@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from result_factory import make
 
-from benchmarks.multimodal import ALPHA, FEWEST, _null, _ratios, divide, find
+from benchmarks.analysis.multimodal import ALPHA, FEWEST, _null, _ratios, divide, find
 
 TESTS = 6  # of a row in the full profile: five passes, and the launches
 

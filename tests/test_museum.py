@@ -12,11 +12,11 @@ from museum_factory import case, visit
 from pydantic import ValidationError
 
 from benchmarks import museum
-from benchmarks.cli import main
+from benchmarks.commands.cli import main
+from benchmarks.engine.stacks import frameworks
 from benchmarks.errors import Problem
 from benchmarks.museum import page
 from benchmarks.museum.schema import NOT_VISITED, Case, Judged, Sample, Scores, read, write
-from benchmarks.stacks import frameworks
 from benchmarks.workload import ROOT, discover
 
 KEPT = sorted((ROOT / "results" / "museum").glob("*.json"))
@@ -214,7 +214,7 @@ def test_a_kept_visit_is_shown_without_a_framework(tmp_path):
     write(visit({"hog": [case(2.0)]}), tmp_path / "a.json")
     code = f"""
 import sys
-from benchmarks.cli import main
+from benchmarks.commands.cli import main
 try:
     main(["museum", "--read", {str(tmp_path / "a.json")!r}])
 except SystemExit as end:

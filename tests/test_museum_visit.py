@@ -7,7 +7,7 @@ import pytest
 from frameworks import need
 
 from benchmarks import museum
-from benchmarks.machine import cpu_budget
+from benchmarks.machine.computer import cpu_budget
 from benchmarks.museum import Place
 from benchmarks.museum.schema import NOT_VISITED
 from benchmarks.museum.visit import visit

@@ -5,10 +5,19 @@ import dataclasses
 import pytest
 from test_flops import conv, dense, net
 
-from benchmarks import flops
 from benchmarks.layers import Flatten, MaxPool2D, ReLU
-from benchmarks.operations import LARGE, TOLERANCE, UNDECLARED, Array, Operator, compare, convolution, matmul, needs
-from benchmarks.workload import discover
+from benchmarks.workload import discover, flops
+from benchmarks.workload.operations import (
+    LARGE,
+    TOLERANCE,
+    UNDECLARED,
+    Array,
+    Operator,
+    compare,
+    convolution,
+    matmul,
+    needs,
+)
 
 DECLARED = {found.workload.key: found.workload for found in discover()}
 LSTM, SKIPGRAM = DECLARED["lstm_text"], DECLARED["word2vec"]

@@ -53,8 +53,8 @@ KNOWN = {
 
 def files(framework: str) -> list[tuple[Any, Path, tuple[str, ...]]]:
     """Each variant's documented file, its tuned one and its peers, and the modes in which to look at them."""
+    from benchmarks.engine.stacks import literals
     from benchmarks.peers import peers
-    from benchmarks.stacks import literals
     from benchmarks.workload import base_mode, discover
 
     out = []
@@ -82,11 +82,11 @@ def work(framework: str, out: Path) -> None:
 
     from small import batches
 
-    from benchmarks import operations, parts
-    from benchmarks.workload import Images, load_module
+    from benchmarks import experiments
+    from benchmarks.workload import Images, load_module, operations
 
     module = importlib.import_module(f"benchmarks.frameworks.{framework}_adapter")
-    listing = parts.of_framework(framework, "operations")
+    listing = experiments.of_framework(framework, "operations", room="experiments.profile")
     with out.open("w") as lines:
         for mode in MODES[framework]:
             adapter = module.Adapter(mode=mode, device="cpu", threads=1, seed=0)
@@ -122,8 +122,8 @@ def listed(tmp_path_factory):
 
 
 def run(framework: str, scratch: Path) -> list[dict[str, Any]]:
-    from benchmarks.environment import worker_environment
-    from benchmarks.results import Stack
+    from benchmarks.engine.environment import worker_environment
+    from benchmarks.schema.results import Stack
 
     stack = Stack(framework=framework, mode="eager", device="cpu")
     (scratch / "home").mkdir()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.environment import RECORDED
-from benchmarks.stacks import literals, read_adapters
+from benchmarks.engine.environment import RECORDED
+from benchmarks.engine.stacks import literals, read_adapters
 from benchmarks.workload import TUNED as ENDING
 
 IMPLS = Path(__file__).resolve().parent.parent / "impls"

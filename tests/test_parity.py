@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from small import LANGUAGE, RESNET, SKIPGRAM, SMALL, batches
 
-from benchmarks import parity, reference, reference_layers
+from benchmarks.certificate import parity, reference, reference_layers
+from benchmarks.certificate.reference import Reference
 from benchmarks.frameworks.base import Conventions
-from benchmarks.inputs import initial_tensors
 from benchmarks.layers import Embedding, Layer, Residual
-from benchmarks.reference import Reference
+from benchmarks.tasks.inputs import initial_tensors
 from benchmarks.workload import discover
 
 TORCH = Conventions(adam_epsilon="after", running_variance="unbiased")

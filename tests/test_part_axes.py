@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from frameworks import ALL, installed
 
+from benchmarks.engine.select import make_plan
 from benchmarks.errors import Problem
-from benchmarks.parts.sweep_threads.schema import counts
-from benchmarks.planning import make_plan
-from benchmarks.results import read
-from benchmarks.verify import verify
+from benchmarks.experiments.sweep_threads.schema import counts
+from benchmarks.schema.results import read
+from benchmarks.verify.file import verify
 from benchmarks.workload import ROOT
 from reports.render import html
 

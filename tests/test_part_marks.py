@@ -8,9 +8,9 @@ from part_answers import BATCH, blocks, cells, launch, result, section
 from result_factory import make
 from test_part_sweep_batch import value as sweep
 
-from benchmarks import parts
-from benchmarks import results as r
-from benchmarks.parts.timed import Timed, doubts, median_step, spoilt
+from benchmarks import experiments
+from benchmarks.experiments.timed import Timed, doubts, median_step, spoilt
+from benchmarks.schema import results as r
 from reports import cost
 from reports.parts import Section, judged, sections
 from reports.render import html
@@ -73,7 +73,7 @@ def test_where_only_it_answered_the_section_says_why_there_is_nothing(values):
     assert not found.charts
 
 
-@pytest.mark.parametrize("name", parts.names())
+@pytest.mark.parametrize("name", experiments.names())
 def test_no_part_is_shown_the_answer_of_a_failed_stack(name, monkeypatch):
     seen = []
 

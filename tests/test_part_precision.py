@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from part_answers import BATCH, cells, launch, result, section, violations
 
+from benchmarks.experiments.precision.schema import BOUNDS, OFFERED, Value, used, words
+from benchmarks.experiments.precision.worker import convolution, error, product
 from benchmarks.frameworks.base import PRECISIONS
-from benchmarks.parts.precision.schema import BOUNDS, OFFERED, Value, used, words
-from benchmarks.parts.precision.worker import convolution, error, product
 
 
 def rounded(x, bits, *, cut=False):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from part_answers import BATCH, blocks, cells, result, section, violations
 
-from benchmarks.parts.sweep_batch.schema import Value, crossover, words
+from benchmarks.experiments.sweep_batch.schema import Value, crossover, words
 
 SIZES = (1, 8, 32, 128, 512)
 

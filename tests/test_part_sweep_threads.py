@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from part_answers import BATCH, cells, launch, result, section, violations
 
-from benchmarks.parts.sweep_threads.schema import Value, counts, words
+from benchmarks.experiments.sweep_threads.schema import Value, counts, words
 
 
 def value(steps):

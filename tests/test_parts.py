@@ -7,14 +7,14 @@ import sys
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from benchmarks import parts
-from benchmarks.answers import Answer
+from benchmarks import experiments
+from benchmarks.schema.measurements import Answer
 from benchmarks.workload import ROOT
 
 
-@pytest.mark.parametrize("name", parts.names())
+@pytest.mark.parametrize("name", experiments.names())
 def test_a_part_offers_what_the_run_the_check_and_the_report_need(name):
-    schema, measuring = parts.schema(name), parts.measuring(name)
+    schema, measuring = experiments.schema(name), experiments.measuring(name)
     assert issubclass(schema.Value, BaseModel)
     assert schema.TITLE
     assert schema.QUESTION
@@ -26,11 +26,11 @@ def test_a_part_offers_what_the_run_the_check_and_the_report_need(name):
     assert all(field.description for field in schema.Value.model_fields.values()), "every field says what it is"
 
 
-@pytest.mark.parametrize("name", parts.names())
+@pytest.mark.parametrize("name", experiments.names())
 def test_a_schema_imports_nothing_that_measures(name):
     code = (
-        f"import sys, benchmarks.parts.{name}.schema; "
-        "assert not {'benchmarks.run', 'benchmarks.session', 'benchmarks.launch'} & set(sys.modules)"
+        f"import sys, benchmarks.experiments.{name}.schema; "
+        "assert not {'benchmarks.engine.run', 'benchmarks.worker.session'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import test_modes
 
-from benchmarks import disturbance, memory
+from benchmarks.engine.plan import Planned
 from benchmarks.errors import Unavailable
-from benchmarks.parts import watch
-from benchmarks.parts.break_even import worker as break_even
-from benchmarks.parts.break_even.schema import Launch
-from benchmarks.parts.memory import worker as memory_worker
-from benchmarks.parts.memory.schema import Value as MemoryValue
-from benchmarks.parts.time_to_accuracy import measure as time_to_accuracy
-from benchmarks.parts.time_to_accuracy import worker as training
-from benchmarks.parts.watched import Watched, quiet
-from benchmarks.plan import Planned
-from benchmarks.results import Stack
+from benchmarks.experiments import watch
+from benchmarks.experiments.break_even import worker as break_even
+from benchmarks.experiments.break_even.schema import Launch
+from benchmarks.experiments.memory import worker as memory_worker
+from benchmarks.experiments.memory.schema import Value as MemoryValue
+from benchmarks.experiments.time_to_accuracy import measure as time_to_accuracy
+from benchmarks.experiments.time_to_accuracy import worker as training
+from benchmarks.experiments.watched import Watched, quiet
+from benchmarks.machine import disturbance, process_memory
+from benchmarks.schema.results import Stack
 
 session = test_modes.session  # its program takes four steps at once
 
@@ -41,7 +41,7 @@ def test_break_even_takes_whole_calls_from_the_first_on(session):
 
 
 def test_memory_takes_whole_calls(session):
-    if memory.resident() is None:
+    if process_memory.resident() is None:
         pytest.skip("this system does not tell the resident memory of a process")
     found = memory_worker.answer(session, steps=6)
     assert session.calls == [4, 4, 4]

@@ -16,7 +16,7 @@ from benchmarks.peers import page, peers, read
 from benchmarks.peers.record import Pass, Record, Row
 from benchmarks.peers.record import read as read_record
 from benchmarks.peers.worker import Side, differences
-from benchmarks.results import Interpreter, Machine, Stack
+from benchmarks.schema.results import Interpreter, Machine, Stack
 from benchmarks.workload import ROOT, discover
 
 TOYS = Path(__file__).parent / "peers"

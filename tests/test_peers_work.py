@@ -36,8 +36,9 @@ def work(framework: str, scratch: Path) -> None:
 
     import numpy as np
 
-    from benchmarks import data, inputs
-    from benchmarks.session import Session
+    from benchmarks import data
+    from benchmarks.tasks import inputs
+    from benchmarks.worker.session import Session
 
     lines = []
     for found, peer in known(framework):
@@ -70,8 +71,8 @@ def answers(tmp_path_factory):
 
 
 def run(framework: str, scratch: Path) -> dict[str, Any]:
-    from benchmarks.environment import worker_environment
-    from benchmarks.results import Stack
+    from benchmarks.engine.environment import worker_environment
+    from benchmarks.schema.results import Stack
 
     stack = Stack(framework=framework, mode=MODES[framework], device="cpu")
     environment = worker_environment(stack, threads=1, scratch=scratch / "home", caches=scratch / "caches")

@@ -10,11 +10,11 @@ from scipy import stats
 from test_verdicts import around, row
 from tuned_factory import make_tuned
 
-from benchmarks import pilot
-from benchmarks.journal import Journal
-from benchmarks.planning import make_plan
-from benchmarks.results import LATER
-from benchmarks.statistics import FAMILY_ERROR
+from benchmarks.analysis import pilot
+from benchmarks.analysis.ratios import FAMILY_ERROR
+from benchmarks.engine.journal import Journal
+from benchmarks.engine.select import make_plan
+from benchmarks.schema.results import LATER
 from benchmarks.workload import ROOT
 
 TOYS = ROOT / "tests" / "toys"
@@ -100,7 +100,7 @@ def passes_of(plan, journal, monkeypatch, spread):
         rows = [x.model_copy(update=named) for x in (mine, other)]
         return type("Assembled", (), {"rows": rows})
 
-    monkeypatch.setattr("benchmarks.assemble.assemble", assembled)
+    monkeypatch.setattr("benchmarks.engine.assemble.assemble", assembled)
     while todo := pilot.undone(plan, journal, entry):
         for p in todo:
             journal.add("pass", workload=entry.key, index=p)
@@ -142,7 +142,7 @@ def test_one_pass_replaces_those_that_stayed_disturbed_once(tmp_path, monkeypatc
         rows = [spoilt(row(n, around(1, passes=done, spread=1e-3, seed=k)), *disturbed) for k, n in enumerate("ab")]
         return type("Assembled", (), {"rows": [x.model_copy(update=named) for x in rows]})
 
-    monkeypatch.setattr("benchmarks.assemble.assemble", assembled)
+    monkeypatch.setattr("benchmarks.engine.assemble.assemble", assembled)
     while todo := pilot.undone(plan, journal, entry):
         assert len(made) < 7
         for p in todo:

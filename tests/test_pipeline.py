@@ -10,13 +10,14 @@ from part_answers import calls
 from result_factory import make
 from small import LANGUAGE, RESNET, SKIPGRAM
 
-from benchmarks import inputs, tasks
-from benchmarks.answers import Answer
+from benchmarks import tasks
 from benchmarks.data.augment import SIDE
-from benchmarks.parts.pipeline import schema
-from benchmarks.parts.pipeline.pairs import pairs_of, with_negatives
-from benchmarks.parts.pipeline.proof import TRACED, Proof
-from benchmarks.parts.pipeline.worker import cut
+from benchmarks.experiments.pipeline import schema
+from benchmarks.experiments.pipeline.pairs import pairs_of, with_negatives
+from benchmarks.experiments.pipeline.proof import TRACED, Proof
+from benchmarks.experiments.pipeline.worker import cut
+from benchmarks.schema.measurements import Answer
+from benchmarks.tasks import inputs
 from benchmarks.workload import Recipe, Unmeasured, discover
 from reports.parts import sections
 from reports.render import html

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.plan import data_files
-from benchmarks.planning import choose, make_plan
+from benchmarks.engine.plan import data_files
+from benchmarks.engine.select import choose, make_plan
 from benchmarks.workload import DeclarationError, discover
 
 

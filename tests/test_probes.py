@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks import parity
+from benchmarks.certificate import parity
 from benchmarks.layers import Dropout
 from benchmarks.workload import discover
 

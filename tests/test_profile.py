@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from part_answers import calls
 from result_factory import make
 
-from benchmarks.answers import Answer
-from benchmarks.parts.profile.measure import AMOUNTS
-from benchmarks.parts.profile.schema import PARTS, Value, check, words
-from benchmarks.parts.profile.timeline import (
+from benchmarks.experiments.profile.measure import AMOUNTS
+from benchmarks.experiments.profile.schema import PARTS, Value, check, words
+from benchmarks.experiments.profile.timeline import (
     Event,
     Recorded,
     common,
@@ -25,8 +24,9 @@ from benchmarks.parts.profile.timeline import (
     union,
     write_chrome,
 )
-from benchmarks.profiles import PROFILES
-from benchmarks.results import digest
+from benchmarks.protocol.profiles import PROFILES
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import digest
 from reports.render import html
 
 PLACE = {"part": "profile", "workload": "mnist_mlp_ablation", "variant": "linear"}

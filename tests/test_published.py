@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from benchmarks.results import read
-from benchmarks.verify import verify_file
+from benchmarks.schema.results import read
+from benchmarks.verify.file import verify_file
 from benchmarks.workload import ROOT, discover
 
 RESULTS = sorted((ROOT / "results").glob("*.json"))

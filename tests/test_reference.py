@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import LANGUAGE, SKIPGRAM, SMALL, batches
 
+from benchmarks.certificate.reference import Reference, softmax_cross_entropy
+from benchmarks.certificate.reference_layers import Context, forward
 from benchmarks.frameworks.base import Conventions
-from benchmarks.inputs import initial_tensors
 from benchmarks.layers import BatchNorm, Constant, Conv2D, MaxPool2D
-from benchmarks.reference import Reference, softmax_cross_entropy
-from benchmarks.reference_layers import Context, forward
+from benchmarks.tasks.inputs import initial_tensors
 from benchmarks.workload import SGD, Adagrad, discover
 
 TORCH = Conventions(adam_epsilon="after", running_variance="unbiased")

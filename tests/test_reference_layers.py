@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import WIDE
 
+from benchmarks.certificate.reference_layers import Arrays, Context, Tree, back, backward, forward, leaves, run
 from benchmarks.frameworks.base import Conventions
 from benchmarks.layers import (
     LSTM,
@@ -27,7 +28,6 @@ from benchmarks.layers import (
     Shape,
     place,
 )
-from benchmarks.reference_layers import Arrays, Context, Tree, back, backward, forward, leaves, run
 
 TORCH = Conventions(adam_epsilon="after", running_variance="unbiased")
 STEP = 1e-5

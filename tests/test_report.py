@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from click.testing import Result as Outcome
 from result_factory import make, make_book, on_gpu
 
-from benchmarks import results
+from benchmarks.schema import results
 from reports import numbers, summary
 from reports.charts import block_frame, curve_frame, pass_frame, start_frame
 from reports.cli import main

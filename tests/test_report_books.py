@@ -8,7 +8,7 @@ import pytest
 from result_factory import make_book
 from test_report import Page, work
 
-from benchmarks.results import Result, Row
+from benchmarks.schema.results import Result, Row
 from benchmarks.workload import BookFigure, Workload, discover, hash_declaration
 from reports import summary
 from reports.render import html

@@ -12,9 +12,9 @@ from result_factory import make, make_words
 from rich.console import Console
 from test_report import EVIL, Page, work
 
-from benchmarks.commands import print_summary
-from benchmarks.results import Result
-from benchmarks.verdicts import compare_all
+from benchmarks.analysis.verdicts import compare_all
+from benchmarks.commands.run import print_summary
+from benchmarks.schema.results import Result
 from reports import numbers, summary
 from reports.charts import Axes, drawn, pass_frame, svg
 from reports.charts import accuracy as chart

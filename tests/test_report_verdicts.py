@@ -9,12 +9,12 @@ import result_factory
 from click.testing import CliRunner
 from rich.console import Console
 
-from benchmarks import results as r
-from benchmarks.cli import main
-from benchmarks.commands import print_summary
-from benchmarks.pilot import judge_pilot
-from benchmarks.statistics import FAMILY_ERROR
-from benchmarks.verdicts import compare_all, rank_all
+from benchmarks.analysis.pilot import judge_pilot
+from benchmarks.analysis.ratios import FAMILY_ERROR
+from benchmarks.analysis.verdicts import compare_all, rank_all
+from benchmarks.commands.cli import main
+from benchmarks.commands.run import print_summary
+from benchmarks.schema import results as r
 from reports import summary
 from reports.ranking import JOINT, rank, size
 from reports.render import html

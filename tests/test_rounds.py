@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from result_factory import make
 
-from benchmarks import verify_rounds
-from benchmarks.assemble import mark_rounds
-from benchmarks.launch import Worker
-from benchmarks.planning import make_plan
-from benchmarks.profiles import PROFILES
-from benchmarks.results import Result, Row, digest, read
-from benchmarks.run import Run
-from benchmarks.verify import verify
+from benchmarks.engine.assemble import mark_rounds
+from benchmarks.engine.run import Run
+from benchmarks.engine.select import make_plan
+from benchmarks.engine.worker_process import Worker
+from benchmarks.protocol.profiles import PROFILES
+from benchmarks.schema.results import Result, Row, digest, read
+from benchmarks.verify import rounds as verify_rounds
+from benchmarks.verify.file import verify
 
 TOYS = Path(__file__).parent / "toys"
 
@@ -106,7 +106,7 @@ def test_a_pass_without_quiet_rounds_is_marked_and_falls_back(measured):
 
 
 def test_a_decided_pass_that_stays_disturbed_is_replaced(measured, monkeypatch):
-    monkeypatch.setattr("benchmarks.pilot.passes_needed", lambda spread, *, pairs: 5)
+    monkeypatch.setattr("benchmarks.analysis.pilot.passes_needed", lambda spread, *, pairs: 5)
     result = measured(lambda index, number: index == 4, passes=5, rounds=2, pilot=2)
     assert result.pilots[0].passes == 5
     assert [[la.pass_index for la in row.launches] for row in result.rows] == [list(range(6))] * 2
@@ -120,7 +120,7 @@ def test_a_decided_pass_that_stays_disturbed_is_replaced(measured, monkeypatch):
 
 
 def test_stacks_that_took_turns_have_rounds_of_their_own(measured, monkeypatch):
-    monkeypatch.setattr("benchmarks.run.memory_available", lambda: 1)
+    monkeypatch.setattr("benchmarks.engine.run.memory_available", lambda: 1)
     result = measured(lambda index, number: False)
     assert not any(b.round_disturbed for row in result.rows for la in row.launches for b in la.blocks)
     plain = [row.model_dump(mode="json", by_alias=True) for row in result.rows]

@@ -23,11 +23,12 @@ import pytest
 from frameworks import need
 from schedule_probe import ANEW, CASES, EPOCHS, FAULTS, SEED, STEPS, arrays, runs
 
-from benchmarks import inputs, tasks
-from benchmarks.environment import ROOT, worker_environment
+from benchmarks import tasks
+from benchmarks.certificate.reference import Reference
+from benchmarks.engine.environment import ROOT, worker_environment
 from benchmarks.frameworks.base import Conventions
-from benchmarks.reference import Reference
-from benchmarks.session import Session, states
+from benchmarks.tasks import inputs
+from benchmarks.worker.session import Session, states
 from benchmarks.workload import base_mode, load
 
 STACKS = [

@@ -1,11 +1,11 @@
 """results/README.md documents the schema as it is."""
 
-from benchmarks.results import Result
-from benchmarks.schema_doc import PATH, document
+from benchmarks.commands.schema_document import PATH, document
+from benchmarks.schema.results import Result
 
 
 def test_the_page_is_current():
-    assert PATH.read_text("utf-8") == document() + "\n", "run python -m benchmarks.schema_doc"
+    assert PATH.read_text("utf-8") == document() + "\n", "run python -m benchmarks.commands.schema_document"
 
 
 def test_every_field_of_the_result_is_there():

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.cli import main
+from benchmarks.commands.cli import main
+from benchmarks.engine.plan import combined_hash, implementation_files
 from benchmarks.errors import Problem
-from benchmarks.machine import machine
-from benchmarks.plan import combined_hash, implementation_files
+from benchmarks.machine.computer import machine
 from benchmarks.selftest import cli, simulated, trials
 from benchmarks.selftest.bank import Bank, BankBlock, BankLaunch, differences, read
 from benchmarks.selftest.checks import Check, wilson

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from frameworks import need
 
-from benchmarks.sources import _interval, markdown
+from benchmarks.selfcheck.sources import _interval, markdown
 from benchmarks.workload import ROOT
 
 

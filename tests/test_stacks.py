@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from frameworks import need
 
-from benchmarks import stacks
-from benchmarks.parts.break_even.curves import uncompiled
-from benchmarks.stacks import Availability, available, frameworks, probe, read_adapters
+from benchmarks.engine import stacks
+from benchmarks.engine.stacks import Availability, available, frameworks, probe, read_adapters
+from benchmarks.experiments.break_even.curves import uncompiled
 from benchmarks.workload import discover
 
 GOOD = """

@@ -13,11 +13,11 @@ from scipy import stats
 from small import RESNET
 
 from benchmarks import tasks
-from benchmarks.inputs import OrderDigest, batch_ids, epoch_order, save_arrays
-from benchmarks.journal import Journal
-from benchmarks.profiles import PROFILES
-from benchmarks.schedule import launch_order, round_orders, williams
-from benchmarks.statistics import ratio
+from benchmarks.analysis.ratios import ratio
+from benchmarks.engine.journal import Journal
+from benchmarks.protocol.orders import launch_order, round_orders, williams
+from benchmarks.protocol.profiles import PROFILES
+from benchmarks.tasks.inputs import OrderDigest, batch_ids, epoch_order, save_arrays
 
 seconds = st.floats(1e-5, 10.0)
 pairs = st.integers(1, 12).flatmap(

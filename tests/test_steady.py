@@ -8,8 +8,9 @@ import result_factory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import steady, verify_rounds
-from benchmarks.steady import FEWEST, NEGLIGIBLE, change_points, has_trend, judge, noise_of
+from benchmarks.protocol import steady
+from benchmarks.protocol.steady import FEWEST, NEGLIGIBLE, change_points, has_trend, judge, noise_of
+from benchmarks.verify import rounds as verify_rounds
 
 seeds = st.integers(0, 2**32 - 1)
 lengths = st.integers(5, 120)

@@ -16,8 +16,8 @@ from small import LANGUAGE, RESNET, SKIPGRAM
 
 from benchmarks import tasks
 from benchmarks.data import skipgram
-from benchmarks.inputs import generator, save_arrays
 from benchmarks.tasks.images import ImagesTask
+from benchmarks.tasks.inputs import generator, save_arrays
 from benchmarks.tasks.text import GENERATED, PROMPT, TextTask, top_k
 from benchmarks.workload import Recipe, Unmeasured
 

@@ -12,8 +12,8 @@ from small import LANGUAGE, RESNET, SKIPGRAM
 
 from benchmarks import tasks
 from benchmarks.data import skipgram
+from benchmarks.engine.select import make_plan
 from benchmarks.errors import Problem
-from benchmarks.planning import make_plan
 from benchmarks.tasks.text import PROMPT
 
 
@@ -82,7 +82,7 @@ def test_a_declared_text_that_is_too_short_is_refused_when_planned(tmp_path):
 
 def test_a_text_found_too_short_is_refused_before_a_worker_starts(tmp_path, monkeypatch):
     from benchmarks import data
-    from benchmarks.run import Run
+    from benchmarks.engine.run import Run
 
     plan = make_plan(**recipes(tmp_path / "impls"))
     whole = data.load

@@ -19,14 +19,14 @@ from typing import Any
 import pytest
 from frameworks import need
 
-from benchmarks.environment import ROOT
+from benchmarks.engine.environment import ROOT
+from benchmarks.engine.stacks import available
 from benchmarks.frameworks.tensorlayerx_on_torch import (
     held_optimizer,
     step_held_optimizer,
     take_remove_duplicate,
     torchvision_advice,
 )
-from benchmarks.stacks import available
 
 MODES = ("torch-eager", "torch-trainonestep")
 ABSENT = ModuleNotFoundError("No module named 'torchvision'")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from frameworks import need
 
-from benchmarks.energy import rapl
-from benchmarks.parts.break_even.curves import derive
-from benchmarks.results import read
-from benchmarks.verify import verify
+from benchmarks.experiments.break_even.curves import derive
+from benchmarks.machine.energy_counters import rapl
+from benchmarks.schema.results import read
+from benchmarks.verify.file import verify
 from benchmarks.workload import ROOT
 
 TOYS = ["--impls", str(Path(__file__).parent / "toys"), "--threads", "1"]

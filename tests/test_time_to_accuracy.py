@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from result_factory import make
 from scipy.stats import CensoredData, ecdf, ttest_rel
 
-from benchmarks.answers import Answer
-from benchmarks.parts.time_to_accuracy.compare import compare
-from benchmarks.parts.time_to_accuracy.schema import Value, check, is_reached, words
-from benchmarks.parts.time_to_accuracy.survival import CONFIDENCE, Time, median, median_interval, waiting
-from benchmarks.parts.time_to_accuracy.validation import hold_out
-from benchmarks.results import Declared, digest
+from benchmarks.experiments.time_to_accuracy.compare import compare
+from benchmarks.experiments.time_to_accuracy.schema import Value, check, is_reached, words
+from benchmarks.experiments.time_to_accuracy.survival import CONFIDENCE, Time, median, median_interval, waiting
+from benchmarks.experiments.time_to_accuracy.validation import hold_out
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Declared, digest
 from benchmarks.workload import Target, discover, hash_declaration
 from reports.render import html
 

@@ -9,7 +9,7 @@ from result_factory import make, stack
 from rich.console import Console
 from tuned_factory import judged, make_tuned, reading
 
-from benchmarks.commands import print_summary
+from benchmarks.commands.run import print_summary
 from reports import svg, tuning, used
 from reports.ranking import rank
 from reports.render import html

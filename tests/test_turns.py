@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.journal import Journal
-from benchmarks.launch import WorkerError
-from benchmarks.turns import by_turns, refuse
+from benchmarks.engine.journal import Journal
+from benchmarks.engine.worker_process import WorkerError
+from benchmarks.experiments.turns import by_turns, refuse
 
 A, B = (SimpleNamespace(stack=SimpleNamespace(key=name, label=name)) for name in "ab")
 ENTRY = SimpleNamespace(key="w", workload="w", variant="default")

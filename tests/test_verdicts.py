@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from tuned_factory import make_tuned
 
-from benchmarks import results as r
-from benchmarks import verdicts
-from benchmarks.statistics import BOUND, FAMILY_ERROR, detectable, holm, log_ratio, ratio, verdict
-from benchmarks.verdicts import Pair, compare_all, judge, rank_all, undisturbed_pair
-from benchmarks.verify_verdicts import verify_verdicts
+from benchmarks.analysis import verdicts
+from benchmarks.analysis.ratios import BOUND, FAMILY_ERROR, detectable, holm, log_ratio, ratio, verdict
+from benchmarks.analysis.verdicts import Pair, compare_all, judge, rank_all, undisturbed_pair
+from benchmarks.schema import results as r
+from benchmarks.verify.verdicts import verify_verdicts
 
 logs = st.floats(-0.2, 0.2).map(lambda x: round(x, 6))
 families = st.integers(1, 6).flatmap(

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import verify_schedule
-from benchmarks.planning import make_plan
-from benchmarks.results import Result, digest, read
-from benchmarks.run import Run
-from benchmarks.verify import verify
+from benchmarks.engine.run import Run
+from benchmarks.engine.select import make_plan
+from benchmarks.schema.results import Result, digest, read
+from benchmarks.verify import schedule as verify_schedule
+from benchmarks.verify.file import verify
 from benchmarks.workload import ROOT
 
 TOYS = Path(__file__).parent / "toys"

@@ -6,7 +6,7 @@ import pytest
 from part_answers import BATCH, result, violations
 from test_part_sweep_batch import value as sweep
 
-from benchmarks.parts.sweep_batch import schema
+from benchmarks.experiments.sweep_batch import schema
 
 MEMORY = {"batch_size": BATCH, "steps": 3, "imported_resident": 10}
 KEY = "torch:eager:cpu"

@@ -9,9 +9,9 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import steady
-from benchmarks.profiles import PROFILES
-from benchmarks.session import Session
+from benchmarks.protocol import steady
+from benchmarks.protocol.profiles import PROFILES
+from benchmarks.worker.session import Session
 
 QUICK = PROFILES["quick"]
 TRIALS, STEP, NOISE = 100, 0.004, 0.03

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import disturbance
-from benchmarks.parts import watch
-from benchmarks.parts.watched import Call, counted, is_quiet, mostly_disturbed
+from benchmarks.experiments import watch
+from benchmarks.experiments.watched import Call, counted, is_quiet, mostly_disturbed
+from benchmarks.machine import disturbance
 
 SESSION = SimpleNamespace(job={"threads": 1, "device": "cpu"})
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import result_factory
 
-from benchmarks import results as r
-from benchmarks.agreement import agree_all
-from benchmarks.verdicts import compare_all, rank_all
+from benchmarks.analysis.agreement import agree_all
+from benchmarks.analysis.verdicts import compare_all, rank_all
+from benchmarks.schema import results as r
 
 KEY = "mnist_mlp"
 TUNED = {  # milliseconds a step

@@ -10,7 +10,7 @@
 * ``inside(session, **fields)``, done inside the worker, see :mod:`benchmarks.museum.inside`;
 * if it has more to tell than how far the number moved: ``remark(case)``, a sentence made from the raw samples.
 
-What needs a framework stands in ``benchmarks/frameworks/FRAMEWORK_museum.py``. Whatever cannot be shown on a machine
+What needs a framework stands in ``museum_FRAMEWORK.py``. Whatever cannot be shown on a machine
 raises ``Unavailable`` with the reason.
 """
 

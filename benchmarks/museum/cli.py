@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.output import NewFile
+from benchmarks.commands.output import NewFile
 
 INTERRUPTED = 130
 MINUTES = 5
@@ -61,7 +61,7 @@ def museum(
 
         found = read(kept)
     else:
-        from benchmarks.commands import _command
+        from benchmarks.commands.run import _command
         from benchmarks.museum.visit import visit
 
         # Also where the shell had SIGINT ignored, as it does for background jobs: whoever sends it means it.

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from benchmarks import disturbance, museum
-from benchmarks.certify import certify
-from benchmarks.launch import WorkerError
-from benchmarks.plan import Entry, Planned
-from benchmarks.results import Certificate
-from benchmarks.run import Run, Running
+from benchmarks import museum
+from benchmarks.engine.certify import certify
+from benchmarks.engine.plan import Entry, Planned
+from benchmarks.engine.run import Run, Running
+from benchmarks.engine.worker_process import WorkerError
+from benchmarks.machine import disturbance
+from benchmarks.schema.results import Certificate
 from benchmarks.workload import Workload
 
 

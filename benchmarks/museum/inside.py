@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import disturbance, inputs
 from benchmarks.frameworks.base import Program
-from benchmarks.session import Session
+from benchmarks.machine import disturbance
+from benchmarks.tasks import inputs
+from benchmarks.worker.session import Session
 from benchmarks.workload import load_module
 
 Take = Callable[[int], float]  # takes so many steps and gives the seconds that this way of measuring claims for them

@@ -8,9 +8,9 @@ from statistics import median
 
 from benchmarks import museum
 from benchmarks.errors import Problem
-from benchmarks.metrics import metric, number
 from benchmarks.museum.schema import NEGLIGIBLE, NOISY_SHARE, Case, Exhibit, Judged, Museum, Scores
 from benchmarks.workload import ROOT
+from benchmarks.workload.metrics import metric, number
 
 PAGE = ROOT / "docs" / "MUSEUM.md"
 BEGIN, END = "<!-- museum:begin -->", "<!-- museum:end -->"

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ValidationError, model_validator
 
 from benchmarks.errors import Problem
-from benchmarks.results import Interpreter, Machine, Status, Strict, field
+from benchmarks.schema.results import Interpreter, Machine, Status, Strict, field
 
 VERSION = 1
 # Two launches of one and the same stack differ by 1 to 4 %, so less than this is no effect of a mistake.

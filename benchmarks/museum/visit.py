@@ -11,13 +11,13 @@ from time import monotonic
 from typing import Any, Literal
 
 from benchmarks import museum
+from benchmarks.engine.plan import Entry, Planned
+from benchmarks.engine.run import LIMIT, Run, Running, now
+from benchmarks.engine.select import make_plan
+from benchmarks.engine.worker_process import WorkerError
 from benchmarks.errors import Problem, Unavailable
-from benchmarks.launch import WorkerError
 from benchmarks.museum.hall import Room
 from benchmarks.museum.schema import NOT_VISITED, Case, Exhibit, Museum
-from benchmarks.plan import Entry, Planned
-from benchmarks.planning import make_plan
-from benchmarks.run import LIMIT, Run, Running, now
 from benchmarks.workload import DEFAULT_IMPLS
 
 Say = Callable[[str], None]

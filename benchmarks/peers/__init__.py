@@ -15,8 +15,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.engine.stacks import frameworks, literals
 from benchmarks.errors import Problem
-from benchmarks.stacks import frameworks, literals
 from benchmarks.workload import Found
 
 WORDS = ("SOURCE", "MODES", "DIFFERS")

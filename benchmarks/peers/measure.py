@@ -15,17 +15,18 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks import __version__, data, inputs, tasks
-from benchmarks.environment import clean_paths, worker_environment
+from benchmarks import __version__, data, tasks
+from benchmarks.engine.environment import clean_paths, worker_environment
+from benchmarks.engine.select import choose
+from benchmarks.engine.stacks import Availability, is_written, read_adapters, variables
+from benchmarks.engine.worker_process import Worker, WorkerError
 from benchmarks.errors import Problem
-from benchmarks.launch import Worker, WorkerError
-from benchmarks.machine import cpu_budget, git_state, interpreter, machine
+from benchmarks.machine.computer import cpu_budget, git_state, interpreter, machine
 from benchmarks.peers import Peer, page, peers
 from benchmarks.peers.record import TOLERANCE, TOLERANCE_AMPLIFYING, Pass, Record, Row, read
-from benchmarks.planning import choose
-from benchmarks.results import Stack
-from benchmarks.session import POOL
-from benchmarks.stacks import Availability, is_written, read_adapters, variables
+from benchmarks.schema.results import Stack
+from benchmarks.tasks import inputs
+from benchmarks.worker.session import POOL
 from benchmarks.workload import Found, Recipe, Unmeasured, discover, files_hash
 
 LIMIT = 900.0  # seconds of one request to a worker

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.errors import Problem
 from benchmarks.peers.record import Record, Row
 from benchmarks.peers.worker import CHECKED
-from benchmarks.results import Stack
+from benchmarks.schema.results import Stack
 
 BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
 NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "tensorlayerx": "TensorLayerX", "xla": "XLA"}

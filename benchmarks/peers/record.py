@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 from statistics import median
 
-from benchmarks.disturbance import is_disturbed
-from benchmarks.results import Interpreter, Machine, Stack
-from benchmarks.samples import Status, Strict, field
-from benchmarks.statistics import CONFIDENCE, log_ratio
+from benchmarks.analysis.ratios import CONFIDENCE, log_ratio
+from benchmarks.machine.disturbance import is_disturbed
+from benchmarks.schema.results import Interpreter, Machine, Stack
+from benchmarks.schema.samples import Status, Strict, field
 
 # Of the worst tensor's move in the checked steps. Models whose certificate has its own optimiser amplify rounding;
 # they are allowed what a certificate may allow at most (parity.CEILING).
@@ -151,7 +151,7 @@ class Record(Strict):
     rows: list[Row] = field("by workload, peer and mode")
 
     def disturbed(self) -> tuple[int, int]:
-        """Rounds that other work disturbed (:func:`benchmarks.disturbance.is_disturbed`), and all."""
+        """Rounds that other work disturbed (:func:`benchmarks.machine.disturbance.is_disturbed`), and all."""
         every = [r for row in self.rows for p in row.good for r in p.rounds]
         cpus = self.threads
         bad = [is_disturbed(r.foreign_cpu_seconds, r.steal_seconds, r.wall_seconds, cpus=cpus) for r in every]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import disturbance
 from benchmarks.frameworks.base import Program
+from benchmarks.machine import disturbance
 from benchmarks.workload import Workload
 
 CHECKED = 3  # steps after which the updates of both are compared

@@ -18,12 +18,12 @@ from types import TracebackType
 
 import click
 
+from benchmarks.analysis.verdicts import compare_all
+from benchmarks.engine.run import Run
+from benchmarks.engine.select import make_plan
+from benchmarks.engine.solo import DECIDED, agree
 from benchmarks.errors import Problem
-from benchmarks.isolated import DECIDED, agree
-from benchmarks.planning import make_plan
-from benchmarks.results import Comparison, Row
-from benchmarks.run import Run
-from benchmarks.verdicts import compare_all
+from benchmarks.schema.results import Comparison, Row
 from benchmarks.workload import DEFAULT_IMPLS
 
 SPIN = "while True: pass"

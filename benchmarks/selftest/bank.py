@@ -20,16 +20,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from benchmarks.disturbance import is_disturbed
+from benchmarks.engine.plan import Entry, Planned, combined_hash, implementation_files
+from benchmarks.engine.rounds import cpu_seconds, wait_until_idle
+from benchmarks.engine.run import LIMIT, Run, Running, now
+from benchmarks.engine.select import choose, make_plan
+from benchmarks.engine.worker_process import WorkerError
 from benchmarks.errors import Problem
-from benchmarks.launch import WorkerError
-from benchmarks.plan import Entry, Planned, combined_hash, implementation_files
-from benchmarks.planning import choose, make_plan
-from benchmarks.results import Machine
-from benchmarks.rounds import cpu_seconds, wait_until_idle
-from benchmarks.run import LIMIT, Run, Running, now
-from benchmarks.samples import Strict, field
-from benchmarks.schedule import round_orders
+from benchmarks.machine.disturbance import is_disturbed
+from benchmarks.protocol.orders import round_orders
+from benchmarks.schema.results import Machine
+from benchmarks.schema.samples import Strict, field
 from benchmarks.workload import Workload, discover
 
 UNIT = 20  # a plain block has a multiple of so many steps, a slow one as many times one more

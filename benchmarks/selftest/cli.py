@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from benchmarks.commands.output import NewFile
 from benchmarks.errors import Problem
-from benchmarks.output import NewFile
 from benchmarks.selftest.checks import Check
 from benchmarks.workload import DEFAULT_IMPLS
 
@@ -71,7 +71,7 @@ def bank(workload: str, stack: str, launches: int, blocks: int, threads: int | N
 
 def run_selftest(*, runs: int, trials: int, seed: int, banks: Path, json_file: Path | None) -> int:
     """Print every check; 1 when one failed, or when the suite's own folder lacks banks for the claim."""
-    from benchmarks.machine import machine
+    from benchmarks.machine.computer import machine
     from benchmarks.selftest.bank import differences, read
     from benchmarks.selftest.simulated import run_simulations
     from benchmarks.selftest.trials import run_trials

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from benchmarks.pilot import MOST, PASSES, decide
+from benchmarks.analysis.pilot import MOST, PASSES, decide
+from benchmarks.analysis.ratios import BOUND, CONFIDENCE, Family, holm
 from benchmarks.selftest.checks import Check
-from benchmarks.statistics import BOUND, CONFIDENCE, Family, holm
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 STACKS = 8

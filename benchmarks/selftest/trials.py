@@ -8,12 +8,12 @@ from statistics import fmean, variance
 
 import numpy as np
 
+from benchmarks.analysis.pilot import PASSES, decide
+from benchmarks.analysis.ratios import PROVISIONAL_BELOW
+from benchmarks.analysis.verdicts import Pair, judge
 from benchmarks.errors import Problem
-from benchmarks.pilot import PASSES, decide
 from benchmarks.selftest.bank import Bank
 from benchmarks.selftest.checks import Check
-from benchmarks.statistics import PROVISIONAL_BELOW
-from benchmarks.verdicts import Pair, judge
 
 LEAST_LAUNCHES = 32
 

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.inputs import Batch
 from benchmarks.tasks.images import ImagesTask
+from benchmarks.tasks.inputs import Batch
 from benchmarks.tasks.pairs import PairsTask
 from benchmarks.tasks.text import TextTask
 from benchmarks.workload import Pairs, Recipe, Text, Workload
@@ -111,7 +111,7 @@ def first(made: Task, count: int) -> list[Batch]:
 
 def epoch_digest(made: Task, epochs: int) -> str:
     """The digest that a faithful training of ``epochs`` epochs must report."""
-    from benchmarks.inputs import OrderDigest
+    from benchmarks.tasks.inputs import OrderDigest
 
     digest = OrderDigest()
     for epoch in range(epochs):

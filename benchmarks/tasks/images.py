@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.inputs import Batch, batch_ids, generator, load_array
+from benchmarks.tasks.inputs import Batch, batch_ids, generator, load_array
 from benchmarks.workload import Images, Recipe, Workload
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.inputs import Batch, generator, load_array
+from benchmarks.tasks.inputs import Batch, generator, load_array
 from benchmarks.workload import NCE, Pairs, Workload
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.inputs import Batch, load_array
 from benchmarks.layers import LSTM
+from benchmarks.tasks.inputs import Batch, load_array
 from benchmarks.workload import Text, Workload
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""How the answers of parts (:mod:`benchmarks.parts`) are shown: one module per part, of the same name.
+"""How the answers of parts (:mod:`benchmarks.experiments`) are shown: one module per part, of the same name.
 
 A module offers ``show(work, answers, key) -> Section``: ``answers`` are of one workload variant and this part, also
 those that are not ok; ``key`` begins the ids of its charts. What a stack answered that failed its certificate comes
@@ -12,8 +12,8 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks import parts
-from benchmarks.results import Answer, Result, Row
+from benchmarks import experiments
+from benchmarks.schema.results import Answer, Result, Row
 from reports import numbers as n
 from reports.charts import Chart
 from reports.table import Line, Table, words
@@ -37,7 +37,7 @@ class Section:
 
 def sections(work: Work, key: str) -> list[Section]:
     """Of every part that the run was asked for."""
-    asked = parts.chosen(work.result.options.measure)
+    asked = experiments.chosen(work.result.options.measure)
     return [found for name in asked if (found := section(work, name, f"{key}{name}")) is not None]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from benchmarks.answers import Answer
-from benchmarks.parts.break_even.curves import BreakEven, derive, uncompiled
-from benchmarks.parts.break_even.schema import Launch, Value, compiled_nothing
-from benchmarks.results import Row
+from benchmarks.experiments.break_even.curves import BreakEven, derive, uncompiled
+from benchmarks.experiments.break_even.schema import Launch, Value, compiled_nothing
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports.break_even_chart import chart
 from reports.parts import Section, unanswered, without

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.parts.watched import Call, is_quiet, mostly_disturbed
+from benchmarks.experiments.watched import Call, is_quiet, mostly_disturbed
 from reports import numbers as n
 from reports.table import Table
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from benchmarks.answers import Answer
-from benchmarks.disturbance import RESOLUTION_SECONDS
-from benchmarks.parts.energy.schema import LEAST, Value, Window
-from benchmarks.results import Row
+from benchmarks.experiments.energy.schema import LEAST, Value, Window
+from benchmarks.machine.disturbance import RESOLUTION_SECONDS
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports import svg
 from reports.charts import Chart

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from benchmarks.answers import Answer
-from benchmarks.parts.limits.derive import SHARE, Ceiling, Judged, ceilings, judge, place
-from benchmarks.parts.limits.schema import Value
-from benchmarks.results import Result, Row, Stack
+from benchmarks.experiments.limits.derive import SHARE, Ceiling, Judged, ceilings, judge, place
+from benchmarks.experiments.limits.schema import Value
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Result, Row, Stack
 from reports import numbers as n
 from reports.charts import Chart
 from reports.parts import Section, disturbed, unanswered, without

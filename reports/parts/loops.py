@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.answers import Answer
-from benchmarks.parts.loops.schema import TOLERANCE, Loop, Value
-from benchmarks.results import Stack
+from benchmarks.experiments.loops.schema import TOLERANCE, Loop, Value
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Stack
 from reports import numbers as n
 from reports.parts import Section, disturbed, unanswered, without
 from reports.parts.strips import Strip, strips

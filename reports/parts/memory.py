@@ -8,9 +8,9 @@ from typing import Any
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from benchmarks.answers import Answer
-from benchmarks.parts.memory.schema import Value
-from benchmarks.results import Stack
+from benchmarks.experiments.memory.schema import Value
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Stack
 from reports import numbers as n
 from reports import svg
 from reports.charts import Chart

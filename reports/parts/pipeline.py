@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.answers import Answer
-from benchmarks.parts.pipeline.schema import ENOUGH, Feed, Value
-from benchmarks.results import Stack
+from benchmarks.experiments.pipeline.schema import ENOUGH, Feed, Value
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Stack
 from reports import numbers as n
 from reports.parts import Section, disturbed, unanswered, without
 from reports.parts.strips import Strip, strips

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.answers import Answer
-from benchmarks.parts.precision.schema import Asked, Value
-from benchmarks.results import Row
+from benchmarks.experiments.precision.schema import Asked, Value
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports.charts import Chart, drawn
 from reports.curves import Mark, marks

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from matplotlib.patches import Patch
 
-from benchmarks.answers import Answer
-from benchmarks.parts.profile.schema import PARTS, Compilation, Operator, Value
-from benchmarks.results import Row, Stack
+from benchmarks.experiments.profile.schema import PARTS, Compilation, Operator, Value
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Row, Stack
 from reports import numbers as n
 from reports import svg
 from reports.charts import Chart

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import matplotlib
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from benchmarks.results import Stack
+from benchmarks.schema.results import Stack
 from reports import svg
 from reports.charts import FAR, Chart, settings
 from reports.svg import INK, MUTED, SHEET

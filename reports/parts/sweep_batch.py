@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from benchmarks.answers import Answer
-from benchmarks.parts.sweep_batch.schema import Value, crossover
-from benchmarks.results import Row, Stack
+from benchmarks.experiments.sweep_batch.schema import Value, crossover
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Row, Stack
 from reports import numbers as n
 from reports.charts import Chart, drawn
 from reports.curves import Curve, Place, log_log

@@ -7,11 +7,11 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from benchmarks.answers import Answer
-from benchmarks.parts.time_to_accuracy.compare import MARGIN, Pair, Unit, comparable, compare
-from benchmarks.parts.time_to_accuracy.schema import Value
-from benchmarks.parts.time_to_accuracy.survival import Time, median, median_interval, waiting
-from benchmarks.results import Row
+from benchmarks.experiments.time_to_accuracy.compare import MARGIN, Pair, Unit, comparable, compare
+from benchmarks.experiments.time_to_accuracy.schema import Value
+from benchmarks.experiments.time_to_accuracy.survival import Time, median, median_interval, waiting
+from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Row
 from reports import cost, svg
 from reports import numbers as n
 from reports.charts import Chart

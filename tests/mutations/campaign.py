@@ -25,11 +25,14 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from benchmarks import certify, data, inputs, parity
+from benchmarks import data
+from benchmarks.certificate import parity
+from benchmarks.engine import certify
 from benchmarks.frameworks.base import Conventions
-from benchmarks.profiles import PROFILES
-from benchmarks.results import Certificate
-from benchmarks.session import Session
+from benchmarks.protocol.profiles import PROFILES
+from benchmarks.schema.results import Certificate
+from benchmarks.tasks import inputs
+from benchmarks.worker.session import Session
 from benchmarks.workload import DEFAULT_IMPLS, Images, Text, discover, load_module
 from mutations.faults import Fault, catalogue
 
@@ -77,7 +80,7 @@ class Bench:
         )
 
     def arbiter(self, conventions: Conventions) -> parity.Arbiter:
-        """As :func:`benchmarks.certify.arbiter` makes it; kept for the other frameworks."""
+        """As :func:`benchmarks.engine.certify.arbiter` makes it; kept for the other frameworks."""
         if self._case is None:
             plain = certify.certified(self.run, self.workload)
             kept = self.references / f"{self.scratch.name}-{plain.hash[:16]}.pickle"

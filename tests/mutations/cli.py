@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environment import ROOT, worker_environment
-from benchmarks.results import Stack
+from benchmarks.engine.environment import ROOT, worker_environment
+from benchmarks.schema.results import Stack
 from mutations.campaign import WORKLOADS
 
 FRAMEWORKS = ("torch", "tensorflow", "tensorlayerx")

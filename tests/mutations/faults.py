@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.inputs import Batch
+from benchmarks.tasks.inputs import Batch
 from benchmarks.workload import DEFAULT_IMPLS, ROOT, is_tuned
 
 Change = tuple[str, str]

@@ -12,7 +12,7 @@ from benchmarks.museum import Place
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
     from benchmarks.museum.schema import Case
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "Best of N"
 RIGHT, WRONG = "median of single steps", "the fastest of them"

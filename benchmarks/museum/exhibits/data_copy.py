@@ -10,7 +10,7 @@ from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "Data copied inside the clock"
 RIGHT, WRONG = "batches already on the device", "each batch copied from NumPy first"
@@ -38,7 +38,7 @@ def inside(session: Session, **fields: Any) -> dict[str, Any]:
     import time
 
     from benchmarks.museum.inside import by_turns, taking
-    from benchmarks.session import POOL
+    from benchmarks.worker.session import POOL
 
     step, place, synchronize = session.program.train_step, session.place, session.adapter.synchronize
     host = cycle([batch.arrays for batch in tasks.first(session.task(session.workload), POOL)])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import parts
+from benchmarks import experiments
 from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "Soft-max twice"
 RIGHT, WRONG = "soft-max inside the loss only", "soft-max in the model too"
@@ -34,7 +34,7 @@ def look(room: Room) -> dict[str, Any]:
 def spoil(session: Session, module: Any) -> None:
     from benchmarks.museum.inside import replaced_loss
 
-    soft_max = parts.of_framework(session.framework, "museum").soft_max
+    soft_max = experiments.of_framework(session.framework, "museum", room="museum").soft_max
     replaced_loss(module, lambda model: lambda *inputs, **words: soft_max(model(*inputs, **words)))
 
 

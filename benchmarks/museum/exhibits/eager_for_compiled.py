@@ -9,7 +9,7 @@ from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "The wrong mode for one side"
 RIGHT, WRONG = "`tf.function` around the step", "the same step without it"

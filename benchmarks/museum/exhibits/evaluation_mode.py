@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import parts
+from benchmarks import experiments
 from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "Evaluation mode while “training”"
 RIGHT, WRONG = "training mode", "evaluation mode"
@@ -36,7 +36,7 @@ def look(room: Room) -> dict[str, Any]:
 
 
 def spoil(session: Session, module: Any) -> None:
-    parts.of_framework(session.framework, "museum").in_evaluation(module)
+    experiments.of_framework(session.framework, "museum", room="museum").in_evaluation(module)
 
 
 def inside(session: Session, **fields: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "Only the forward pass"
 RIGHT, WRONG = "forward, loss, backward, optimiser", "forward and loss"

@@ -9,7 +9,7 @@ from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "The loss read at every step"
 RIGHT, WRONG = "the loss stays on the device", "`loss.item()` or `.numpy()` after each step"

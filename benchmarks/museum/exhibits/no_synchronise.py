@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import parts
+from benchmarks import experiments
 from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "No synchronise"
 RIGHT, WRONG = "waits for the device", "reads the clock when the call returns"
@@ -37,7 +37,7 @@ def inside(session: Session, **fields: Any) -> dict[str, Any]:
     from benchmarks.museum.inside import by_turns
 
     step, batches = session.program.train_step, session.batches
-    with parts.of_framework(session.framework, "museum").unsynchronised(session) as wait:
+    with experiments.of_framework(session.framework, "museum", room="museum").unsynchronised(session) as wait:
 
         def steps(count: int, *, waiting: bool) -> float:
             wait()

@@ -8,7 +8,7 @@ from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "No warm-up"
 RIGHT, WRONG = "a block after the warm-up", "the first 100 steps of a fresh process"
@@ -20,7 +20,7 @@ MISTAKE = (
 )
 PREVENTED = (
     "Import, build and first step are phases with clocks of their own; warm-up lasts until a change-point test finds "
-    "the step time steady (`benchmarks/steady.py`), and says so where it never does."
+    "the step time steady (`benchmarks/protocol/steady.py`), and says so where it never does."
 )
 PLACES = (
     Place("mnist_mlp_ablation/batchnorm", "tensorflow:graph"),

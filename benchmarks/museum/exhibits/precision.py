@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import parts
+from benchmarks import experiments
 from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "Precisions that do not match"
 RIGHT, WRONG = "float32", "another precision"
@@ -42,6 +42,6 @@ def inside(session: Session, *, form: str, **fields: Any) -> dict[str, Any]:
     from benchmarks.museum.inside import faulty
 
     def spoil(session: Session, module: Any) -> None:
-        parts.of_framework(session.framework, "museum").in_precision(module, form)
+        experiments.of_framework(session.framework, "museum", room="museum").in_precision(module, form)
 
     return faulty(session, spoil, **fields)

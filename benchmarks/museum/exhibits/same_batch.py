@@ -9,7 +9,7 @@ from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "The same batch again and again"
 RIGHT, WRONG = "a new batch each step", "few batches, or one"

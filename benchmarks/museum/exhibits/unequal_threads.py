@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import parts
+from benchmarks import experiments
 from benchmarks.errors import Unavailable
 from benchmarks.museum import Place
 
 if TYPE_CHECKING:
     from benchmarks.museum.hall import Room
-    from benchmarks.session import Session
+    from benchmarks.worker.session import Session
 
 TITLE = "Threads for one side only"
 RIGHT, WRONG = "all threads of the run", "one thread"
@@ -35,7 +35,7 @@ def look(room: Room) -> dict[str, Any]:
 def inside(session: Session, **fields: Any) -> dict[str, Any]:
     from benchmarks.museum.inside import by_turns
 
-    threads = parts.of_framework(session.framework, "museum").threads
+    threads = experiments.of_framework(session.framework, "museum", room="museum").threads
 
     def alone(count: int) -> float:
         with threads(1):

@@ -1,0 +1,174 @@
+"""How many passes a workload needs, from its first three.
+
+The rule of Kalibera and Jones (2013) in short: spend launches where the variance is. It is given the variances of
+single stacks and never a ratio between two, so that it cannot stop when a difference happens to look large.
+
+It plans for their mean, so the promise is to a pair of average spread. Pairs that vary more are found less often: with
+six stacks that vary by 0.5 % and two by 2 %, a difference of 5 % between the two is found in 48 %, between one of them
+and a calm one in 76 %. What a run could have found stands beside each verdict and is of that very pair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from statistics import fmean, variance
+from typing import TYPE_CHECKING
+
+from benchmarks.analysis.ratios import FAMILY_ERROR, PROVISIONAL_BELOW, detectable
+from benchmarks.analysis.verdicts import families, rows_as_judged
+from benchmarks.schema.results import Options, Pilot, Result, Row
+
+if TYPE_CHECKING:
+    from benchmarks.engine.journal import Journal
+    from benchmarks.engine.plan import Entry, Plan
+
+PASSES = 3  # of the pilot
+LEAST, MOST = PROVISIONAL_BELOW, 30
+MOST_BEFORE = 20  # in results without ``most_passes``; CONTRIBUTING.md says what it left unfound
+DETECT = 0.05  # the difference to be found with 90 % probability between stacks of average spread
+ASSURANCE = 0.8  # the variance is itself uncertain: plan for its upper confidence limit
+
+
+@cache
+def largest_spreads(pairs: int) -> dict[int, float]:
+    """Passes -> the standard deviation of log step seconds over launches up to which they suffice for ``pairs``."""
+    return {
+        n: math.log1p(DETECT) / float(detectable(math.sqrt(2 / n), n - 1, FAMILY_ERROR / pairs))
+        for n in range(LEAST, MOST + 1)
+    }
+
+
+def passes_needed(spread: float, *, pairs: int) -> int | None:
+    """Passes after which one of ``pairs`` of stacks that differs by 5 % is found so with a probability of 90 %.
+
+    ``spread`` is the standard deviation of each one's log step seconds over launches. All pairs are assumed close,
+    which is the worst case of Holm's procedure. None: more than the most that are made.
+    """
+    return next((n for n, largest in largest_spreads(pairs).items() if spread <= largest), None)
+
+
+@cache
+def upper_factor(degrees: int) -> float:
+    """From a standard deviation with so many degrees of freedom to its upper 80 % confidence limit."""
+    from scipy.stats import chi2
+
+    return math.sqrt(degrees / float(chi2.ppf(1 - ASSURANCE, degrees)))
+
+
+def decide(
+    variances: Sequence[float], *, pairs: int | None = None, pilot: int = PASSES, most: int = MOST
+) -> tuple[float | None, float | None, int | None, int]:
+    """From variances within stacks, each over ``pilot`` passes: (spread, its upper limit, passes needed, passes).
+
+    ``pairs`` are judged together, by default all there are. The spread is the root of the pooled variance. Without a
+    variance there is nothing to plan: the least number.
+    """
+    if not variances:
+        return None, None, None, LEAST
+    spread = math.sqrt(fmean(variances))
+    upper = spread * upper_factor(len(variances) * (pilot - 1))
+    pairs = math.comb(len(variances), 2) if pairs is None else pairs
+    needed = passes_needed(upper, pairs=max(1, pairs))
+    if needed is not None and needed > most:
+        needed = None
+    return spread, upper, needed, needed or most
+
+
+def within_variances(rows: Sequence[Row], *, pilot: int = PASSES) -> list[float]:
+    """Variance of log step seconds of each stack about its own mean, of stacks measured in every pass of the pilot."""
+    seconds = [row.pass_step_seconds() for row in _piloted(rows, pilot)]
+    return [variance([math.log(found[p]) for p in range(pilot)]) for found in seconds]
+
+
+def _piloted(rows: Sequence[Row], pilot: int) -> list[Row]:
+    return [r for r in rows if not r.stack.replica and r.pass_step_seconds().keys() >= set(range(pilot))]
+
+
+def judge_pilot(rows: Sequence[Row], *, pilot: int, most: int = MOST) -> Pilot:
+    """The decision for the rows of one workload variant, for its largest family of pairs."""
+    variances = within_variances(rows, pilot=pilot)
+    pairs = max(map(len, families(_piloted(rows, pilot))))
+    spread, upper, needed, passes = decide(variances, pairs=pairs, pilot=pilot, most=most)
+    return Pilot(
+        workload=rows[0].workload,
+        variant=rows[0].variant,
+        pilot=pilot,
+        stacks=len(variances),
+        spread=spread,
+        upper=upper,
+        needed=needed,
+        passes=passes,
+        most_passes=most,
+    )
+
+
+def total(options: Options, pilots: Mapping[tuple[str, str], Pilot], workload: str, variant: str) -> int:
+    """Passes of a workload variant: fixed, or decided; before the decision those of the pilot."""
+    if options.pilot is None:
+        return options.passes
+    decided = pilots.get((workload, variant))
+    return decided.passes if decided else options.pilot
+
+
+def decisions(journal: Journal) -> dict[tuple[str, str], Pilot]:
+    found = [Pilot.model_validate(e["decision"]) for e in journal.of("pilot")]
+    return {(p.workload, p.variant): p for p in found}
+
+
+def undone(plan: Plan, journal: Journal, entry: Entry) -> list[int]:
+    """Passes still to make of ``entry``, as far as is decided. Decides, and writes it down, when the pilot is done."""
+
+    def left() -> list[int]:
+        passes = total(plan.options, decisions(journal), entry.workload, entry.variant)
+        return [p for p in range(passes) if not journal.of("pass", workload=entry.key, index=p)]
+
+    found = left()
+    key = (entry.workload, entry.variant)
+    timed = "training" in plan.options.measure and bool(entry.runnable())
+    if found or plan.options.pilot is None or not timed:
+        return found
+    from benchmarks.engine.assemble import assemble
+
+    rows = [r for r in assemble(plan, journal.events).rows if (r.workload, r.variant) == key]
+    if decided := decisions(journal).get(key):
+        extra = decided.passes
+        owed = replacements(rows, extra) and not journal.of("pass", workload=entry.key, index=extra)
+        return [extra] if owed else []
+    decision = judge_pilot(rows, pilot=plan.options.pilot)
+    journal.add("pilot", decision=decision.model_dump(mode="json"))
+    return left()
+
+
+def replacements(rows: Sequence[Row], passes: int) -> int:
+    """1 where one of the decided passes stayed disturbed and so counts for no verdict, otherwise 0: made once."""
+    return int(any(index < passes for row in rows for index in row.disturbed_passes()))
+
+
+def reason(journal: Journal, entry: Entry, passes: Sequence[int]) -> str:
+    """Why ``passes`` are still to be made, in a sentence without its full stop."""
+    decided = decisions(journal)[entry.workload, entry.variant]
+    return decided.words if passes[0] < decided.passes else "one more pass, for one that stayed disturbed"
+
+
+def verify_pilots(result: Result) -> Iterator[str]:
+    """Each decision must follow from the samples of its pilot."""
+    for p in result.pilots:
+        rows = [r for r in rows_as_judged(result) if (r.workload, r.variant) == (p.workload, p.variant)]
+        name = f"{p.workload}/{p.variant}"
+        if not rows or result.options.pilot != p.pilot:
+            yield f"{name}: a pilot that this run did not make"
+            continue
+        if p.most_passes not in (MOST_BEFORE, MOST):
+            yield f"{name}: a pilot that decides on {p.most_passes} passes at most, which no rule does"
+            continue
+        again = judge_pilot(rows, pilot=p.pilot, most=p.most_passes)
+        if (again.passes, again.needed, again.stacks) != (p.passes, p.needed, p.stacks):
+            yield f"{name}: the pilot's samples ask for {again.passes} passes, the file says {p.passes}"
+        elif not (_near(again.spread, p.spread) and _near(again.upper, p.upper)):
+            yield f"{name}: the pilot's spread does not follow from its samples"
+
+
+def _near(a: float | None, b: float | None) -> bool:
+    return a == b or (a is not None and b is not None and math.isclose(a, b, rel_tol=1e-9))

@@ -1,0 +1,302 @@
+"""``run``: plan, show the estimated cost, measure with live progress, summarise."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks import experiments
+from benchmarks.analysis.agreement import words
+from benchmarks.analysis.pilot import MOST
+from benchmarks.data import DataError
+from benchmarks.engine.estimate import estimate
+from benchmarks.engine.plan import FILE, Plan
+from benchmarks.engine.run import LIMIT, Run
+from benchmarks.engine.select import make_plan
+from benchmarks.errors import Problem
+from benchmarks.protocol.profiles import MEASURES
+from benchmarks.schema.results import Baseline, Result, Row
+from benchmarks.workload import ROOT
+from benchmarks.workload.metrics import NOTHING, Metric
+from benchmarks.workload.metrics import metric as described
+
+LOCAL = ROOT / "results" / "local"
+
+
+def run_command(*, out: Path | None, resume: bool, time_limit: float | None, report: bool, **options: Any) -> int:
+    """Exit code: 0 all ok; 1 something failed (it is in the result); 2 bad request; 130 interrupted."""
+    console = _console(stderr=True)
+    if resume:
+        folder = (out or latest_unfinished()).resolve()
+        plan = read_plan(folder)
+    else:
+        plan = make_plan(command=_command(), **options)
+        if missing := _required(plan):
+            raise Problem("; ".join(missing))
+        folder = out.resolve() if out else LOCAL / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{plan.machine.name}"
+        if (folder / FILE).exists():
+            raise Problem(f"{folder} already holds a run; give --resume to go on with it, or another --out")
+        folder.mkdir(parents=True, exist_ok=True)
+        plan.write(folder)
+    _announce(console, plan, folder)
+    interrupted = False
+    # Also where the shell had SIGINT ignored, as it does for background jobs: whoever sends it means it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _as_interrupt)
+    with _progress(console, estimate(plan)) as say:
+        run = Run(plan, folder, say=say, limit=time_limit or LIMIT)
+        try:
+            result = run.go()
+        except KeyboardInterrupt:
+            interrupted = True
+        except DataError as error:
+            raise Problem(str(error)) from None
+    path = folder / "result.json"
+    if interrupted:
+        click.echo(f"interrupted; what was measured is in {path}; go on with --resume --out {folder}", err=True)
+        return 130
+    print_summary(_console(stderr=False), result)
+    click.echo(f"result: {path}")
+    bad = [row for row in result.rows if row.status not in ("ok", "unavailable")]
+    for row in bad:
+        name = row.workload if row.variant == "default" else f"{row.workload}/{row.variant}"
+        click.echo(f"{row.status}: {name} on {row.stack.label}: {row.reason}", err=True)
+    lost = [b for b in result.baselines if b.status not in ("ok", "unavailable")]
+    for b in lost:
+        click.echo(f"{b.status}: {b.key}: {b.reason}", err=True)
+    unanswered = [a for a in result.answers if a.status not in ("ok", "unavailable")]
+    for a in unanswered:
+        click.echo(f"{a.status}: {a.key}: {a.reason}", err=True)
+    if report:
+        page = folder / "report.html"
+        subprocess.run([sys.executable, "-m", "reports", str(folder), "--out", str(page)], cwd=ROOT, check=True)
+    if all(row.status == "unavailable" for row in result.rows):
+        click.echo("nothing was measured: no stack of this run is available here", err=True)
+        return 1
+    return 1 if bad or lost or unanswered else 0
+
+
+def _console(*, stderr: bool) -> Console:
+    """Wide enough for the tables where nobody's terminal says otherwise."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=120)
+
+
+def _as_interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _command() -> str:
+    """The command line without paths of this machine."""
+
+    def short(word: str) -> str:
+        name, equals, value = word.rpartition("=")
+        return name + equals + Path(value).name if Path(value).is_absolute() else word
+
+    words = [",".join(map(short, word.split(","))) for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", "benchmarks", *words])
+
+
+def latest_unfinished() -> Path:
+    """The newest run under results/local whose journal has no end."""
+    from benchmarks.engine.journal import read
+
+    for folder in sorted(LOCAL.glob("*"), reverse=True):
+        if (folder / FILE).exists() and not any(e["event"] == "finished" for e in read(folder / "journal.jsonl")):
+            return folder
+    raise Problem("there is no unfinished run under results/local; name one with --out")
+
+
+def read_plan(folder: Path) -> Plan:
+    if not (folder / FILE).exists():
+        raise Problem(f"{folder} holds no run to resume: {FILE} is not there")
+    plan = Plan.read(folder)
+    if changed := plan.changed_files():
+        raise Problem(
+            f"this run cannot be resumed: {', '.join(changed)} changed since it began; start a new run instead"
+        )
+    return plan
+
+
+def _required(plan: Plan) -> list[str]:
+    out = []
+    for wanted in plan.options.require:
+        matching = [p for e in plan.entries for p in e.stacks if p.stack.key.startswith(wanted + ":")]
+        if not matching:
+            out.append(f"--require {wanted}: no workload of this run has that stack")
+        elif not any(p.available for p in matching):
+            out.append(f"--require {wanted}: {matching[0].reason}")
+    return out
+
+
+def _announce(console: Console, plan: Plan, folder: Path) -> None:
+    stacks = {p.stack.label + " " + p.stack.device: p for e in plan.entries for p in e.stacks}
+    can = [name for name, p in stacks.items() if p.available]
+    console.print(f"[bold]{len(plan.entries)} workloads × {len(can)} stacks[/bold] on {plan.machine.cpu}")
+    console.print(f"  {', '.join(e.key for e in plan.entries)}")
+    console.print(f"  {', '.join(can) or 'none can run here'}")
+    for note in plan.notes:
+        console.print(f"  {note}")
+    for name, p in stacks.items():
+        if not p.available:
+            console.print(f"  [yellow]unavailable[/yellow] {name}: {p.reason}", highlight=False)
+    for entry in plan.entries:
+        for b in entry.baselines:
+            can_run = b.reason and f"unavailable: {b.reason}"
+            console.print(f"  baseline {b.label} beside {entry.key}: {can_run or 'will be run'}", highlight=False)
+    o = plan.options
+    passes = str(o.passes) if o.pilot is None else f"{o.pilot}, then by what they show {o.passes} to {MOST}"
+    console.print(
+        f"  profile {o.profile}, {o.data} data, {passes} passes × {o.rounds} rounds, {o.threads} threads, seed {o.seed}"
+    )
+    console.print(f"  estimated time: about {max(1, round(estimate(plan) / 60))} min; results under {folder}")
+
+
+@contextmanager
+def _progress(console: Console, expected: float) -> Iterator[Any]:
+    """A live line on a terminal, one line per step of the work elsewhere."""
+    start = time.monotonic()
+    if not console.is_terminal:
+        yield lambda text: click.echo(f"[{time.monotonic() - start:6.0f} s] {text}", err=True)
+        return
+    columns = (
+        SpinnerColumn(),
+        BarColumn(20),
+        TextColumn("[progress.percentage]{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=expected)
+
+        def say(text: str) -> None:
+            # The share done is of the estimate and stops short of the end until the end is reached.
+            done = min(time.monotonic() - start, 0.98 * expected)
+            progress.update(task, description=text, completed=done)
+
+        yield say
+
+
+def print_summary(console: Console, result: Result) -> None:
+    """One table per workload: throughput, ratio to the fastest, metric, certificate, status."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    metrics = {(d.name, d.variant): described(d.declaration.get("metric")) for d in result.declared}
+    bounds = {(d.workload, d.variant): d.optimum for d in result.data}
+    for row in (r for r in result.rows if not r.stack.replica):
+        groups.setdefault((row.workload, row.variant), []).append(row)
+    for (workload, variant), rows in groups.items():
+        metric, bound = metrics.get((workload, variant), described(None)), bounds.get((workload, variant))
+        told = metric.name + (", lower is better" if metric.lower else "")
+        title = workload if variant == "default" else f"{workload}/{variant}"
+        for tuned in (False, True):  # never in one ranking
+            family = [row for row in rows if row.stack.tuned == tuned]
+            if not family:
+                continue
+            speeds = {row.stack.key: row.samples_per_second() for row in family}
+            best = max((s for s in speeds.values() if s), default=None)
+            name = f"{title}, tuned" if tuned else title
+            table = Table(title=f"{name}{_bound(metric, bound)}", title_justify="left")
+            for column in ("stack", f"{rows[0].unit}/s", "of fastest", told, "certificate", "status"):
+                table.add_column(column, justify="left" if column in ("stack", "status") else "right")
+            only_parts = not set(result.options.measure) & set(MEASURES)
+            for row in sorted(family, key=lambda r: -(speeds[r.stack.key] or 0.0)):
+                speed = speeds[row.stack.key]
+                table.add_row(
+                    row.stack.label,
+                    f"{speed:,.0f}" if speed else NOTHING,
+                    f"{speed / best:.0%}" if speed and best else NOTHING,
+                    _metric(row, metric, bound),
+                    _certificate(row),
+                    row.status,
+                )
+            console.print(name if only_parts else table)
+        for b in result.baselines:
+            if (b.workload, b.variant) == (workload, variant):
+                console.print(_baseline(b), highlight=False, markup=False, soft_wrap=True)
+        verdicts = [*_verdicts(result, workload, variant), *_agreements(result, workload, variant, metric)]
+        for line in [*verdicts, *_answers(result, workload, variant)]:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
+    """Who beats all others or shares first place, what could have been found, and the canary."""
+    key = (workload, variant)
+    names = {r.stack.key: r.stack.label for r in result.rows}
+    out = []
+    for ranking in (r for r in result.rankings if (r.workload, r.variant) == key):
+        first = [names[k] for k, place in ranking.ranks.items() if place == 1]
+        family = "tuned, " if ranking.tuned else ""
+        out.append(f"{family}fastest: {first[0]}" if ranking.best else f"{family}share first place: {', '.join(first)}")
+    mine = [c for c in result.comparisons if (c.workload, c.variant) == key]
+    if finds := [
+        c.detectable for c in mine if c.detectable is not None and c.verdict != "provisional" and not c.canary
+    ]:
+        out.append(f"differences found nine times in ten: {min(finds) - 1:.1%} to {max(finds) - 1:.1%}, by pair")
+    for c in mine:
+        if c.canary:
+            out.append(f"canary: two launches of {names[c.first]}: ratio {c.ratio:.3f}, {c.verdict}")
+        elif c.verdict == "untrustworthy":
+            out.append(f"untrustworthy: {names[c.first]} against {names[c.second]}: {c.why}")
+    return out
+
+
+def _agreements(result: Result, workload: str, variant: str, metric: Metric) -> list[str]:
+    names = {r.stack.key: r.stack.label for r in result.rows}
+    mine = [a for a in result.agreements if (a.workload, a.variant) == (workload, variant)]
+    return [f"{names[a.first]} and {names.get(a.second, a.second)} {words(a, metric)}" for a in mine]
+
+
+def _answers(result: Result, workload: str, variant: str) -> list[str]:
+    """Under each part's title what it found, stack by stack."""
+    names = {r.stack.key: r.stack.label for r in result.rows}
+    out: list[str] = []
+    for part in experiments.chosen(result.options.measure):
+        mine = [a for a in result.answers if (a.part, a.workload, a.variant) == (part, workload, variant)]
+        out += [experiments.schema(part).TITLE] if mine else []
+        for a in mine:
+            said = experiments.schema(part).words(a.typed) if a.status == "ok" else f"{a.status}: {a.reason}"
+            out.append(f"  {names[a.stack]}: {said}")
+    return out
+
+
+def _baseline(b: Baseline) -> str:
+    name = " ".join(filter(None, ["baseline", b.label, b.version]))
+    rate = b.units_per_second()
+    if rate is None:
+        return f"{name}: {b.status}: {b.reason}"
+    scores = ", ".join(f"{score.replace('_', ' ')} {value:.4g}" for score, value in b.shares().items())
+    return f"{name} (other algorithm, not certified, not equal work): {rate:,.0f} {b.unit}/s, {scores}"
+
+
+def _bound(metric: Metric, bound: float | None) -> str:
+    """What no model can beat, for the metrics that nobody knows by heart."""
+    return "" if metric.proportion or bound is None else f" ({metric.bound} {metric.text(bound)})"
+
+
+def _metric(row: Row, metric: Metric, bound: float | None) -> str:
+    values = [t.metric for t in row.accuracy.trainings if t.metric is not None] if row.accuracy else []
+    over = metric.over(mean(values), bound) if values else ""
+    return (" ".join(map(metric.text, values)) or NOTHING) + (f" ({over})" if over else "")
+
+
+def _certificate(row: Row) -> str:
+    if row.certificate is None:
+        return NOTHING
+    worst = row.certificate.worst
+    if row.certificate.status != "ok" or worst is None or worst.error is None:
+        return row.certificate.status
+    return f"ok, {worst.error:.0e} of {worst.tolerance:.0e}"

@@ -1,0 +1,105 @@
+"""Launch every stack several times with empty and with filled compile caches, the stacks by turns."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.engine.plan import Entry, Plan, Planned
+from benchmarks.engine.worker_process import WorkerError
+from benchmarks.experiments.answering import fresh, unanswered
+from benchmarks.experiments.break_even.curves import uncompiled
+from benchmarks.experiments.break_even.schema import Launch
+from benchmarks.experiments.turns import Finding, by_turns, refuse
+from benchmarks.workload import Workload
+
+if TYPE_CHECKING:
+    from benchmarks.engine.run import Run
+
+PART = "break_even"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amounts:
+    """Launches of each kind, and what each measures: see :func:`benchmarks.experiments.break_even.worker.answer`."""
+
+    cold: int
+    warm: int
+    steps: int = 30
+    slow_steps: int = 10
+    slow_seconds: float = 5.0
+    windows: int = 8
+    window_seconds: float = 0.4
+
+
+AMOUNTS = {
+    "smoke": Amounts(cold=1, warm=1, steps=4, slow_steps=3, slow_seconds=0.5, windows=2, window_seconds=0.02),
+    "quick": Amounts(cold=2, warm=2),
+    "full": Amounts(cold=5, warm=5, windows=16),
+}
+
+
+def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
+    from benchmarks.engine.estimate import COMPILE_SECONDS, START_SECONDS, step_seconds
+    from benchmarks.engine.stacks import COMPILING
+
+    if not _is_asked(planned):
+        return 0.0
+    amounts, step = AMOUNTS[plan.options.profile], step_seconds(entry)
+    launch = START_SECONDS + min(amounts.steps * step, max(amounts.slow_seconds, amounts.slow_steps * step))
+    launch += amounts.windows * max(amounts.window_seconds, step)
+    compiling = planned.stack.mode in COMPILING
+    total = (amounts.cold + amounts.warm) * launch
+    return total + compiling * (amounts.cold * COMPILE_SECONDS["cold"] + amounts.warm * COMPILE_SECONDS["warm"])
+
+
+def measure(run: Run, entry: Entry, workload: Workload) -> None:
+    """Whatever compiles, and the mode of each framework that it is held against."""
+    asked = unanswered(run, entry, PART)
+    refuse(run, entry, PART, [p for p in asked if not _is_asked(p)], "nothing is compiled in this mode")
+    amounts = dataclasses.asdict(AMOUNTS[run.options.profile])
+    turns = [f"cold {i + 1}" for i in range(amounts.pop("cold"))] + [
+        f"warm {i + 1}" for i in range(amounts.pop("warm"))
+    ]
+    epoch = workload.steps(len_of_training(run, entry))
+    kept = run.folder / "caches" / PART
+
+    def ask(planned: Planned, turn: str) -> Finding:
+        own = kept / entry.slug(planned)
+        if turn.startswith("cold"):
+            shutil.rmtree(own, ignore_errors=True)
+        elif not own.exists():
+            raise WorkerError("failed", "the caches of its cold launch are gone")
+        files = _files(own)
+        with fresh(run, entry, workload, planned, PART, caches=own) as r:
+            answer = r.worker.ask("part", limit=run.limit, part=PART, **amounts)
+        found = Launch(
+            caches="cold" if turn.startswith("cold") else "warm",
+            cached_files=files,
+            **answer["launch"],
+        )
+        return {**answer, "launch": found.model_dump()}
+
+    def value(planned: Planned, found: list[Finding]) -> dict[str, Any]:
+        out = {"batch_size": entry.batch_size, "evaluation_batch": found[0]["evaluation_batch"]}
+        return {**out, "epoch_steps": epoch, "launches": [f["launch"] for f in found]}
+
+    by_turns(run, entry, PART, [p for p in asked if _is_asked(p)], turns, ask, value)
+    shutil.rmtree(kept, ignore_errors=True)
+
+
+def _is_asked(planned: Planned) -> bool:
+    return planned.stack.mode == "eager" or uncompiled(planned.stack.key) is not None
+
+
+def _files(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
+def len_of_training(run: Run, entry: Entry) -> int:
+    """Training examples of this run: as many as the recipe asks, or fewer where a text of the user's has fewer."""
+    examples: int = run.journal.of("data", key=entry.key)[0]["data"]["train_examples"]
+    return examples

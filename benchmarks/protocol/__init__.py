@@ -1,0 +1,1 @@
+"""The rules of measuring: amounts, orders, when a stack is steady."""

@@ -1,0 +1,1 @@
+"""A result against its schema, hashes, protocol and its own samples."""

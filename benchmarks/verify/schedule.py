@@ -1,0 +1,103 @@
+"""The part of ``verify`` about what was promised: canary, pilot, lengths of blocks and lead-ins, orders of rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.protocol.orders import launch_order, round_orders
+from benchmarks.protocol.profiles import PROFILES
+from benchmarks.schema.results import Launch, Options, Result, Row
+
+
+def check(result: Result) -> Iterator[str]:
+    """Violations, in words."""
+    if "training" not in result.options.measure:
+        return
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in result.rows:
+        groups.setdefault((row.workload, row.variant), []).append(row)
+    for key, rows in groups.items():
+        name = "/".join(key)
+        yield from (f"{name}: {words}" for words in (*_canary(result.options, rows), *_pilot(result, key, rows)))
+        yield from (f"{name}: {words}" for words in _orders(result.options, rows))
+        for row in rows:
+            yield from (f"{name} on {row.stack.key}: {words}" for words in lengths(row.launches, result.options))
+    for alone in result.isolated:
+        for one in alone.stacks:
+            where = f"{alone.workload}/{alone.variant}: alone: {one.stack}"
+            yield from (f"{where}: {words}" for words in lengths(one.launches, result.options))
+            if any(b.position for la in one.launches for b in la.blocks):
+                yield f"{where}: timed after another stack"
+
+
+def _canary(options: Options, rows: Sequence[Row]) -> Iterator[str]:
+    """One stack is launched twice where that was asked for, unless none could run; never otherwise."""
+    replicas = sum(row.stack.replica > 0 for row in rows)
+    able = any(row.status != "unavailable" for row in rows)
+    if replicas != (wanted := int(options.canary and able)):
+        yield f"{replicas} canaries, {wanted} had to be launched"
+
+
+def _pilot(result: Result, key: tuple[str, str], rows: Sequence[Row]) -> Iterator[str]:
+    """Passes after the pilot's follow from its decision, so that it must be there."""
+    pilot = result.options.pilot
+    if pilot is None or key in {(p.workload, p.variant) for p in result.pilots}:
+        return
+    passes = max((la.pass_index + 1 for row in rows for la in row.launches), default=0)
+    if passes > pilot or (passes and result.complete):
+        yield f"{passes} passes without the decision that follows the first {pilot}"
+
+
+def lengths(launches: Sequence[Launch], options: Options) -> Iterator[str]:
+    """Every block has the steps that its profile asks for at the step time known by then, after a long enough lead-in.
+
+    The engine plans a block by the median of the last windows of the warm-up and by the fastest block since; here the
+    slowest window stands for that median, which asks for as many steps or fewer.
+    """
+    profile = PROFILES[options.profile]
+    for la in launches:
+        warm = la.phases.warm_up
+        if la.blocks and warm is None:
+            yield f"pass {la.pass_index + 1}: timed without a warm-up"
+        slowest = max(warm.window_seconds) / warm.window_steps if warm is not None else float("inf")
+        for b in la.blocks:
+            where = f"pass {la.pass_index + 1}: round {b.round + 1}"
+            if slowest < float("inf") and b.steps < (least := profile.steps(slowest)):
+                yield f"{where}: a block of {b.steps} steps, the profile asks for {least}"
+            if b.lead_in_steps < profile.lead_in:
+                yield f"{where}: {b.lead_in_steps} steps of lead-in, the profile asks for {profile.lead_in}"
+            slowest = min(slowest, b.seconds / b.steps)
+
+
+def _orders(options: Options, rows: Sequence[Row]) -> Iterator[str]:
+    """The places of blocks in their rounds follow from the seed. Passes that were cut short are not looked at."""
+    able = [row for row in rows if row.status != "unavailable"]
+    key = rows[0].workload if rows[0].variant == "default" else f"{rows[0].workload}/{rows[0].variant}"
+    by_pass: dict[int, dict[str, Launch]] = {}
+    for row in able:
+        for la in row.launches:
+            by_pass.setdefault(la.pass_index, {})[row.stack.key] = la
+    for index, launches in by_pass.items():
+        if len(launches) < len(able) or any(la.status == "interrupted" for la in launches.values()):
+            continue
+        started = launch_order(len(able), seed=options.seed, workload=key, pass_index=index)
+        if PROFILES[options.profile].side_by_side > 1:
+            started = list(range(len(able)))[::-1]
+        # Whoever has warmed up takes part in the rounds, or fails in them.
+        ready = [la for i in started if (la := launches[able[i].stack.key]).phases.warm_up is not None]
+        together = [la for la in ready if la.interleaved]
+        for group in [together] if together else [[la] for la in ready]:
+            if wrong := _misplaced(group, options, key, index):
+                yield f"pass {index + 1}: rounds {wrong} were not timed in the order that the seed gives"
+
+
+def _misplaced(group: Sequence[Launch], options: Options, key: str, index: int) -> list[int]:
+    """Rounds, from 1, in which a block has another place than the schedule gives it."""
+    orders = round_orders(len(group), options.rounds, seed=options.seed, workload=key, pass_index=index)
+    wrong = set()
+    for i, la in enumerate(group):
+        for b in la.blocks:
+            planned = b.round if b.repeats is None else b.repeats
+            if not 0 <= planned < len(orders) or b.position != orders[planned].index(i):
+                wrong.add(b.round + 1)
+    return sorted(wrong)

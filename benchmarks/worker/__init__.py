@@ -1,0 +1,1 @@
+"""The child process: one stack, one launch, and the requests it answers."""
