@@ -1,6 +1,6 @@
 """The operators of one training step, held against the declaration: products of other sizes, arrays beyond need.
 
-``experiments/profile/operations_FRAMEWORK.py`` lists the operators of a step with their shapes; no time enters. Shapes are
+``experiments/profile/operations_FRAMEWORK.py`` lists a step's operators with their shapes; no time enters. Shapes are
 normalised, so that every honest way to write a layer passes: a product is known by its three extents in any order
 (forward, weight gradient and input gradient of a layer have the same), a layer over a sequence may be one product over
 all its steps or one per step, and an LSTM may multiply input and state apart or joined.
