@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.engine.environment import backend, clean_paths, describe, normalise, worker_environment
 from benchmarks.errors import Unavailable
+from benchmarks.frameworks import discovery
 from benchmarks.machine.gpu_check import missing_gpu
 from benchmarks.workload import base_mode, is_tuned
 
@@ -72,29 +73,17 @@ def frameworks(*, tuned: bool = False) -> dict[str, dict[str, str]]:
 def read_adapters(folder: Path = ADAPTERS) -> dict[str, Framework]:
     """Every framework with an adapter in ``folder``, by name."""
     found = {}
-    for path in sorted(folder.glob("*_adapter.py")):
-        name = path.name.removesuffix("_adapter.py")
-        found_there = literals(path, "MODES", "TUNED", "REQUIRES", "COMPILED", "CACHED", "ENVIRONMENT")
-        modes, requires = found_there.get("MODES"), found_there.get("REQUIRES", (name,))
-        if not isinstance(modes, dict) or not modes:
-            raise ValueError(f"{path.name} must assign a literal dict to MODES: mode -> its scope in a sentence")
-        tuned = found_there.get("TUNED", {})
-        compiled, cached = (tuple(found_there.get(literal, ())) for literal in ("COMPILED", "CACHED"))
-        if not set(cached) <= set(compiled) <= modes.keys() | tuned.keys():
-            raise ValueError(f"{path.name}: COMPILED names modes of MODES or TUNED, and CACHED some of COMPILED")
-        compiled, cached = (
-            tuple(mode for mode in [*modes, *tuned] if mode in named or base_mode(mode) in named)
-            for named in (compiled, cached)
-        )
+    for name, framework in discovery.frameworks().items():
+        modes = framework.modes
         found[name] = Framework(
             name=name,
-            adapter=path,
-            modes=modes,
-            tuned=tuned,
-            requires=tuple(requires),
-            compiled=compiled,
-            cached=cached,
-            environment=found_there.get("ENVIRONMENT", {}),
+            adapter=framework.folder / f"{name}_adapter.py",
+            modes={mode: m.scope for mode, m in modes.items() if not m.tuned},
+            tuned={mode: m.scope for mode, m in modes.items() if m.tuned},
+            requires=framework.requires,
+            compiled=tuple(mode for mode, m in modes.items() if m.compiles),
+            cached=tuple(mode for mode, m in modes.items() if m.caches),
+            environment={mode: dict(m.environment) for mode, m in modes.items()},
         )
     return found
 

@@ -1,8 +1,8 @@
 """What an adapter offers the worker. One adapter per framework, in ``NAME_adapter.py``.
 
 An adapter module imports its framework at the top: importing it *is* the import
-phase. It defines ``MODES`` and ``Adapter``. Nothing else may import a heavy
-framework except the implementation files.
+phase. It defines ``Adapter``; its modes stand beside it, in ``NAME_modes.py``. Nothing
+else may import a heavy framework except the implementation files.
 
 An implementation file (``NAME_FRAMEWORK.py``) offers, in this order::
 

@@ -12,10 +12,9 @@ import numpy as np
 
 from benchmarks.errors import Unavailable
 from benchmarks.frameworks.base import Conventions
+from benchmarks.frameworks.numpy_modes import MODES
 from benchmarks.layers import Shape
 from benchmarks.workload import Workload
-
-MODES = {"eager": "plain NumPy"}
 
 
 class Program:

@@ -22,29 +22,10 @@ from benchmarks.frameworks.base import (
     describe_optimizer,
     find_layer,
 )
+from benchmarks.frameworks.tensorflow_modes import MODES
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Shape
 from benchmarks.workload import NCE, Workload, base_mode
 
-MODES = {
-    "eager": "every operation dispatched from Python",
-    "graph": "tf.function of the whole step: forward, loss, backward and optimiser; also of evaluation",
-    "xla": "tf.function(jit_compile=True) of the whole step; also of evaluation",
-}
-TUNED = {
-    "graph-multi": "one tf.function takes eight stacked batches and loops over the whole step; evaluation as graph",
-    "graph-onednn": "as graph, with oneDNN's kernels on every CPU (TF_ENABLE_ONEDNN_OPTS=1)",
-    "graph-eigen": "as graph, without oneDNN's kernels (TF_ENABLE_ONEDNN_OPTS=0)",
-    "graph-autocluster": "as graph, XLA compiling the clusters that it finds (tf_xla_auto_jit)",
-    "graph-tuned": "as graph, the workload's tuned implementation",
-    "xla-tuned": "as xla, the workload's tuned implementation",
-}
-# Traced anew in every process.
-COMPILED = ("graph", "xla", "graph-multi", "graph-onednn", "graph-eigen", "graph-autocluster")
-ENVIRONMENT = {
-    "graph-onednn": {"TF_ENABLE_ONEDNN_OPTS": "1"},
-    "graph-eigen": {"TF_ENABLE_ONEDNN_OPTS": "0"},
-    "graph-autocluster": {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"},
-}
 TOGETHER = 8  # steps of one call in graph-multi
 
 # Declared layer -> Keras layer, and the attribute that holds each declared tensor. Layouts are the canonical ones.
@@ -161,8 +142,8 @@ class Adapter:
 
     def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
         check_precision(precision, device)
-        if mode not in MODES | TUNED:
-            raise ValueError(f"tensorflow has the modes {', '.join(MODES | TUNED)}, not {mode!r}")
+        if mode not in MODES:
+            raise ValueError(f"tensorflow has the modes {', '.join(MODES)}, not {mode!r}")
         if keras.backend.backend() != "tensorflow":
             raise RuntimeError(f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
         self.mode = base_mode(mode)
@@ -184,7 +165,7 @@ class Adapter:
 
     def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function`` as this mode runs it: compiled functions are traced once per batch shape."""
-        if self.mode not in COMPILED:
+        if not MODES[self.mode].compiles:
             return function
         out: Callable[..., Any] = tf.function(function, jit_compile=self.mode == "xla" or None, reduce_retracing=False)
         return out

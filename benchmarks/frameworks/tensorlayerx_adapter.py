@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.errors import Unavailable
 from benchmarks.frameworks.base import Conventions, ImplementationError, describe_optimizer, find_layer
+from benchmarks.frameworks.tensorlayerx_modes import MODES
 from benchmarks.frameworks.tensorlayerx_on_torch import mend, torchvision_advice
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Placed, Shape
 from benchmarks.workload import Workload, base_mode
@@ -30,23 +31,6 @@ except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision was bu
     if advice := torchvision_advice(error):
         raise Unavailable(advice) from error
     raise
-
-MODES = {
-    "eager": "TensorFlow backend: one tape step over TensorLayerX modules, loss and optimiser, from Python",
-    "graph": "TensorFlow backend: tf.function of that whole step; also of evaluation",
-    "trainonestep": "TensorFlow backend: TensorLayerX's TrainOneStep, which reads the loss to the host each step",
-    "torch-eager": "PyTorch backend: one autograd step over TensorLayerX modules, loss and optimiser, from Python",
-    "torch-trainonestep": "PyTorch backend: TensorLayerX's TrainOneStep, which reads the loss to the host each step",
-}
-TUNED = {
-    "graph-onednn": "as graph, with oneDNN's kernels on every CPU (TF_ENABLE_ONEDNN_OPTS=1)",
-    "graph-eigen": "as graph, without oneDNN's kernels (TF_ENABLE_ONEDNN_OPTS=0)",
-    "xla": "TensorFlow backend: tf.function(jit_compile=True) of that whole step; also of evaluation",
-    "graph-tuned": "as graph, the workload's tuned implementation",
-}
-COMPILED = ("graph", "graph-onednn", "graph-eigen", "xla")  # traced anew in every process
-ENVIRONMENT = {"graph-onednn": {"TF_ENABLE_ONEDNN_OPTS": "1"}, "graph-eigen": {"TF_ENABLE_ONEDNN_OPTS": "0"}}
-TAPED = ("eager", *COMPILED)  # a tape step of the implementation; the others are TensorLayerX's own TrainOneStep
 
 NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_variance": "moving_var"}
 LAYERS: dict[type, tuple[type, dict[str, str]]] = {
@@ -104,7 +88,7 @@ class Program:
         self.optimizer = optimizer = implementation.optimizer(workload, model)
         if adapter.mode == "torch-eager":
             self.train_step = self.during(True, self.step)
-        elif adapter.mode in TAPED:
+        elif adapter.mode == "eager" or MODES[adapter.mode].compiles:  # a tape step; the others are TrainOneStep
             optimizer.weight_decay = 0.0
             for inner in vars(optimizer).values():
                 if hasattr(inner, "build"):  # the Keras optimiser inside makes its variables before the first trace
@@ -142,7 +126,7 @@ class Program:
 
     def during(self, training: bool, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function`` as this mode runs it, in training or evaluation: switched when traced, or when need be."""
-        if self.adapter.mode in COMPILED:
+        if MODES[self.adapter.mode].compiles:
 
             def traced(*arguments: Any) -> Any:
                 self.switch(training)
@@ -264,9 +248,9 @@ class Adapter:
     def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
         if precision == "bf16":
             raise Unavailable(f"TensorLayerX {tlx.__version__} has no mixed precision: neither autocast nor a policy")
-        if mode not in MODES | TUNED:
-            raise ValueError(f"tensorlayerx has the modes {', '.join(MODES | TUNED)}, not {mode!r}")
-        wanted = "torch" if mode.startswith("torch-") else "tensorflow"
+        if mode not in MODES:
+            raise ValueError(f"tensorlayerx has the modes {', '.join(MODES)}, not {mode!r}")
+        wanted = MODES[mode].environment["TL_BACKEND"]
         if tlx.BACKEND != wanted:
             raise RuntimeError(f"mode {mode} needs TL_BACKEND={wanted}, TensorLayerX runs on {tlx.BACKEND}")
         self.mode = base_mode(mode)
@@ -282,7 +266,7 @@ class Adapter:
         else:
             from benchmarks.frameworks import tensorflow_adapter
 
-            inner = self.mode if self.mode in COMPILED else "eager"
+            inner = self.mode if MODES[self.mode].compiles else "eager"
             self.backend = tensorflow_adapter.Adapter(mode=inner, **words)
         # The optimisers and batch norm are the backend's own.
         self.conventions: Conventions = self.backend.conventions

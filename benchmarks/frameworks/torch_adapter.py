@@ -19,34 +19,11 @@ from benchmarks.frameworks.base import (
     describe_optimizer,
     find_layer,
 )
+from benchmarks.frameworks.torch_modes import MODES
 from benchmarks.layers import LSTM, BatchNorm, Conv2D, Dense, Embedding, Placed, Shape
 from benchmarks.workload import Workload, base_mode
 
-MODES = {
-    "eager": "every operation dispatched from Python; PyTorch's own optimiser",
-    "compile": "torch.compile of the model, training and evaluation; loss and optimiser stay eager",
-}
-TUNED = {
-    "reduce-overhead": "as compile, with torch.compile's mode of that name: CUDA graphs on a GPU, little on a CPU",
-    "max-autotune": "as compile, with torch.compile's mode of that name: kernels are chosen by timing them first",
-    "compile-step": "torch.compile of the whole step: forward, loss, backward and optimiser; also of evaluation",
-    "compile-cpp": "as compile, its kernels called from C++ instead of Python (TORCHINDUCTOR_CPP_WRAPPER=1)",
-    "eager-keepmem": "as eager, in a process that keeps freed memory (glibc's MALLOC_*_THRESHOLD_)",
-    "eager-tuned": "as eager, the workload's tuned implementation",
-    "compile-tuned": "as compile, the workload's tuned implementation",
-}
-COMPILED = {
-    "compile": None,
-    "reduce-overhead": "reduce-overhead",
-    "max-autotune": "max-autotune",
-    "compile-step": None,
-    "compile-cpp": None,
-}  # torch.compile's mode
-CACHED = ("compile", "reduce-overhead", "max-autotune", "compile-step", "compile-cpp")
-ENVIRONMENT = {
-    "compile-cpp": {"TORCHINDUCTOR_CPP_WRAPPER": "1"},
-    "eager-keepmem": {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824"},
-}
+PRESETS = ("reduce-overhead", "max-autotune")  # modes of torch.compile's own, by its names
 
 Convert = Callable[[np.ndarray], np.ndarray]
 
@@ -167,8 +144,9 @@ class Program:
         self.optimizer = implementation.optimizer(workload, self.model)
         self._step, self._predict = implementation.train_step, implementation.predict
         self.drop = self._drop
-        if adapter.mode in COMPILED:
-            how: dict[str, Any] = {"dynamic": False, "mode": COMPILED[adapter.mode]}
+        if MODES[adapter.mode].compiles:
+            preset = adapter.mode if adapter.mode in PRESETS else None
+            how: dict[str, Any] = {"dynamic": False, "mode": preset}
             self.drop = torch.compile(self._drop, **how)
             if adapter.mode == "compile-step":
                 self._step = torch.compile(self._step, **how)
@@ -233,8 +211,8 @@ class Adapter:
 
     def __init__(self, *, mode: str, device: str, threads: int, seed: int, precision: str = "float32") -> None:
         check_precision(precision, device)
-        if mode not in MODES | TUNED:
-            raise ValueError(f"torch has the modes {', '.join(MODES | TUNED)}, not {mode!r}")
+        if mode not in MODES:
+            raise ValueError(f"torch has the modes {', '.join(MODES)}, not {mode!r}")
         if device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("PyTorch sees no GPU")
         self.mode = base_mode(mode)
@@ -246,7 +224,7 @@ class Adapter:
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.benchmark = True  # TensorFlow autotunes too
         torch.manual_seed(seed)
-        if self.mode in COMPILED:
+        if MODES[self.mode].compiles:
             # One graph per batch size and flag; beyond the default limit of 8, PyTorch would silently run eagerly.
             torch._dynamo.config.recompile_limit = 64
             torch._dynamo.config.fail_on_recompile_limit_hit = True
@@ -272,7 +250,7 @@ class Adapter:
         }
 
     def used(self, program: Program) -> dict[str, Any]:
-        compiles = self.mode in COMPILED
+        compiles = bool(MODES[self.mode].compiles)
         return {
             "onednn": bool(torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled),
             "cpu_kernels": torch.backends.cpu.get_cpu_capability(),

@@ -13,7 +13,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from benchmarks.experiments.profile.timeline import WINDOW, Event, Kind, Recorded
-from benchmarks.frameworks.torch_adapter import COMPILED
+from benchmarks.frameworks.torch_modes import MODES
 
 COPIES = ("aten::copy_", "aten::_to_copy", "aten::clone")
 FIRST_LINE = 200  # letters of a reason
@@ -85,7 +85,7 @@ def compilation(adapter: Any, program: Any) -> dict[str, Any] | None:
 
     No graph at all is an answer too: Dynamo leaves a frame that it cannot trace, such as one with nn.LSTM, to eager.
     """
-    if adapter.mode not in COMPILED:
+    if not MODES[adapter.mode].compiles:
         return None
     counters = torch._dynamo.utils.counters
     graphs = int(counters["stats"]["unique_graphs"])
