@@ -13,7 +13,6 @@ from frameworks import need
 
 from benchmarks.engine import select, stacks
 from benchmarks.engine.environment import KEEP_MEMORY, worker_environment
-from benchmarks.engine.plan import implementation_files
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
 from benchmarks.worker.proof import losses
@@ -68,18 +67,6 @@ def test_workers_of_a_mode_get_its_variables_and_those_of_its_tuned_implementati
     assert stacks.variables(place, numpy, "eager") == {}
     assert stacks.variables(place, numpy, "eager-fast") == {"B": "2"}
     assert stacks.variables(place, numpy, "eager-tuned") == {"A": "1", "B": "3"}
-
-
-def test_hashes_cover_what_a_tuned_implementation_imports(tmp_path):
-    place = Found(workload=load(TOY, "sound").workload, folder=tmp_path)
-    (tmp_path / "toy_shared.py").write_text("")
-    (tmp_path / "toy_torch.py").write_text("import toy_shared\n")
-    (tmp_path / "toy_torch_tuned.py").write_text(
-        "from toy_torch import build\nfrom benchmarks.frameworks.tensorflow_adam import FusedAdam\n"
-    )
-    documented, tuned = implementation_files(place, "torch"), implementation_files(place, "torch", "eager-tuned")
-    assert {"toy_torch.py", "toy_shared.py", "torch_adapter.py", "base.py"} <= documented.keys()
-    assert tuned.keys() - documented.keys() == {"toy_torch_tuned.py", "tensorflow_adam.py"}
 
 
 @pytest.mark.parametrize(

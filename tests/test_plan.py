@@ -1,23 +1,9 @@
-"""What decides a stack's work is hashed, the generator of each data set too; what is run where nothing is named."""
+"""What is run where nothing is named."""
 
 import pytest
 
-from benchmarks.engine.plan import data_files
 from benchmarks.engine.select import choose, make_plan
 from benchmarks.workload import DeclarationError, discover
-
-
-@pytest.mark.parametrize(
-    ("name", "needed"),
-    [
-        ("mnist", {"mnist", "strokes"}),
-        ("cifar10", {"cifar10", "textures"}),
-        ("words", {"words", "hidden_markov", "tinyshakespeare"}),
-        ("skipgram", {"skipgram", "corpora", "planted", "log_uniform"}),
-    ],
-)
-def test_generators_are_among_the_hashed_files(name, needed):
-    assert {path.stem for path in data_files(name)} == needed
 
 
 def test_a_variant_without_the_recipe_is_left_out_unless_it_is_named():

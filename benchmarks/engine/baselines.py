@@ -19,7 +19,8 @@ from benchmarks.engine.stacks import literals, not_installed
 from benchmarks.engine.worker_process import Worker, WorkerError
 from benchmarks.errors import Problem
 from benchmarks.schema.results import Stack
-from benchmarks.workload import Found, Pairs, Workload, files_hash
+from benchmarks.workload import Found, Pairs, Workload
+from benchmarks.workload.sources import hashes
 
 if TYPE_CHECKING:
     from benchmarks.engine.run import Run
@@ -46,7 +47,7 @@ def planned(found: Found, python: str) -> list[PlannedBaseline]:
                 unit=said["UNIT"],
                 version=describe(requires, python)["versions"].get(normalise(requires[0])),
                 reason=not_installed(requires, python),
-                implementation=files_hash([path]),
+                implementation=hashes([path]),
             )
         )
     return out

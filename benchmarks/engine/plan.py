@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
@@ -11,7 +10,8 @@ from pathlib import Path
 from pydantic import Field
 
 from benchmarks.schema.results import Interpreter, Machine, Options, Stack, Strict
-from benchmarks.workload import ROOT, Found, Workload, files_hash, load
+from benchmarks.workload import Workload, load
+from benchmarks.workload.sources import hashes, implementation_files
 
 FILE = "plan.json"
 
@@ -114,63 +114,9 @@ class Plan(Strict):
                 now = implementation_files(found, planned.stack.framework, planned.stack.mode)
                 out += [name for name, value in now.items() if planned.implementation.get(name) != value]
             for baseline in entry.baselines:
-                now = files_hash([found.baseline(baseline.name)])
+                now = hashes([found.baseline(baseline.name)])
                 out += [name for name, value in now.items() if baseline.implementation.get(name) != value]
         return sorted(set(out))
-
-
-def implementation_files(found: Found, framework: str, mode: str = "") -> dict[str, str]:
-    """File name -> SHA-256 of what decides a stack's work: implementation, adapter, generator of the data.
-
-    What these import of their own folder and of ``benchmarks/frameworks`` is among them.
-    """
-    adapter = ROOT / "benchmarks" / "frameworks" / f"{framework}_adapter.py"
-    files, waiting = [], [path for path in (found.implementation(framework, mode), adapter) if path.exists()]
-    while waiting:
-        path = waiting.pop(0)
-        if path not in files:
-            files.append(path)
-            waiting += _imported(path)
-    return files_hash([*files, *data_files(found.workload.dataset.name)])
-
-
-def _imported(path: Path) -> list[Path]:
-    """Modules beside ``path`` and adapters' modules that it imports, wherever in the file."""
-    names = {
-        name
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
-    }
-    names |= {f"benchmarks.frameworks.{alias}" for alias in _aliases(path)}
-    shared = [ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("benchmarks.frameworks.")]
-    beside = [path.with_name(f"{name}.py") for name in names if "." not in name]
-    return sorted(found for found in [*shared, *beside] if found.is_file())
-
-
-def _aliases(path: Path) -> set[str]:
-    """Names in ``from benchmarks.frameworks import NAME``."""
-    return {
-        alias.name
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.module == "benchmarks.frameworks"
-        for alias in node.names
-    }
-
-
-def data_files(name: str) -> list[Path]:
-    """The module of a data set and the modules beside it that it imports (its generator, its sampler), and theirs."""
-    folder, found, waiting = ROOT / "benchmarks" / "data", [], [name]
-    while waiting:
-        path = folder / f"{waiting.pop()}.py"
-        if path in found or not path.exists():
-            continue
-        found.append(path)
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("benchmarks.data"):
-                module = (node.module or "").removeprefix("benchmarks.data").removeprefix(".")
-                waiting += [module] if module else [alias.name for alias in node.names]
-    return sorted(path for path in found if path.stem != "fetch")  # fetching does not change what is fetched
 
 
 def combined_hash(files: dict[str, str]) -> str:

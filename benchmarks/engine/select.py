@@ -12,12 +12,13 @@ from benchmarks import experiments, tasks
 from benchmarks.engine import baselines, stacks
 from benchmarks.engine import budget as budgets
 from benchmarks.engine.interpreters import interpreters
-from benchmarks.engine.plan import Entry, Plan, Planned, PlannedBaseline, implementation_files
+from benchmarks.engine.plan import Entry, Plan, Planned, PlannedBaseline
 from benchmarks.errors import Problem
 from benchmarks.machine.computer import cpu_budget, git_state, interpreter, machine
 from benchmarks.protocol.profiles import MEASURES, PROFILES
 from benchmarks.schema.results import Options, Stack
 from benchmarks.workload import DEFAULT_IMPLS, DeclarationError, Found, discover
+from benchmarks.workload.sources import implementation_files
 
 
 def make_plan(

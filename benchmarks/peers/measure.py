@@ -27,7 +27,8 @@ from benchmarks.peers.record import TOLERANCE, TOLERANCE_AMPLIFYING, Pass, Recor
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
 from benchmarks.worker.session import POOL
-from benchmarks.workload import Found, Recipe, Unmeasured, discover, files_hash
+from benchmarks.workload import Found, Recipe, Unmeasured, discover
+from benchmarks.workload.sources import hashes
 
 LIMIT = 900.0  # seconds of one request to a worker
 PLAIN = Recipe(name="smoke", data="embedded", epochs=1, accepted=Unmeasured(reason="nothing is trained here"))
@@ -130,7 +131,7 @@ def _asked(workloads: Sequence[str], stacks: Sequence[str], device: str, impls: 
                     address=peer.address,
                     differs=peer.differs,
                     tolerance=TOLERANCE_AMPLIFYING if w.certificate_optimiser else TOLERANCE,
-                    files=files_hash([*dict.fromkeys([found.implementation(peer.framework), ours]), peer.path]),
+                    files=hashes([*dict.fromkeys([found.implementation(peer.framework), ours]), peer.path]),
                     unavailable=availability.reason(peer.framework, mode, device),
                 )
                 out.append(Asked(found=found, peer=peer, row=row))

@@ -149,7 +149,10 @@ class Row(Strict):
     stack: Stack = field("with what")
     status: Status = field("the first phase that failed decides")
     reason: str = field("empty when ok", default="")
-    implementation: dict[str, str] = field("file name -> SHA-256: implementation, adapter, data generator")
+    implementation: dict[str, str] = field(
+        "file name -> SHA-256 of its code (see workload/sources.py): implementation, adapter, data set, task and what "
+        "they import; before December 2026 of the bytes of fewer files"
+    )
     implementation_hash: str = field("SHA-256 over the entry above")
     batch_size: int = field("samples per training step")
     items: int = field("what throughput counts, per sample: words of a sequence, otherwise 1", default=1)

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from benchmarks.engine.plan import Entry, Planned, combined_hash, implementation_files
+from benchmarks.engine.plan import Entry, Planned, combined_hash
 from benchmarks.engine.rounds import cpu_seconds, wait_until_idle
 from benchmarks.engine.run import LIMIT, Run, Running, now
 from benchmarks.engine.select import choose, make_plan
@@ -31,6 +31,7 @@ from benchmarks.protocol.orders import round_orders
 from benchmarks.schema.results import Machine
 from benchmarks.schema.samples import Strict, field
 from benchmarks.workload import Workload, discover
+from benchmarks.workload.sources import implementation_files
 
 UNIT = 20  # a plain block has a multiple of so many steps, a slow one as many times one more
 BLOCK_SECONDS = 0.25

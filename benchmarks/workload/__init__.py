@@ -385,8 +385,3 @@ def _load(path: Path) -> Iterator[Found]:
         if workload.name != folder.name:
             raise DeclarationError(f"{path}: declares {workload.name!r} but lies in folder {folder.name!r}")
         yield Found(workload=workload, folder=folder)
-
-
-def files_hash(paths: list[Path]) -> dict[str, str]:
-    """File name -> SHA-256 of its bytes."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

@@ -20,7 +20,7 @@ Settled in the open:
 """
 
 from benchmarks.layers import Constant, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, TruncatedNormal
-from benchmarks.workload import Accepted, Adam, Equivalence, Images, Recipe, Source, Target, Unmeasured, Workload
+from benchmarks.workload import Accepted, Adam, Decay, Equivalence, Images, Recipe, Source, Target, Unmeasured, Workload
 
 CONV = TruncatedNormal(stddev=0.02)
 DENSE = TruncatedNormal(stddev=0.1)
@@ -33,6 +33,8 @@ ONE_POINT = (
     "one point of accuracy: the least gain that one of the books prints for a better model is 1.2 (batch norm, "
     "Liao, section 3.8)"
 )
+# Two epochs at one rate ended wherever the last steps threw them: seeds differed by .05, frameworks by .04.
+LAST_SLOWER = Decay(factor=0.1, start=2)
 AGREEMENT = Equivalence(margin=0.01, reason=ONE_POINT)  # losses differ by as much as accuracies: they add nothing
 
 WORKLOADS = (
@@ -87,10 +89,11 @@ WORKLOADS = (
             Recipe(
                 name="quick",
                 data="embedded",
-                epochs=2,
+                epochs=4,
                 train_examples=12_800,
                 test_examples=5_000,
                 learning_rate=1e-3,
+                decay=LAST_SLOWER,
                 # Measured .7616 to .8172, seeds' deviation .016; the frameworks agree within .036.
                 accepted=Accepted(
                     low=0.712,
