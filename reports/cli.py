@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from benchmarks.schema.results import Result, read
+from benchmarks.experiments import read_result
+from benchmarks.schema.results import Result
 from reports import numbers, summary
 
 
@@ -33,21 +34,23 @@ def load(files: Sequence[Path]) -> list[Result]:
     results: list[Result] = []
     for file in files:
         try:
-            result = read(file)
-        except ValidationError as error:
-            raise click.ClickException(_invalid(file, error)) from None
+            result = read_result(file)
         except (OSError, UnicodeDecodeError) as error:
             raise click.ClickException(f"{file} cannot be read: {error}.") from None
+        except ValueError as error:
+            raise click.ClickException(f"{file} is not a Bookbench result: {_invalid(error)}.") from None
         if result not in results:
             results.append(result)
     return results
 
 
-def _invalid(file: Path, error: ValidationError) -> str:
+def _invalid(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{file} is not a Bookbench result: {place + ': ' if place else ''}{first['msg']}{more}."
+    return f"{place + ': ' if place else ''}{first['msg']}{more}"
 
 
 @click.command()

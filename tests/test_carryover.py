@@ -6,7 +6,7 @@ from result_factory import make, stack
 
 from benchmarks.analysis.carry_over import Timed, carry_over, timed
 from benchmarks.analysis.carry_over import test as tested
-from benchmarks.protocol.orders import round_orders
+from benchmarks.engine.orders import round_orders
 
 
 def simulate(seed, *, stacks=5, passes=4, rounds=10, effect=0.0, shared=0.0, unequal=1.0, lasting=0.0):

@@ -7,6 +7,7 @@ import sys
 import pytest
 from frameworks import ALL, need
 
+from benchmarks.experiments import typed
 from benchmarks.schema.results import read
 from benchmarks.verify.file import verify
 from benchmarks.workload import ROOT
@@ -46,11 +47,11 @@ def test_tuned_stacks_are_timed_and_certified(result):
 def test_each_frameworks_loops_do_the_same_work(result, framework):
     (answer,) = [a for a in result.answers if a.part == "loops" and a.stack.startswith(f"{framework}:")]
     assert answer.status == "ok"
-    assert [loop.name for loop in answer.typed.loops] == ["bare", *LOOPS[framework]]
+    assert [loop.name for loop in typed(answer).loops] == ["bare", *LOOPS[framework]]
 
 
 @pytest.mark.parametrize("framework", ALL)
 def test_each_frameworks_loader_fills_the_epoch(result, framework):
     (answer,) = [a for a in result.answers if a.part == "pipeline" and a.stack.startswith(f"{framework}:")]
     assert answer.status == "ok"
-    assert len(answer.typed.own) == LOADERS[framework]
+    assert len(typed(answer).own) == LOADERS[framework]

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.data import DataError, skipgram
 from benchmarks.engine.run import Run
 from benchmarks.engine.select import make_plan
+from benchmarks.experiments import typed
 from benchmarks.schema.results import digest
 from benchmarks.verify.file import verify
 from benchmarks.workload import Accepted, discover
@@ -139,7 +140,7 @@ def test_another_text_is_not_judged_and_the_range_s_own_is(folder, monkeypatch):
     assert set(training.generated) == {"the", "king", "and", "queen", "saw", "a", "man", "with", "no", "woman"}
     assert all(len(told.split(", ")) == 8 for told in training.generated.values())
     bounds = [
-        [(p.trained.low, p.trained.high) for p in r.answers[0].typed.precisions if p.trained] for r in (own, other)
+        [(p.trained.low, p.trained.high) for p in typed(r.answers[0]).precisions if p.trained] for r in (own, other)
     ]
     assert bounds == [[(0.0, 0.001)], [(None, None)]]
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 from frameworks import ALL, need
 
+from benchmarks import experiments
 from benchmarks.engine.stacks import frameworks
 from benchmarks.schema.results import read
 from benchmarks.verify.file import verify
@@ -33,7 +34,7 @@ def run(request, tmp_path_factory):
 
 
 def typed(result, part):
-    return {a.stack.split(":")[1]: a.typed for a in result.answers if a.part == part and a.status == "ok"}
+    return {a.stack.split(":")[1]: experiments.typed(a) for a in result.answers if a.part == part and a.status == "ok"}
 
 
 def expected(result):

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from result_factory import make
 
 from benchmarks.engine.plan import Planned
+from benchmarks.experiments import typed
 from benchmarks.experiments.answering import representatives
 from benchmarks.experiments.loops import schema
 from benchmarks.experiments.loops.worker import distance
@@ -53,7 +54,7 @@ NONE = answer("tensorlayerx:eager:cpu:default", status="unavailable", reason="it
 
 
 def test_ratios_are_of_calls_side_by_side():
-    found = GOOD.typed
+    found = typed(GOOD)
     assert found.ratios(found.loops[1]) == pytest.approx([2.0, 1.0, 1.5])
     assert found.step_seconds(found.bare) == pytest.approx(0.01)
     assert schema.words(found) == "bare step 10 ms, DataLoader × 1.5"
@@ -92,7 +93,7 @@ def test_disturbed_calls_do_not_decide():
     most = answer(
         "tensorflow:graph:cpu:default", status="ok", value=value(loop("most", [0.8, 0.2, 4.0], disturbed=(1, 2)))
     )
-    found = few.typed
+    found = typed(few)
     assert found.ratio(found.loops[1]) == pytest.approx(1.5), "the median of the quiet pairs, 2 and 1"
     work = next(w for w in gather([answered(few, most)]) if w.key == "mnist_mlp")
     (section,) = sections(work, "k")
@@ -105,7 +106,7 @@ def test_disturbed_calls_do_not_decide():
         "Disturbed: other work ran beside 2 of 3 calls",
     ]
     assert "most (disturbed)" not in schema.words(found)
-    assert "most × 2 (disturbed)" in schema.words(most.typed)
+    assert "most × 2 (disturbed)" in schema.words(typed(most))
 
 
 def test_one_stack_answers_for_its_framework():

@@ -9,6 +9,7 @@ from frameworks import ALL, installed
 
 from benchmarks.engine.select import make_plan
 from benchmarks.errors import Problem
+from benchmarks.experiments import typed
 from benchmarks.experiments.sweep_threads.schema import counts
 from benchmarks.schema.results import read
 from benchmarks.verify.file import verify
@@ -35,7 +36,7 @@ def test_all_three_on_a_toy(tmp_path):
     assert done.returncode == 0, done.stderr
     assert result.options.measure == PARTS
     assert list(verify(result)) == []
-    found = {a.part: a.typed for a in result.answers}
+    found = {a.part: typed(a) for a in result.answers}
     assert list(found) == PARTS
     strict, lowered = found["precision"].precisions
     assert strict.used == ("float32",)
@@ -84,7 +85,7 @@ def test_all_three_on_each_framework(tmp_path):
     assert len(result.answers) == len(PARTS) * len(chosen)
     for answer in result.answers:
         if answer.part == "precision":
-            strict, lowered = answer.typed.precisions
+            strict, lowered = typed(answer).precisions
             assert strict.mismatch == ""
             assert strict.trained.metric > 0
             if answer.stack.startswith("tensorlayerx"):
@@ -93,5 +94,5 @@ def test_all_three_on_each_framework(tmp_path):
                 assert lowered.mismatch == "", "autocast and policy were in force where the model computes"
                 assert lowered.trained.metric == pytest.approx(strict.trained.metric, abs=0.1)
         if answer.part == "sweep_threads":
-            assert [c.threads for c in answer.typed.measured] == counts(result.options.threads)
+            assert [c.threads for c in typed(answer).measured] == counts(result.options.threads)
     assert set(ALL) >= {a.stack.split(":")[0] for a in result.answers}

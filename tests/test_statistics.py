@@ -15,7 +15,7 @@ from small import RESNET
 from benchmarks import tasks
 from benchmarks.analysis.ratios import ratio
 from benchmarks.engine.journal import Journal
-from benchmarks.protocol.orders import launch_order, round_orders, williams
+from benchmarks.engine.orders import launch_order, round_orders, williams
 from benchmarks.protocol.profiles import PROFILES
 from benchmarks.tasks.inputs import OrderDigest, batch_ids, epoch_order, save_arrays
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from frameworks import need
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.break_even.curves import derive
 from benchmarks.machine.energy_counters import rapl
 from benchmarks.schema.results import read
@@ -35,14 +36,14 @@ def test_on_a_toy(tmp_path):
     assert list(verify(result)) == []
     assert result.options.price_per_hour == 2
     (answer,) = answers(result, "break_even")
-    assert [(la.caches, la.cached_files) for la in answer.typed.launches] == [("cold", 0), ("warm", 0)]
-    assert answer.typed.epoch_steps == 12
+    assert [(la.caches, la.cached_files) for la in typed(answer).launches] == [("cold", 0), ("warm", 0)]
+    assert typed(answer).epoch_steps == 12
     (answer,) = answers(result, "time_to_accuracy")
-    assert answer.typed.count_reached == 1
-    assert answer.typed.validation_examples == 60
+    assert typed(answer).count_reached == 1
+    assert typed(answer).validation_examples == 60
     (answer,) = answers(result, "time_to_accuracy", "hopeless")
-    assert answer.typed.count_reached == 0
-    assert [p.steps for p in answer.typed.trainings[0].points][-1] == answer.typed.steps == 2 * (540 // 50)
+    assert typed(answer).count_reached == 0
+    assert [p.steps for p in typed(answer).trainings[0].points][-1] == typed(answer).steps == 2 * (540 // 50)
     assert {a.status for a in answers(result, "break_even", "raises")} == {"failed"}
     assert {a.status for a in answers(result, "time_to_accuracy", "raises")} == {"failed"}
     (answer,) = answers(result, "energy")
@@ -67,7 +68,7 @@ def test_pytorch_compiles_cold_and_warm(tmp_path):
     by_mode = {a.stack.split(":")[1]: a for a in result.answers}
     if "compile" not in by_mode:
         pytest.skip(result.row("mnist_mlp_ablation", "linear", "torch:compile:cpu:default").reason)
-    cold, warm = by_mode["compile"].typed.launches
+    cold, warm = typed(by_mode["compile"]).launches
     assert cold.cached_files == 0
     assert warm.cached_files > 0, "compiled kernels were kept"
     assert {b.caches for b in derive(result.answers)} == {"cold", "warm"}
@@ -83,4 +84,4 @@ def test_one_mode_of_a_framework_trains_to_its_target(tmp_path):
     assert list(verify(result)) == []
     by_mode = {a.stack.split(":")[1]: a for a in result.answers}
     assert by_mode["compile"].reason == "one mode of each framework trains, here eager"
-    assert by_mode["eager"].typed.count_reached == 1
+    assert typed(by_mode["eager"]).count_reached == 1

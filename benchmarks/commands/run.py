@@ -268,7 +268,9 @@ def _answers(result: Result, workload: str, variant: str) -> list[str]:
         mine = [a for a in result.answers if (a.part, a.workload, a.variant) == (part, workload, variant)]
         out += [experiments.schema(part).TITLE] if mine else []
         for a in mine:
-            said = experiments.schema(part).words(a.typed) if a.status == "ok" else f"{a.status}: {a.reason}"
+            said = (
+                experiments.schema(part).words(experiments.typed(a)) if a.status == "ok" else f"{a.status}: {a.reason}"
+            )
             out.append(f"  {names[a.stack]}: {said}")
     return out
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.engine.orders import round_orders
 from benchmarks.engine.plan import Entry
 from benchmarks.machine import cpu_speed, gpu
 from benchmarks.machine.disturbance import is_disturbed, process_cpu_seconds
-from benchmarks.protocol.orders import round_orders
 
 if TYPE_CHECKING:
     from benchmarks.engine.run import Run, Running

@@ -22,13 +22,13 @@ from benchmarks.engine.budget import cut_words, notes
 from benchmarks.engine.clock import Clock
 from benchmarks.engine.environment import RECORDED, clean_paths, worker_environment
 from benchmarks.engine.journal import Journal
+from benchmarks.engine.orders import launch_order
 from benchmarks.engine.plan import Entry, Plan, Planned
 from benchmarks.engine.rounds import measure_rounds
 from benchmarks.engine.solo import ALONE, measure_isolated
 from benchmarks.engine.trainings import train_all
 from benchmarks.engine.worker_process import Worker, WorkerError
 from benchmarks.machine.computer import memory_available
-from benchmarks.protocol.orders import launch_order
 from benchmarks.protocol.profiles import PROFILES
 from benchmarks.schema.results import Result, Row, write
 from benchmarks.tasks import inputs

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.analysis.verdicts import compare_all
 from benchmarks.engine.journal import Event
+from benchmarks.engine.orders import launch_order
 from benchmarks.engine.plan import Entry
-from benchmarks.protocol.orders import launch_order
 from benchmarks.schema.results import Alone, Comparison, Isolated, Launch, Row, Standing
 from benchmarks.workload import Workload
 

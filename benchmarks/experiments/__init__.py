@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import Unavailable
+from benchmarks.schema.results import Answer, Result, read
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -46,6 +47,26 @@ def schema(name: str) -> Any:
 
 def measuring(name: str) -> Any:
     return importlib.import_module(f"benchmarks.experiments.{name}.measure")
+
+
+def typed(answer: Answer) -> Any:
+    """Return an answer's value as its experiment's own model.
+
+    Raises ValueError where this version has no such experiment, and pydantic.ValidationError, which is one too, where
+    the value is not as the experiment declares it.
+    """
+    if answer.part not in names():
+        raise ValueError(f"there is no part {answer.part!r} in this version")
+    return schema(answer.part).Value.model_validate(answer.value)
+
+
+def read_result(path: Path) -> Result:
+    """Read a result file and check the value of every answer; raises OSError or ValueError."""
+    result = read(path)
+    for answer in result.answers:
+        if answer.value is not None or answer.part not in names():
+            typed(answer)
+    return result
 
 
 def of_framework(framework: str, name: str, *, room: str = "") -> Any:

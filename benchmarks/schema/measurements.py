@@ -1,4 +1,7 @@
-"""The schema of what parts of a run leave (:mod:`benchmarks.experiments`): one answer per part, workload and stack."""
+"""The schema of what experiments leave: one answer per experiment, workload and stack.
+
+A value is typed by its experiment's own schema: :func:`benchmarks.experiments.typed`.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ from typing import Any
 
 from pydantic import model_validator
 
-from benchmarks import experiments
 from benchmarks.schema.samples import Status, Strict, field
 
 
 class Answer(Strict):
     """What one part (--measure NAME) found for one stack, or for a workload as a whole."""
 
-    part: str = field("name of the part, a folder in benchmarks/parts")
+    part: str = field("name of the part, a folder in benchmarks/experiments")
     workload: str = field("as in Row")
     variant: str = field("as in Row")
     stack: str = field("Stack.key")
@@ -23,19 +25,10 @@ class Answer(Strict):
     value: dict[str, Any] | None = field("the part's own fields, see Value in its schema; None unless ok", default=None)
 
     @model_validator(mode="after")
-    def _follows_its_part(self) -> Answer:
-        if self.part not in experiments.names():
-            raise ValueError(f"there is no part {self.part!r} in this version")
+    def _holds_a_value_when_ok(self) -> Answer:
         if (self.status == "ok") != (self.value is not None):
             raise ValueError("an answer holds a value exactly when it is ok")
-        if self.value is not None:
-            experiments.schema(self.part).Value.model_validate(self.value)
         return self
-
-    @property
-    def typed(self) -> Any:
-        """The value as the part's own model; only where there is one."""
-        return experiments.schema(self.part).Value.model_validate(self.value)
 
     @property
     def key(self) -> str:

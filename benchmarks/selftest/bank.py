@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmarks.engine.orders import round_orders
 from benchmarks.engine.plan import Entry, Planned, combined_hash
 from benchmarks.engine.rounds import cpu_seconds, wait_until_idle
 from benchmarks.engine.run import LIMIT, Run, Running, now
@@ -27,7 +28,6 @@ from benchmarks.engine.select import choose, make_plan
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.errors import Problem
 from benchmarks.machine.disturbance import is_disturbed
-from benchmarks.protocol.orders import round_orders
 from benchmarks.schema.results import Machine
 from benchmarks.schema.samples import Strict, field
 from benchmarks.workload import Workload, discover

@@ -58,7 +58,7 @@ def _value(result: Result, answer: Answer) -> Iterator[str]:
     row = _row(result, answer)
     if answer.value is None or row is None:
         return
-    value = answer.typed
+    value = experiments.typed(answer)
     for name, words in AS_ITS_ROW.items():
         told = getattr(value, name, None)
         if told is not None and told != getattr(row, name):

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from benchmarks.analysis.pilot import replacements, total, verify_pilots
 from benchmarks.engine.plan import combined_hash
+from benchmarks.experiments import read_result
 from benchmarks.protocol.profiles import PROFILES
-from benchmarks.schema.results import Launch, Result, Row, digest, read
+from benchmarks.schema.results import Launch, Result, Row, digest
 from benchmarks.verify import budget as verify_budget
 from benchmarks.verify import experiments as verify_answers
 from benchmarks.verify import rounds as verify_rounds
@@ -39,7 +40,7 @@ def verify_file(path: Path) -> Iterator[str]:
     if path.is_dir():
         path = path / "result.json"
     try:
-        result = read(path)
+        result = read_result(path)
     except OSError as error:
         yield f"cannot be read: {error.strerror}"
         return
@@ -50,6 +51,9 @@ def verify_file(path: Path) -> Iterator[str]:
         for item in error.errors():
             where = ".".join(str(part) for part in item["loc"]) or "the file"
             yield f"{where}: {item['msg']}"
+        return
+    except ValueError as error:
+        yield str(error)
         return
     yield from verify(result)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.protocol.orders import launch_order, round_orders
+from benchmarks.engine.orders import launch_order, round_orders
 from benchmarks.protocol.profiles import PROFILES
 from benchmarks.schema.results import Launch, Options, Result, Row
 

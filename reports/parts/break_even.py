@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.break_even.curves import BreakEven, derive, uncompiled
 from benchmarks.experiments.break_even.schema import Launch, Value, compiled_nothing
 from benchmarks.schema.measurements import Answer
@@ -30,7 +31,7 @@ KEEPS_NONE = "keeps no cache on disk"
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     rows = {row.stack.key: row for row in work.rows}
-    values: dict[str, Value] = {a.stack: a.typed for a in answers if a.status == "ok"}
+    values: dict[str, Value] = {a.stack: typed(a) for a in answers if a.status == "ok"}
     found = derive(answers)
     charts = [
         chart(work, {k: v for k, v in values.items() if plain in (k, uncompiled(k))}, rows, plain, found, f"{key}{i}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.energy.schema import LEAST, Value, Window
 from benchmarks.machine.disturbance import RESOLUTION_SECONDS
 from benchmarks.schema.measurements import Answer
@@ -23,7 +24,7 @@ from reports.work import Work, label
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     rows = {row.stack.key: row for row in work.rows}
-    found: list[tuple[Row, Value]] = [(rows[a.stack], a.typed) for a in answers if a.status == "ok"]
+    found: list[tuple[Row, Value]] = [(rows[a.stack], typed(a)) for a in answers if a.status == "ok"]
     found.sort(key=lambda f: f[1].gross)
     table = _table(work, found)
     table.lines += without(work, [a for a in answers if a.status != "ok"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.limits.derive import SHARE, Ceiling, Judged, ceilings, judge, place
 from benchmarks.experiments.limits.schema import Value
 from benchmarks.schema.measurements import Answer
@@ -47,7 +48,7 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     found: Found = []
     for a in answers:
         if a.status == "ok":
-            value: Value = a.typed
+            value: Value = typed(a)
             found.append((rows[a.stack], value, judge(value, roofs[place(rows[a.stack].stack)])))
     found.sort(key=lambda f: -f[2].fraction)
     table = _table(found)
@@ -146,7 +147,7 @@ def _others(work: Work, where: tuple[str, str]) -> dict[str, Value]:
         if a.part != "limits" or a.status != "ok" or (a.workload, a.variant) == (work.workload, work.variant):
             continue
         name = a.workload if a.variant == "default" else f"{a.workload}/{a.variant}"
-        value: Value = a.typed
+        value: Value = typed(a)
         if place(stacks[a.stack]) == where and (name not in best or value.step_seconds < best[name].step_seconds):
             best[name] = value
     return best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.loops.schema import TOLERANCE, Loop, Value
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Stack
@@ -20,7 +21,7 @@ TUNED = "fit ×8"  # not how the books write it
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     stacks = {row.stack.key: row.stack for row in work.rows}
-    found = [(stacks[a.stack], a.typed) for a in answers if a.status == "ok"]
+    found = [(stacks[a.stack], typed(a)) for a in answers if a.status == "ok"]
     drawn = [
         Strip(stack, loop.name, value.ratios(loop), value.ratio(loop), "disturbed" if value.disturbed(loop) else "")
         for stack, value in found

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.memory.schema import Value
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Stack
@@ -28,7 +29,7 @@ PALE = 0.35  # opacity of the import, which training did not cause
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     stacks = {row.stack.key: row.stack for row in work.rows}
     names = {key: label(stack) for key, stack in stacks.items()}
-    found = sorted(((a.stack, a.typed) for a in answers if a.status == "ok"), key=lambda f: f[1].above_baseline or 0)
+    found = sorted(((a.stack, typed(a)) for a in answers if a.status == "ok"), key=lambda f: f[1].above_baseline or 0)
     device = any(value.training_peak_device is not None for _, value in found)
     table = Table([Column("Stack", number=False), Column("Training, MiB", "above the import"), Column("Import, MiB")])
     table.columns += [Column("Device, MiB"), Column("Largest batch")] if device else []

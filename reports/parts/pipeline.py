@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.pipeline.schema import ENOUGH, Feed, Value
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Stack
@@ -22,7 +23,7 @@ Found = Sequence[tuple[Stack, Value]]
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     stacks = {row.stack.key: row.stack for row in work.rows}
-    found = [(stacks[a.stack], a.typed) for a in answers if a.status == "ok"]
+    found = [(stacks[a.stack], typed(a)) for a in answers if a.status == "ok"]
     drawn = [
         Strip(stack, feed.name, value.ratios(feed), value.ratio(feed), _aside(value, feed))
         for stack, value in found

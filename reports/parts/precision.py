@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.precision.schema import Asked, Value
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Row
@@ -26,7 +27,7 @@ NOTES = (
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     rows = {row.stack.key: row for row in work.rows}
-    found: Found = [(rows[a.stack], a.typed) for a in answers if a.status == "ok"]
+    found: Found = [(rows[a.stack], typed(a)) for a in answers if a.status == "ok"]
     drawings = [
         drawn(lambda w, _, k: _ratios(w, found, k), work, rank(work), f"{key}-step"),
         drawn(lambda w, _, k: _metrics(w, found, k), work, rank(work), f"{key}-metric"),

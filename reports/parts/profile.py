@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.patches import Patch
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.profile.schema import PARTS, Compilation, Operator, Value
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Row, Stack
@@ -39,7 +40,7 @@ Found = list[tuple[Row, Value]]
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     rows = {row.stack.key: row for row in work.rows}
-    found: Found = [(rows[a.stack], a.typed) for a in answers if a.status == "ok"]
+    found: Found = [(rows[a.stack], typed(a)) for a in answers if a.status == "ok"]
     found.sort(key=lambda f: f[1].step_seconds)
     split = _split_table(found)
     split.lines += without(work, answers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.sweep_batch.schema import Value, crossover
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Row, Stack
@@ -21,7 +22,7 @@ Found = list[tuple[Row, Value]]
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     rows = {row.stack.key: row for row in work.rows}
-    found: Found = [(rows[a.stack], a.typed) for a in answers if a.status == "ok"]
+    found: Found = [(rows[a.stack], typed(a)) for a in answers if a.status == "ok"]
     found.sort(key=lambda f: -max(f[1].rates.values()))
     tables = [(f"Throughput of {work.title} by batch size, {work.unit} per second", _table(found, answers, work))]
     if not found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.sweep_threads.schema import Value
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Row
@@ -21,7 +22,7 @@ ONE = "The speed-up rests on disturbed blocks with one thread."
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     rows = {row.stack.key: row for row in work.rows}
-    found: Found = [(rows[a.stack], a.typed) for a in answers if a.status == "ok"]
+    found: Found = [(rows[a.stack], typed(a)) for a in answers if a.status == "ok"]
     found.sort(key=lambda f: -max(f[1].speed_ups.values(), default=0.0))
     scaled = [(row, value) for row, value in found if len(value.speed_ups) > 1]
     chart = drawn(lambda w, _, k: _chart(w, scaled, k), work, rank(work), key) if scaled else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.time_to_accuracy.compare import MARGIN, Pair, Unit, comparable, compare
 from benchmarks.experiments.time_to_accuracy.schema import Value
 from benchmarks.experiments.time_to_accuracy.survival import Time, median, median_interval, waiting
@@ -39,7 +40,7 @@ PAIRS_NOTE = (
 
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     rows = {row.stack.key: row for row in work.rows}
-    found: list[tuple[Row, Value]] = [(rows[a.stack], a.typed) for a in answers if a.status == "ok"]
+    found: list[tuple[Row, Value]] = [(rows[a.stack], typed(a)) for a in answers if a.status == "ok"]
     found.sort(key=lambda f: (median(f[1].second_times) is None, median(f[1].second_times) or 0.0))
     table = _table(work, found)
     table.lines += without(work, [a for a in answers if a.status != "ok"])

@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from benchmarks.engine.stacks import read_adapters
+from benchmarks.experiments import typed
 from benchmarks.experiments.break_even.schema import Launch, Value
 from benchmarks.experiments.watched import quiet
 from benchmarks.schema.measurements import Answer
@@ -176,7 +177,7 @@ def _quiet(both: list[tuple[Curve, Curve]]) -> tuple[list[tuple[Curve, Curve]], 
 
 def derive(answers: Iterable[Answer]) -> list[BreakEven]:
     """Every compiling stack against the uncompiled one of its framework, among ``answers`` of one workload variant."""
-    values: dict[str, Value] = {a.stack: a.typed for a in answers if a.status == "ok"}
+    values: dict[str, Value] = {a.stack: typed(a) for a in answers if a.status == "ok"}
     out = []
     for stack, value in values.items():
         plain = uncompiled(stack)

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.engine.stacks import read_adapters
+from benchmarks.experiments import typed
 from benchmarks.experiments.watched import Watched
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
@@ -67,7 +68,7 @@ class Value(Strict):
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     if value.evaluation_batch == value.batch_size:
         yield "it evaluated with the batch size that it trained"
     if any(launch.cached_files for launch in value.of("cold")):
@@ -87,7 +88,7 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
     for other in result.answers:
         if (other.part, other.workload, other.variant) != place or other.status != "ok":
             continue
-        if Counter(launch.caches for launch in other.typed.launches) != counts:
+        if Counter(launch.caches for launch in typed(other).launches) != counts:
             yield f"its launches do not pair with those of {other.stack}"
 
 

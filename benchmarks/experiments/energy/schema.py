@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.watched import Watched
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
@@ -83,7 +84,7 @@ class Value(Strict):
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     names, cpus = set(value.load.joules), max(1, result.options.threads)
     cuda = answer.stack.split(":")[2] == "cuda"
     for word, window in (("idle", value.idle), ("load", value.load)):

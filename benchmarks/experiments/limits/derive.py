@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.limits.schema import Product, Stream, Value
 from benchmarks.experiments.watched import mostly_disturbed
 from benchmarks.schema.results import Result, Stack
@@ -69,7 +70,7 @@ def ceilings(result: Result) -> dict[tuple[str, str], Ceiling]:
     for answer in result.answers:
         if answer.part != "limits" or answer.status != "ok" or answer.stack not in stacks:
             continue
-        value: Value = answer.typed
+        value: Value = typed(answer)
         product = max(value.products, key=lambda p: p.flops_per_second)
         stream = max(value.streams, key=lambda s: s.bytes_per_second)
         key = place(stacks[answer.stack])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Literal
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.watched import Call, counted, mostly_disturbed, unmarked
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
@@ -154,7 +155,7 @@ class Value(Strict):
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
     """The counts follow from the declaration in the result."""
-    value: Value = answer.typed
+    value: Value = typed(answer)
     (plain,) = (d.declaration for d in result.declared if (d.name, d.variant) == (answer.workload, answer.variant))
     try:
         workload = dataclasses.replace(read_back(plain), batch_size=value.batch_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.watched import Call, counted, mostly_disturbed, unmarked
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
@@ -73,7 +74,7 @@ class Value(Strict):
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     if not value.loops or value.bare.name != BARE or value.bare.error is not None:
         yield "its first loop is not the bare one"
         return

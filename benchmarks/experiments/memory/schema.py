@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks.experiments import typed
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
 from benchmarks.schema.samples import Strict, field
@@ -34,7 +35,7 @@ class Value(Strict):
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     device = answer.stack.split(":")[2]
     if (value.training_peak_device is not None) != (device == "cuda"):
         yield f"device bytes of a stack on {device} are {value.training_peak_device}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Literal
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.watched import Call, counted, mostly_disturbed, unmarked
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
@@ -224,7 +225,7 @@ def _told(columns: list[Column]) -> str:
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     if [f.kind for f in value.feeds[:2]] != ["resident", "shared"] or any(f.kind != "own" for f in value.feeds[2:]):
         yield "its feeds are not in order: resident, shared, own"
         return

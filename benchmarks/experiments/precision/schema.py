@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.timed import TimedLaunch, doubts, mean_step
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
@@ -128,7 +129,7 @@ class Value(Strict):
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     if tuple(a.precision for a in value.precisions) != OFFERED[answer.stack.split(":")[2]]:
         yield "its precisions are not those that its device offers"
     if not value.measured:
@@ -161,7 +162,7 @@ def _check(result: Result, answer: Answer, asked: Asked) -> Iterator[str]:
 
 
 def _batch(answer: Answer) -> int:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     return value.batch_size
 
 

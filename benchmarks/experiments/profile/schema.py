@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Literal
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.watched import Call, counted, mostly_disturbed, unmarked
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
@@ -113,7 +114,7 @@ class Value(Strict):
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     parts = sum(getattr(value.split, part) for part in PARTS)
     if not math.isclose(parts, value.split.wall, rel_tol=1e-6):
         yield f"its parts add up to {parts:.6g} s of {value.split.wall:.6g} s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.timed import Timed, doubts, median_step, spoilt
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
@@ -85,7 +86,7 @@ def crossover(cpu: Sequence[tuple[int, float]], gpu: Sequence[tuple[int, float]]
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     sizes, planned = [p.batch_size for p in value.points], SIZES[result.options.profile]
     if tuple(sizes) != planned:
         yield f"its batch sizes are {sizes}, asked for were {list(planned)}, in this order"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.timed import TimedLaunch, doubts, mean_step
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
@@ -63,7 +64,7 @@ def counts(most: int) -> list[int]:
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     if [c.threads for c in value.counts] != counts(result.options.threads):
         yield f"its counts are not 1, 2, 4 and so on up to the run's {result.options.threads}"
     if answer.stack.split(":")[2] != "cpu":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.experiments import typed
 from benchmarks.experiments.time_to_accuracy.survival import Time, median
 from benchmarks.experiments.watched import Watched
 from benchmarks.schema.measurements import Answer
@@ -68,7 +69,7 @@ class Value(Strict):
 
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
-    value: Value = answer.typed
+    value: Value = typed(answer)
     own = [d for d in result.declared if (d.name, d.variant) == (answer.workload, answer.variant)]
     declared: dict[str, Any] = own[0].declaration if own else {"recipes": [], "metric": None}
     recipe: dict[str, Any] = next((r for r in declared["recipes"] if r["name"] == value.recipe), {})
