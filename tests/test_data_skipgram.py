@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from benchmarks import data
 from benchmarks.data import DataError, corpora, fetch, log_uniform, planted, skipgram
@@ -182,6 +183,14 @@ def by_hand(**arrays: list[list[int]] | list[float]) -> dict[str, float]:
     plane = (np.array([2, 1, 3, 1, 0.5, 5]) * np.array([np.cos(angle), np.sin(angle)])).T.astype(np.float32)
     given = {"test": np.empty(0, np.int64)} | {name: np.array(value) for name, value in arrays.items()}
     return skipgram.scores(plane, plane, np.zeros(6, np.float32), given, negatives=2)
+
+
+def test_spearman_is_scipys() -> None:
+    random = np.random.default_rng(3)
+    for count in (5, 400):
+        one = random.integers(0, 9, count).astype(float)  # with ties
+        two = one + random.normal(size=count)
+        assert skipgram._spearman(one, two) == pytest.approx(spearmanr(one, two)[0], abs=1e-12)
 
 
 def test_spearman_by_hand() -> None:
