@@ -1,6 +1,6 @@
 """One adapter per framework and, beside it, a light file that says which modes it has.
 
-The environment variable ``BOOKBENCH_FRAMEWORKS`` names further folders with such files: absolute, joined as in ``PATH``.
+``BOOKBENCH_FRAMEWORKS``, in the environment, names further folders with such files: absolute, joined as in ``PATH``.
 """
 
 import os

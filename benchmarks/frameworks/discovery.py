@@ -23,6 +23,7 @@ class Framework:
     name: str
     label: str
     requires: tuple[str, ...]
+    packages: tuple[str, ...]
     modes: Mapping[str, Mode]
     folder: Path
 
@@ -52,4 +53,11 @@ def _read(name: str, path: Path) -> Framework:
     for mode in modes.values():
         if not {mode.compiles, mode.twin_of} <= {"", *modes} or (mode.caches and not mode.compiles):
             raise ValueError(f"{path.name}: compiles and twin_of name modes of MODES, and only what compiles caches")
-    return Framework(name=name, label=module.LABEL, requires=tuple(module.REQUIRES), modes=modes, folder=path.parent)
+    return Framework(
+        name=name,
+        label=module.LABEL,
+        requires=tuple(module.REQUIRES),
+        packages=tuple(getattr(module, "PACKAGES", ())),
+        modes=modes,
+        folder=path.parent,
+    )

@@ -1,8 +1,8 @@
 """What a framework's light file, ``NAME_modes.py`` beside its adapter, says of the modes that it has.
 
 The file imports no framework, so that the parent can read it: ``LABEL``, the framework's name for people; ``REQUIRES``,
-the distributions that must be installed (alternatives joined by ``|``); and ``MODES``, name -> :class:`Mode`, in the
-order in which they are listed.
+the distributions that must be installed (alternatives joined by ``|``); ``PACKAGES``, where there are any, further
+ones whose versions can change a figure; and ``MODES``, name -> :class:`Mode`, in the order in which they are listed.
 """
 
 from __future__ import annotations

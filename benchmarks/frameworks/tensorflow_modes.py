@@ -6,6 +6,7 @@ from benchmarks.frameworks.modes import Mode
 
 LABEL = "TensorFlow"
 REQUIRES = ("tensorflow",)
+PACKAGES = ("tensorflow-cpu", "keras", "ml-dtypes", "protobuf", "wrapt")
 MODES = {
     "eager": Mode("eager", "every operation dispatched from Python"),
     "graph": Mode(

@@ -9,6 +9,7 @@ from benchmarks.frameworks.modes import Mode
 
 LABEL = "TensorLayerX"
 REQUIRES = ("tensorlayerx",)
+PACKAGES = ("torchvision", "six")
 ON_TENSORFLOW, ON_TORCH = {"TL_BACKEND": "tensorflow"}, {"TL_BACKEND": "torch"}
 MODES = {
     "eager": Mode(

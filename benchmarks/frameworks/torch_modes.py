@@ -6,6 +6,7 @@ from benchmarks.frameworks.modes import Mode
 
 LABEL = "PyTorch"
 REQUIRES = ("torch",)
+PACKAGES = ("torchvision", "triton")
 MODES = {
     "eager": Mode("eager", "every operation dispatched from Python; PyTorch's own optimiser", usual=True),
     "compile": Mode(
