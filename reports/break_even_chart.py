@@ -15,7 +15,7 @@ from reports import svg
 from reports.charts import Chart
 from reports.drawing import drawing, legend, legend_height, look
 from reports.svg import INK, SHEET
-from reports.work import Work, framework_name, label
+from reports.work import Work, label
 
 DASHES: dict[str, Any] = {"cold": "-", "warm": (0, (3, 2)), "": "-"}
 FAINT = 0.45  # opacity of a disturbed launch
@@ -60,7 +60,7 @@ def chart(
             axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
         legend(fig, handles)
-    name = framework_name(rows[plain].stack.framework)
+    name = rows[plain].stack.known.framework
     caption = "Building, steps and the first evaluation; every line a launch. Dot: break-even."
     if any(launch.disturbed for value in values.values() for launch in value.launches):
         caption += " Faint: disturbed."

@@ -1,6 +1,6 @@
 """The report's charts, drawn by seaborn from tidy frames of the raw samples.
 
-One colour per framework, one shade and marker per mode, raw samples always visible.
+One hue per framework, one shade and marker per mode of it, raw samples always visible.
 """
 
 from __future__ import annotations
@@ -43,15 +43,11 @@ class Chart:
 # The raw samples as tidy frames: one line per measurement.
 
 
-def _stack(row: Row) -> dict[str, Any]:
-    return {"stack": row.stack.key, "framework": row.stack.framework, "mode": row.stack.mode}
-
-
 def pass_frame(rows: Iterable[Row]) -> Frame:
     """One line per pass: what was trained on per second."""
     return pd.DataFrame(
         [
-            {**_stack(row), "pass": index, "rate": row.batch_size * row.items / seconds}
+            {"stack": row.stack.key, "pass": index, "rate": row.batch_size * row.items / seconds}
             for row in rows
             for index, seconds in row.pass_step_seconds().items()
         ]
@@ -62,7 +58,7 @@ def curve_frame(rows: Iterable[Row]) -> Frame:
     """One line per seed and epoch: the metric on the test set."""
     return pd.DataFrame(
         [
-            {**_stack(row), "seed": training.seed, "epoch": point.epoch, "metric": point.metric}
+            {"stack": row.stack.key, "seed": training.seed, "epoch": point.epoch, "metric": point.metric}
             for row in rows
             if row.accuracy
             for training in row.accuracy.trainings
@@ -75,7 +71,13 @@ def start_frame(rows: Iterable[Row]) -> Frame:
     """One line per launch and phase: its seconds."""
     return pd.DataFrame(
         [
-            {**_stack(row), "caches": launch.caches, "pass": launch.pass_index, "phase": name, "seconds": seconds}
+            {
+                "stack": row.stack.key,
+                "caches": launch.caches,
+                "pass": launch.pass_index,
+                "phase": name,
+                "seconds": seconds,
+            }
             for row in rows
             for launch in measured(row)
             for name, _, _ in PHASES
@@ -90,7 +92,7 @@ def block_frame(rows: Iterable[Row]) -> Frame:
     frame = pd.DataFrame(
         [
             {
-                **_stack(row),
+                "stack": row.stack.key,
                 "pass": launch.pass_index,
                 "round": block.round,
                 "step": block.seconds / block.steps,
@@ -106,7 +108,7 @@ def block_frame(rows: Iterable[Row]) -> Frame:
 
 
 def _colours(rows: Iterable[Row], shade: int | None = None) -> dict[str, str]:
-    return {row.stack.key: svg.colour(row.stack.framework, row.stack.mode, shade) for row in rows}
+    return {row.stack.key: svg.colour(row.stack, shade) for row in rows}
 
 
 # The charts
@@ -128,13 +130,14 @@ def throughput(work: Work, found: Ranking, key: str) -> Chart | None:
     )  # fmt: skip
     for row, bar in zip(rows, axes.containers, strict=True):
         for patch in bar:
-            patch.set_edgecolor(svg.colour(row.stack.framework, row.stack.mode))
+            patch.set_edgecolor(svg.colour(row.stack))
             if row in found.timed:
                 patch.set(facecolor="none", linestyle=(0, (3, 2)))
-    for mode, samples in frame.groupby("mode", sort=False):
+    for row in rows:
         sns.stripplot(
-            data=samples, x="rate", y="stack", order=order, orient="h", jitter=False, marker=svg.marker(mode), size=5.1,
-            color=INK, edgecolor=SHEET, linewidth=0.8, zorder=3, clip_on=False, ax=axes,
+            data=frame[frame["stack"] == row.stack.key], x="rate", y="stack", order=order, orient="h", jitter=False,
+            marker=svg.marker(row.stack), size=5.1, color=INK, edgecolor=SHEET, linewidth=0.8, zorder=3, clip_on=False,
+            ax=axes,
         )  # fmt: skip
     for y, row in enumerate(rows):
         name = svg.short(label(row.stack)) + ("" if row in found.ranked else ", not ranked")
@@ -181,7 +184,7 @@ def accuracy(work: Work, found: Ranking, key: str) -> Chart | None:
     legend = 17 * ((len(handles) + 1) // 2) + 8
     fig = svg.figure(252.0 + legend)
     axes = svg.area(fig, left=56, right=24, top=8, bottom=36 + legend)
-    look = {"hue": "stack", "palette": _colours(rows), "style": "mode", "markers": _markers(frame), "legend": False}
+    look = {"hue": "stack", "palette": _colours(rows), "style": "stack", "markers": _markers(rows), "legend": False}
     marks = {"markersize": 4.5, "markeredgecolor": SHEET, "markeredgewidth": 0.7, "clip_on": False}
     curve = look | ({"markers": False} if crowded else marks)
     sns.lineplot(
@@ -232,13 +235,13 @@ def _up(axes: Axes, measure: Measure, values: list[float]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
 
 
-def _markers(frame: Frame) -> dict[str, str]:
-    return {mode: svg.marker(mode) for mode in frame["mode"].unique()}
+def _markers(rows: Iterable[Row]) -> dict[str, str]:
+    return {row.stack.key: svg.marker(row.stack) for row in rows}
 
 
 def _key(row: Row) -> Line2D:
     return Line2D(
-        [], [], color=svg.colour(row.stack.framework, row.stack.mode), linewidth=1.2, marker=svg.marker(row.stack.mode),
+        [], [], color=svg.colour(row.stack), linewidth=1.2, marker=svg.marker(row.stack),
         markersize=4.5, markeredgecolor=SHEET, markeredgewidth=0.7, label=svg.short(label(row.stack), 30),
     )  # fmt: skip
 
@@ -318,7 +321,7 @@ def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
         axes.plot([0, 0], [top - 5, y - 6], color=MUTED, linewidth=0.8, zorder=1)
     frame["y"] = [places[place] for place in zip(frame["stack"], frame["pass"], strict=True)]
     frame["x"] = frame["deviation"].clip(-reach, reach)
-    frame["mark"] = frame["mode"].map(svg.marker)
+    frame["mark"] = frame["stack"].map(_markers(rows))
     frame.loc[frame["deviation"] > reach, "mark"] = ">"
     frame.loc[frame["deviation"] < -reach, "mark"] = "<"
     markers = {mark: mark for mark in frame["mark"].unique()}

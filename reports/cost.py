@@ -67,7 +67,7 @@ def per_epoch(work: Work) -> int | None:
 
 
 def _name(row: Row) -> Cell:
-    return Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode))
+    return Cell(label(row.stack), swatch=variable(row.stack))
 
 
 def _cell(seconds: float, price: float) -> Cell:

@@ -57,7 +57,7 @@ def log_log(
     fig = svg.figure(262.0 + legend)
     axes = svg.area(fig, left=64, right=24, top=8, bottom=40 + legend)
     for c in curves:
-        colour, marker = svg.colour(c.row.stack.framework, c.row.stack.mode), svg.marker(c.row.stack.mode)
+        colour, marker = svg.colour(c.row.stack), svg.marker(c.row.stack)
         axes.plot(*_sides(c.line), color=colour, linewidth=1.2, linestyle=_dashes(c.row), zorder=2)
         axes.plot(
             *_sides(c.samples), color=colour, linewidth=0, marker=marker, markersize=4.2, markeredgecolor=SHEET,
@@ -114,7 +114,7 @@ def marks(
     if band is not None:
         axes.axvspan(*band, color=FAINT, linewidth=0, zorder=0)
     for y, (row, found) in enumerate(lines):
-        colour = svg.colour(row.stack.framework, row.stack.mode)
+        colour = svg.colour(row.stack)
         place = axes.get_yaxis_transform()
         axes.text(0, y - 0.18, svg.short(label(row.stack)), va="bottom", ha="left", transform=place)
         for group, mark in ((g, m) for g, drawn in found.items() for m in drawn):
@@ -145,8 +145,8 @@ def marks(
 
 def _handle(row: Row) -> Line2D:
     return Line2D(
-        [], [], color=svg.colour(row.stack.framework, row.stack.mode), linewidth=1.2, linestyle=_dashes(row),
-        marker=svg.marker(row.stack.mode), markersize=4.2, markeredgecolor=SHEET, markeredgewidth=0.6,
+        [], [], color=svg.colour(row.stack), linewidth=1.2, linestyle=_dashes(row),
+        marker=svg.marker(row.stack), markersize=4.2, markeredgecolor=SHEET, markeredgewidth=0.6,
         label=svg.short(label(row.stack), 30),
     )  # fmt: skip
 

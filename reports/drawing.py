@@ -24,8 +24,8 @@ def drawing() -> Iterator[None]:
 
 def look(stack: Stack) -> dict[str, Any]:
     """Colour of a line and its marks."""
-    mark = {"marker": svg.marker(stack.mode), "markersize": 4.5, "markeredgecolor": SHEET}
-    return {"color": svg.colour(stack.framework, stack.mode), "markeredgewidth": 0.7, **mark}
+    mark = {"marker": svg.marker(stack), "markersize": 4.5, "markeredgecolor": SHEET}
+    return {"color": svg.colour(stack), "markeredgewidth": 0.7, **mark}
 
 
 def legend_height(handles: int) -> float:

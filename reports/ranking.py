@@ -118,8 +118,7 @@ def rank(work: Work) -> Ranking:
 def _rank(work: Work, rows: Sequence[Row], title: str) -> Ranking:
     steps = {r.stack.key: s for r in rows if (s := step_seconds(r)) is not None}
     timed = sorted((r for r in rows if r.stack.key in steps), key=lambda r: steps[r.stack.key])
-    fit = [r for r in work.rows if may_rank(r) and r.pass_step_seconds()]
-    ranked = tuple(r for r in timed if r in fit and not r.doubles(fit))
+    ranked = tuple(r for r in timed if may_rank(r))
     base = ranked[0] if ranked else timed[0] if timed else None
     against = {r.stack.key: versus(work, r, base) for r in timed if base is not None and r is not base}
     passes = min((len(r.pass_step_seconds()) for r in ranked), default=0)
@@ -143,8 +142,12 @@ def _rank(work: Work, rows: Sequence[Row], title: str) -> Ranking:
 
 
 def may_rank(row: Row) -> bool:
-    """A timing counts when nothing failed; a certificate that was not asked for is said, one that failed excludes."""
-    return row.status in ("ok", "interrupted") and (row.certificate is None or certified(row))
+    """A timing counts when nothing failed and something was compiled where it should be.
+
+    A certificate that was not asked for is said, one that failed excludes.
+    """
+    sound = row.certificate is None or certified(row)
+    return row.status in ("ok", "interrupted") and sound and not row.compiled_nothing
 
 
 def versus(work: Work, row: Row, base: Row) -> Versus:

@@ -116,7 +116,7 @@ def also(work: Work) -> Table | None:
     table = Table([Column("Stack", number=False), *columns])
     for row in scored:
         assert row.accuracy is not None
-        cells = [Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode))]
+        cells = [Cell(label(row.stack), swatch=variable(row.stack))]
         for name in names:
             values = [t.also[name] for t in row.accuracy.trainings if name in t.also]
             cells.append(_scores(values) if values else NONE)

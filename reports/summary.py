@@ -10,17 +10,14 @@ from reports.ranking import ALONE, ENOUGH_PASSES, JOINT, Ranking, rank
 from reports.table import words
 from reports.verdict import against_book, as_the_book, judgement, seed_range
 from reports.work import (
-    FRAMEWORKS,
     Figure,
     Work,
     certified,
     final_metric,
-    framework_name,
     gather,
     label,
     marked,
     mixed,
-    mode_name,
     step_seconds,
     worst,
 )
@@ -176,19 +173,19 @@ def _passes(result: Result) -> str:
 
 
 def _versions(result: Result) -> str:
-    """Of the three frameworks; interpreters beside the default one by name."""
+    """Of the frameworks that ran; interpreters beside the default one by name."""
+    names = _frameworks(result.rows)
     found: list[str] = []
     for interpreter in result.interpreters:
         beside = "" if interpreter.name == "default" else f" ({interpreter.name})"
-        found += [f"{name} {v}{beside}" for name in FRAMEWORKS if (v := interpreter.packages.get(name)) is not None]
+        found += [f"{name} {v}{beside}" for name in names if (v := interpreter.packages.get(name)) is not None]
     return ", ".join(found)
 
 
 def _books(works: Sequence[Work]) -> str:
     """Book and measured, workload by workload; as many columns as frameworks were trained."""
-    trained = {row.stack.framework for work in works for row in work.rows if as_the_book(work, row)}
-    frameworks = [*(f for f in FRAMEWORKS if f in trained), *sorted(trained - set(FRAMEWORKS))]
-    titles = ["Workload", "Book", *map(framework_name, frameworks), "Book within ± 2 SE of the seeds"]
+    frameworks = _frameworks(row for work in works for row in work.rows if as_the_book(work, row))
+    titles = ["Workload", "Book", *frameworks.values(), "Book within ± 2 SE of the seeds"]
     lines = [line(titles), line([LEFT, RIGHT, *[LEFT] * (len(frameworks) + 1)])]
     for work in works:
         kind = "" if work.measure.proportion else f"{work.measure.name} "
@@ -204,13 +201,19 @@ def _books(works: Sequence[Work]) -> str:
     return "\n".join(lines)
 
 
+def _frameworks(rows: Iterable[Row]) -> dict[str, str]:
+    """Framework -> its name for people, in the order of these."""
+    named = {row.stack.known.framework: row.stack.framework for row in rows}
+    return {named[label]: label for label in sorted(named)}
+
+
 def _measured(work: Work, framework: str, figure: Figure | None) -> str:
     """Range over seeds of what the figure is about, their number and the mode; of every stack of the framework."""
     found = []
     for row in work.rows:
         if row.stack.framework != framework or not as_the_book(work, row):
             continue
-        where = [mode_name(row.stack.mode)]
+        where = [row.stack.known.mode]
         where += [word for word in (row.stack.device, row.stack.interpreter) if word not in ("cpu", "default")]
         text = f"{seed_range(work, row, figure)}, {' '.join(where)}"
         found.append(text if row.status == "ok" else f"{text}, {words(row.status, work.measure.name)}")

@@ -10,23 +10,18 @@ import logging
 import re
 import warnings
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from typing import Any
 
 import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
+from benchmarks.schema.results import Stack
 from reports.numbers import printable
 
 WIDTH = 420.0
-FIXED = {"torch": 0, "tensorflow": 1, "tensorlayerx": 2}
-SHADES = {"eager": 0, "compile": 1, "graph": 1, "xla": 2, "trainonestep": 2, "torch-trainonestep": 3}
-SHADES |= {"reduce-overhead": 2, "max-autotune": 3, "graph-multi": 3, "eager-keepmem": 4, "torch-eager": 4}
-MARKERS = {"eager": "o", "compile": "s", "graph": "s", "xla": "^", "trainonestep": "D", "torch-trainonestep": "P"}
-MARKERS |= {"reduce-overhead": "^", "max-autotune": "D", "graph-multi": "D", "eager-keepmem": "v"}
-MARKERS |= {"graph-onednn": "p", "graph-eigen": "h", "graph-autocluster": "v"}
-MARKERS |= {"compile-step": "p", "compile-cpp": "h", "torch-eager": "v"}
-TUNED_MARKERS = {"o": "*", "s": "X", "^": "d"}  # of the mode that was tuned by hand, in the same shade
+MARKERS = "os^DvpPX*dhH8"  # the filled ones but < and >, which mean beyond the axis
 
 # Okabe and Ito's colours (vermilion, blue, green, then three for further frameworks), lighter for the dark page.
 LIGHT = ("#c9510c", "#0b6aa8", "#0a8a68", "#a8558a", "#a37400", "#3f8fbf")
@@ -69,29 +64,38 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def slot(framework: str) -> int:
-    """Place in the palette; frameworks without one of their own get one by name."""
-    return FIXED.get(framework, 3 + sum(framework.encode()) % 3)
+_seen: dict[str, list[str]] = {}  # framework -> its modes, of the page at hand
 
 
-def shade_of(mode: str) -> int:
-    """A mode without a shade of its own has that of the mode that its name begins with."""
-    return SHADES.get(mode, SHADES.get(mode.split("-")[0], 0))
+def begin(stacks: Iterable[Stack]) -> None:
+    """Give each framework of a page a hue, in the order of their names, and its modes looks, in order of appearance."""
+    _seen.clear()
+    for stack in sorted(stacks, key=lambda stack: stack.known.framework):
+        _place(stack)
 
 
-def marker(mode: str) -> str:
-    base = mode.removesuffix("-tuned")
-    own = MARKERS.get(base, "o")
-    return own if base == mode else TUNED_MARKERS.get(own, "P")
+def _place(stack: Stack) -> tuple[int, int]:
+    """Number of the framework and of its mode; what was not announced comes last."""
+    modes = _seen.setdefault(stack.framework, [])
+    if stack.mode not in modes:
+        modes.append(stack.mode)
+    return list(_seen).index(stack.framework), modes.index(stack.mode)
 
 
-def colour(framework: str, mode: str = "eager", shade: int | None = None) -> str:
-    """Stand-in for a framework's colour in a mode's shade."""
-    return f"#0b0{slot(framework)}{shade_of(mode) if shade is None else shade:02x}"
+def marker(stack: Stack) -> str:
+    """One for each mode of a framework."""
+    return MARKERS[_place(stack)[1] % len(MARKERS)]
 
 
-def variable(framework: str, mode: str) -> str:
-    return f"--c{slot(framework)}{shade_of(mode)}"
+def colour(stack: Stack, shade: int | None = None) -> str:
+    """Stand-in for a framework's hue in a mode's shade, or in this one."""
+    hue, mode = _place(stack)
+    return f"#0b0{hue % len(LIGHT)}{mode % len(TOWARDS) if shade is None else shade:02x}"
+
+
+def variable(stack: Stack) -> str:
+    """The CSS variable of the same colour."""
+    return re.sub(r"#0b0(\d)0(\d)", r"--c\1\2", colour(stack))
 
 
 def palette(theme: str) -> Markup:

@@ -85,7 +85,7 @@ def stack_cell(table: Table, work: Work, row: Row) -> Cell:
 
 
 def _swatch(row: Row) -> str:
-    return variable(row.stack.framework, row.stack.mode)
+    return variable(row.stack)
 
 
 def _training(row: Row) -> Cell:
@@ -214,7 +214,7 @@ def phases(work: Work, found: Ranking) -> Table:
             Column("Warm-up", "steps; time", "between the first step and the first round, median over launches"),
             Column("Settled", "", "successive windows of steps agreed before the ceiling was reached", number=False),
             Column(
-                "Pays back after", "steps; saved", "steps until a mode makes up for its longer cold start than eager's"
+                "Pays back after", "steps; saved", "steps until compiling makes up for the longer cold start it takes"
             ),
         ]
     )
@@ -253,20 +253,15 @@ def phase(launches: Iterable[Launch], name: str) -> float | None:
 
 def _payback(work: Work, row: Row) -> Cell:
     """Extra cold build and first step, over the time saved per step. Only of point estimates: see the hint."""
-    same = ("framework", "device", "interpreter")
-    eager = [
-        r
-        for r in work.rows
-        if r.stack.mode == "eager" and all(getattr(r.stack, p) == getattr(row.stack, p) for p in same)
-    ]
-    if row.stack.mode == "eager" or not eager:
+    plain = next((r for r in work.rows if r.stack.key == row.stack.uncompiled), None)
+    if plain is None:
         return NONE
-    cost = [_start(r) for r in (row, eager[0])]
-    steps = [step_seconds(r) for r in (row, eager[0])]
+    cost = [_start(r) for r in (row, plain)]
+    steps = [step_seconds(r) for r in (row, plain)]
     if cost[0] is None or cost[1] is None or steps[0] is None or steps[1] is None:
         return NONE
     if steps[0] >= steps[1]:
-        return Cell("never", "not faster than eager")
+        return Cell("never", f"not faster than {plain.stack.known.mode}")
     needed = max(0.0, cost[0] - cost[1]) / (steps[1] - steps[0])
     return Cell(n.number(needed), f"{n.duration(steps[1] - steps[0])} a step", sort=needed)
 

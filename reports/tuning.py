@@ -16,7 +16,7 @@ from reports.parts import Section, uncertified
 from reports.ranking import Ranking, Versus, versus
 from reports.svg import INK, SHEET, variable
 from reports.table import Cell, Column, Line, Table, Tone, words
-from reports.work import Work, framework_name, label, mode_name
+from reports.work import Work, label, plain_mode
 
 TITLE = "What tuning brings"
 NOTE = (
@@ -64,7 +64,8 @@ def sections(work: Work, found: Ranking, key: str) -> list[Section]:
         return []
     seen = pairs(work, found)
     table = _table(seen)
-    table.lines += [_without(row, found) for row in tuned if row.stack.key not in {p.tuned.stack.key for p in seen}]
+    held = {p.tuned.stack.key for p in seen}
+    table.lines += [_without(work, row, found) for row in tuned if row.stack.key not in held]
     caveats = uncertified(list({id(row): row for p in seen for row in (p.tuned, p.plain)}.values()))
     if any(p.found.word == "provisional" for p in seen):
         caveats.append("Provisional: fewer than 5 passes, so there is no interval.")
@@ -86,7 +87,7 @@ def _sentence(seen: Sequence[Pair]) -> str:
     first = {p.tuned.stack.key: p for p in reversed(seen)}
     for p in seen:
         if first[p.tuned.stack.key] is p:
-            framework = framework_name(p.plain.stack.framework)
+            framework = p.plain.stack.known.framework
             best = f"Against {label(p.plain.stack)}, the fastest documented mode of {framework}"
             told.setdefault(best, []).append(f"{p.told} in {label(p.tuned.stack)}")
     return " ".join(f"{best}, a step takes {n.words(clauses)}." for best, clauses in told.items())
@@ -104,7 +105,7 @@ def _table(seen: Sequence[Pair]) -> Table:
     for p in seen:
         table.rows.append(
             [
-                Cell(label(p.tuned.stack), swatch=variable(p.tuned.stack.framework, p.tuned.stack.mode)),
+                Cell(label(p.tuned.stack), swatch=variable(p.tuned.stack)),
                 Cell(label(p.plain.stack)),
                 Cell(n.ratio(p.found.ratio), p.found.interval, sort=p.found.ratio),
                 Cell(
@@ -118,14 +119,13 @@ def _table(seen: Sequence[Pair]) -> Table:
     return table
 
 
-def _without(row: Row, found: Ranking) -> Line:
+def _without(work: Work, row: Row, found: Ranking) -> Line:
     """Why a tuned row is held against nothing."""
     if any(row in family.ranked for family in found.families):
         return Line((label(row.stack),), "alone", "no documented mode of its framework has a timing that counts")
     if row.compiled_nothing:
-        return Line(
-            (label(row.stack),), "compiled nothing", f"it is {mode_name(row.stack.uncompiled)} launched once more"
-        )
+        told = f"it is {plain_mode(work, row.stack)} launched once more"
+        return Line((label(row.stack),), "compiled nothing", told)
     return Line((label(row.stack),), words(row.status), row.reason or "its timing may not be ranked")
 
 
@@ -137,16 +137,16 @@ def _chart(work: Work, seen: Sequence[Pair], key: str) -> Chart:
         axes.axvline(1.0, color=INK, linewidth=1, zorder=1)
         for y, p in enumerate(seen):
             stack = p.tuned.stack
-            colour = svg.colour(stack.framework, stack.mode)
+            colour = svg.colour(stack)
             if p.found.low is not None and p.found.high is not None:
                 axes.plot([p.found.low, p.found.high], [y, y], color=colour, linewidth=4, alpha=0.5, zorder=2)
             axes.plot([p.found.ratio] * 2, [y - 0.16, y + 0.16], color=colour, linewidth=2, zorder=3)
             axes.scatter(
-                p.ratios, [y] * len(p.ratios), marker=svg.marker(stack.mode), s=24, color=colour,
+                p.ratios, [y] * len(p.ratios), marker=svg.marker(stack), s=24, color=colour,
                 edgecolor=SHEET, linewidth=0.7, zorder=4, clip_on=False,
             )  # fmt: skip
             place = axes.get_yaxis_transform()
-            against = label(p.plain.stack).removeprefix(f"{framework_name(stack.framework)} ")
+            against = label(p.plain.stack).removeprefix(f"{stack.known.framework} ")
             name = svg.short(f"{label(stack)} against {against}", 60)
             axes.text(0, y - 0.25, name, va="bottom", ha="left", transform=place)
         ends = [x for p in seen for x in (*p.ratios, p.found.ratio, p.found.low, p.found.high) if x is not None]

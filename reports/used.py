@@ -9,16 +9,13 @@ from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports.ranking import TUNED, Ranking, versus
 from reports.table import NONE, Cell, Column, Table
-from reports.work import Work, called, framework_name, label
+from reports.work import Work, label
 
 COMMON = {"onednn": "oneDNN", "cpu_kernels": "CPU kernels", "allocator": "Allocator"}  # every framework has one
 UNKNOWN = ("not known", "not said")  # by the process itself
 LACKING, NAMED = "built without ", 2  # instruction sets that a line names; the details have them all
 OWN = {"optimizer": "Optimiser", "compiled_graphs": "Compiled graphs"}
-SWITCHES = {"onednn": {"-onednn": "switched on", "-eigen": "switched off"}}  # key -> ending of the mode that turns it
-SET_BY = {
-    "onednn": ("TF_ENABLE_ONEDNN_OPTS", "TensorFlow", {"tensorflow", "tensorlayerx"})
-}  # who runs on whose default
+SWITCH = {"onednn": "TF_ENABLE_ONEDNN_OPTS"}  # variable with which a user decides, where a framework does not
 
 
 def lines(work: Work, found: Ranking) -> list[str]:
@@ -41,9 +38,10 @@ def _line(work: Work, found: Ranking, rows: Sequence[Row], key: str) -> str:
     for value, mine in sorted(groups.items(), key=lambda group: group[0] == "off"):  # what is on first
         others = [r for other, theirs in groups.items() if other != value for r in theirs]
         who = n.words(_names(mine, others))
-        parts.append(f"{_brief(value)} in {who}{_by_default(found, mine, key)}")
+        parts.append(f"{_brief(value)} in {who}")
     between = "; " if any("," in _brief(value) for value in groups) else ", "
-    return f"{COMMON[key]}: {'; '.join([between.join(parts), *clauses])}."
+    default = _by_default(found, rows, key)
+    return f"{COMMON[key]}: {'; '.join([between.join(parts) + default, *clauses])}."
 
 
 def _value(row: Row, key: str) -> str:
@@ -68,37 +66,32 @@ def _brief(value: str) -> str:
 def _names(mine: Sequence[Row], others: Sequence[Row]) -> list[str]:
     """A framework where all of its stacks agree, otherwise stack by stack."""
     apart = {row.stack.framework for row in others}
-    names = [called(r) if r.stack.framework in apart else framework_name(r.stack.framework) for r in mine]
+    names = [label(r.stack) if r.stack.framework in apart else r.stack.known.framework for r in mine]
     return list(dict.fromkeys(names))
 
 
-def _by_default(found: Ranking, mine: Sequence[Row], key: str) -> str:
-    """Whose default it is, of documented stacks that nobody set otherwise."""
-    if key not in SET_BY or found.title == TUNED:
-        return ""
-    variable, whose, frameworks = SET_BY[key]
-    told = any(variable in la.environment for row in mine for la in row.launches)
-    elsewhere = any(row.stack.framework not in frameworks or row.stack.mode.startswith("torch-") for row in mine)
-    if told or elsewhere:
-        return ""
-    return f" ({whose}'s default on this CPU)"
+def _by_default(found: Ranking, rows: Sequence[Row], key: str) -> str:
+    """Where nobody decided it otherwise for a documented stack: that each framework did, looking at the CPU."""
+    told = any(SWITCH.get(key) in la.environment for row in rows for la in row.launches)
+    return "" if key not in SWITCH or found.title == TUNED or told else " (defaults on this CPU)"
 
 
 def _switched(work: Work, found: Ranking, key: str) -> list[str]:
-    """What the one switch makes of step times, where this run measured the same modes with it."""
+    """What a switch makes of step times, where this run measured a mode and its twin that turns nothing else."""
     told: dict[str, list[str]] = {}
     pairs = [(plain, other) for plain in found.ranked for other in (found.tuned.ranked if found.tuned else ())]
-    for ending, word in SWITCHES.get(key, {}).items():
-        for plain, other in pairs:
-            same = (other.stack.kind, other.stack.mode) == (plain.stack.kind, plain.stack.mode + ending)
-            if same and _value(other, key) != _value(plain, key):
-                v = versus(work, other, plain)
-                sure = "" if v.word in ("faster", "slower") else v.word
-                inside = ", ".join(filter(None, [v.interval, sure]))
-                verb = "" if word in told else " takes"
-                share = n.ratio(v.ratio) + (f" ({inside})" if inside else "")
-                told.setdefault(word, []).append(f"{label(plain.stack)}{verb} {share}")
-    return [f"{word}, {n.words(shares)} of the time" for word, shares in told.items()]
+    for plain, other in pairs:
+        twins = (other.stack.kind, other.stack.known.twin_of) == (plain.stack.kind, plain.stack.mode)
+        same = other.implementation == plain.implementation
+        if key in SWITCH and twins and same and _value(other, key) != _value(plain, key):
+            word = f"switched {_value(other, key)}"
+            v = versus(work, other, plain)
+            sure = "" if v.word in ("faster", "slower") else v.word
+            inside = ", ".join(filter(None, [v.interval, sure]))
+            verb = "" if word in told else " takes"
+            share = n.ratio(v.ratio) + (f" ({inside})" if inside else "")
+            told.setdefault(word, []).append(f"{label(plain.stack)}{verb} {share}")
+    return [f"{word}, {n.words(shares)} of the time" for word, shares in sorted(told.items(), reverse=True)]
 
 
 def table(work: Work) -> Table | None:

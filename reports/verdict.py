@@ -10,9 +10,9 @@ from benchmarks import experiments
 from benchmarks.schema.results import Row
 from reports import numbers
 from reports.measure import Measure
-from reports.ranking import ENOUGH_PASSES, TUNED, Ranking, Standing, Versus, may_rank, rank
+from reports.ranking import ENOUGH_PASSES, TUNED, Ranking, Standing, Versus, rank
 from reports.trust import checks, trust
-from reports.work import Figure, Work, called, certified, compiled_nothing, final_metric, label, mode_name
+from reports.work import Figure, Work, certified, final_metric, label, plain_mode
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,18 @@ def _times(versus: Versus, other: str) -> str:
 
 
 def _lead(found: Ranking) -> str:
-    """Ratios to the next stack and to PyTorch eager."""
-    first, following = found.ranked[0], found.ranked[1]
-    parts = [_times(found.against[following.stack.key], f"the next, {called(following)}")]
-    eager = [r for r in found.ranked[2:] if (r.stack.framework, r.stack.mode) == ("torch", "eager")]
-    eager.sort(key=lambda r: r.stack.device != first.stack.device)
-    if eager and (first.stack.framework, first.stack.mode) != ("torch", "eager"):
-        experiments.append(_times(found.against[eager[0].stack.key], called(eager[0])))
+    """Ratios to the next stack and to the slowest."""
+    following = found.ranked[1]
+    parts = [_times(found.against[following.stack.key], f"the next, {label(following.stack)}")]
+    if len(found.ranked) > 2:
+        last = found.ranked[-1]
+        parts.append(_times(found.against[last.stack.key], f"the slowest, {label(last.stack)}"))
     return ", and ".join(parts)
 
 
 def _settled(found: Ranking) -> tuple[str, str]:
     first = found.ranked[0]
-    return f"{called(first)} trains fastest", f": {_rate(first)}, {_lead(found)}."
+    return f"{label(first.stack)} trains fastest", f": {_rate(first)}, {_lead(found)}."
 
 
 def _provisional(found: Ranking) -> tuple[str, str]:
@@ -81,38 +80,38 @@ def _provisional(found: Ranking) -> tuple[str, str]:
         why = f"Provisional: fewer than {ENOUGH_PASSES} passes ({found.passes}), so no stack is called fastest."
     else:
         why = "Provisional: the run holds no interval for some of these ratios, so no stack is called fastest."
-    return f"{called(first)} was measured ahead", f": {_rate(first)}, {_lead(found)}. {why}"
+    return f"{label(first.stack)} was measured ahead", f": {_rate(first)}, {_lead(found)}. {why}"
 
 
 def _shared(found: Ranking) -> tuple[str, str]:
     first, *others = found.sharing
-    names = numbers.words([called(r) for r in found.sharing])
+    names = numbers.words([label(r.stack) for r in found.sharing])
     ratios = [
-        f"{called(r)} took {numbers.ratio(v.ratio)} times as long per step ({v.within}, {v.word})"
+        f"{label(r.stack)} took {numbers.ratio(v.ratio)} times as long per step ({v.within}, {v.word})"
         for r in others
         for v in [found.against[r.stack.key]]
     ]
     alike = all(found.against[r.stack.key].near for r in others)
     relation = "differ by less than 2 %" if alike else "this run cannot order them"
-    text = f", and {relation}. {called(first)}: {_rate(first)}; {numbers.words(ratios)}."
+    text = f", and {relation}. {label(first.stack)}: {_rate(first)}; {numbers.words(ratios)}."
     behind = next((r for r in found.ranked if r not in found.sharing), None)
     if behind is not None:
         versus = found.against[behind.stack.key]
-        text += f" Next is {called(behind)} at {numbers.ratio(versus.ratio)} ({versus.interval})."
+        text += f" Next is {label(behind.stack)} at {numbers.ratio(versus.ratio)} ({versus.interval})."
     return f"{names} share first place", text
 
 
 def _alone(found: Ranking) -> tuple[str, str]:
     first = found.ranked[0]
     return (
-        f"Only {called(first)} has a timing that counts",
+        f"Only {label(first.stack)} has a timing that counts",
         f": {_rate(first)}; there is nothing to compare it with.",
     )
 
 
 def _asides(work: Work, found: Ranking) -> list[str]:
     out: list[str] = []
-    if unfit := [r for r in found.timed if not may_rank(r)]:
+    if unfit := [r for r in found.timed if not r.compiled_nothing]:
         names = numbers.words([label(r.stack) for r in unfit])
         verb = "was" if len(unfit) == 1 else "were"
         out.append(f"{names} {verb} timed but not ranked: see status and certificate.")
@@ -121,16 +120,10 @@ def _asides(work: Work, found: Ranking) -> list[str]:
         out.append("None of these timings has a valid certificate.")
     elif bare:
         out.append(f"Timing without valid certificate: {numbers.words([label(r.stack) for r in bare])}.")
-    if declined := [label(r.stack) for r in (*found.ranked, *found.timed) if compiled_nothing(work, r)]:
-        whose = "its" if len(declined) == 1 else "their"
-        out.append(
-            f"{numbers.words(declined)} compiled nothing, for later passes found the cache empty: {whose} steps are "
-            "those of the mode without a compiler, and differences between the two say nothing."
-        )
     out += [
-        f"{label(r.stack)} compiled nothing: it is {mode_name(r.stack.uncompiled)} launched once more, and not ranked."
+        f"{label(r.stack)} compiled nothing: it is {plain_mode(work, r.stack)} launched once more, and not ranked."
         for r in found.timed
-        if may_rank(r)
+        if r.compiled_nothing
     ]
     if found.untimed:
         out.append(f"No timing: {numbers.words([label(r.stack) for r in found.untimed])}.")

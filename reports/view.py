@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.schema.results import Result, Row, digest
-from reports import agreement, baselines, charts, cost, facts, parts, scores, tables, tuning, used
+from reports import agreement, baselines, charts, cost, facts, parts, scores, svg, tables, tuning, used
 from reports import findings as notes
 from reports import numbers as n
 from reports.certificates import CertificateView, certificate, checks
@@ -106,6 +106,7 @@ class Page:
 
 
 def page(results: Sequence[Result]) -> Page:
+    svg.begin(row.stack for result in results for row in result.rows)
     works = gather(results)
     apart = mixed(works)
     several = len(results) > 1

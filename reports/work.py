@@ -29,65 +29,23 @@ from benchmarks.schema.results import (
 from reports import numbers
 from reports.measure import Measure, measure
 
-FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "tensorlayerx": "TensorLayerX"}
-MODES = {"xla": "XLA", "trainonestep": "TrainOneStep", "torch-trainonestep": "TrainOneStep (PyTorch)"}
-MODES |= {"torch-eager": "eager (PyTorch)"}
-MODES |= {"reduce-overhead": "compile (reduce-overhead)", "max-autotune": "compile (max-autotune)"}
-MODES |= {"graph-multi": "graph (8 steps a call)", "eager-keepmem": "eager (freed memory kept)"}
-MODES |= {"graph-onednn": "graph (oneDNN on)", "graph-eigen": "graph (oneDNN off)"}
-MODES |= {"graph-autocluster": "graph (XLA auto-clustering)"}
-MODES |= {"compile-step": "compile (whole step)", "compile-cpp": "compile (C++ wrapper)"}
-
-
-def framework_name(framework: str) -> str:
-    return FRAMEWORKS.get(framework, framework)
-
-
-def mode_name(mode: str) -> str:
-    """For people: ``XLA``; of the file of its own that is tuned by hand ``XLA (tuned)``."""
-    base = mode.removesuffix("-tuned")
-    return MODES.get(base, base) + (" (tuned)" if base != mode else "")
-
 
 def label(stack: Stack) -> str:
     """For people: ``PyTorch compile``, with device and interpreter where they are not the default."""
     extra = [word for word in (stack.device, stack.interpreter) if word not in ("cpu", "default")]
-    name = f"{framework_name(stack.framework)} {mode_name(stack.mode)}"
+    name = f"{stack.known.framework} {stack.known.mode}"
     return f"{name} ({', '.join(extra)})" if extra else name
 
 
+def plain_mode(work: Work, stack: Stack) -> str:
+    """The name for people of the mode that ``stack`` is without its compiler."""
+    names = {row.stack.key: row.stack.known.mode for row in work.rows}
+    return names.get(stack.uncompiled, stack.known.compiles)
+
+
 def marked(work: Work, row: Row) -> str:
-    """The label, with a word where the mode is compiled in name only: ``PyTorch compile = eager: compiled nothing``."""
-    if row.compiled_nothing:
-        return f"{label(row.stack)} = {mode_name(row.stack.uncompiled)}: compiled nothing"
-    return label(row.stack) + (", compiled nothing" if compiled_nothing(work, row) else "")
-
-
-def called(row: Row) -> str:
-    """The label in a sentence; of a stack that compiled nothing that of what it is."""
-    if not row.compiled_nothing:
-        return label(row.stack)
-    plain = row.stack.model_copy(update={"mode": row.stack.uncompiled})
-    return f"{label(plain)} ({mode_name(row.stack.mode)}, which compiled nothing)"
-
-
-def compiled_nothing(work: Work, row: Row) -> bool:
-    """Whether every launch after a good one found an empty cache, where this mode filled it for another workload.
-
-    Dynamo leaves a model that it cannot trace to eager without a word. Where the worker counted the graphs
-    (``Row.compiled_nothing``) nothing is inferred.
-    """
-    if any("compiled_graphs" in la.used for la in row.launches):
-        return False
-    first = min((la.pass_index for la in row.launches if la.status == "ok"), default=None)
-    later = [la.caches for la in row.launches if first is not None and la.pass_index > first]
-    keeps = any(
-        la.caches == "warm"
-        for other in work.result.rows
-        if (other.stack.framework, other.stack.mode) == (row.stack.framework, row.stack.mode)
-        for la in other.launches
-    )
-    return keeps and bool(later) and "warm" not in later
+    """The label, of a stack that is compiled in name only as what it is: ``PyTorch compile = eager``."""
+    return label(row.stack) + (f" = {plain_mode(work, row.stack)}" if row.compiled_nothing else "")
 
 
 ASKED = {"pairs": "words"}  # skip-gram trains on pairs of words and is asked about one

@@ -24,8 +24,8 @@ if __name__ == "__main__":
 
 from small import LANGUAGE, SKIPGRAM  # noqa: E402  of this folder
 
-from benchmarks.engine.stacks import is_written  # noqa: E402
 from benchmarks.frameworks.base import Program  # noqa: E402
+from benchmarks.frameworks.discovery import is_written  # noqa: E402
 from benchmarks.layers import Embedding  # noqa: E402
 from benchmarks.tasks import inputs  # noqa: E402
 from benchmarks.worker.session import Session  # noqa: E402

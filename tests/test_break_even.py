@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from result_factory import make
 
-from benchmarks.experiments.break_even.curves import Curve, break_even, crossing, derive, estimate, uncompiled
-from benchmarks.experiments.break_even.schema import Launch, Value, check, compiled_nothing, words
+from benchmarks.experiments.break_even.curves import Curve, break_even, crossing, derive, estimate
+from benchmarks.experiments.break_even.schema import Launch, Value, check, declined, words
 from benchmarks.schema.measurements import Answer
-from benchmarks.schema.results import digest
+from benchmarks.schema.results import Stack, digest
 from reports.render import html
 
 PLACE = {"part": "break_even", "workload": "mnist_mlp", "variant": "default", "status": "ok"}
@@ -131,21 +131,6 @@ def test_few_launches_give_a_range_and_more_an_interval():
     assert (many.low, many.high) == pytest.approx((np.exp(low), np.exp(high)))
 
 
-@pytest.mark.parametrize(
-    ("stack", "plain"),
-    [
-        ("torch:compile:cuda:old", "torch:eager:cuda:old"),
-        ("tensorflow:xla:cpu:default", "tensorflow:eager:cpu:default"),
-        ("tensorflow:eager:cpu:default", None),
-        ("tensorlayerx:trainonestep:cpu:default", None),
-        ("torch:eager-keepmem:cpu:default", None),
-        ("tensorflow:graph-multi:cpu:default", "tensorflow:eager:cpu:default"),
-    ],
-)
-def test_what_is_held_against_what(stack, plain):
-    assert uncompiled(stack) == plain
-
-
 def test_steps_in_groups_are_paid_call_by_call():
     grouped = Curve(launch(first=9.0, call=8, step=0.05), 400)
     assert list(grouped.seconds(np.array([1.0, 8.0, 9.0]))) == pytest.approx([10.0, 10.0, 10.4])
@@ -203,7 +188,8 @@ def test_the_report_says_after_how_many_steps_and_never():
 
 
 def test_the_derivation_finds_every_pair():
-    found = derive(with_answers(PAYS, NEVER).answers)
+    result = with_answers(PAYS, NEVER)
+    found = derive(result.answers, {row.stack.key: row.stack for row in result.rows})
     assert [(b.stack.split(":")[1], b.caches, b.verdict) for b in found] == [
         ("compile", "cold", "pays"),
         ("compile", "warm", "pays"),
@@ -212,7 +198,8 @@ def test_the_derivation_finds_every_pair():
 
 
 def test_without_a_cache_on_disk_cold_and_warm_are_one_kind():
-    found = derive(with_answers(PAYS, TRACED).answers)[-1]
+    result = with_answers(PAYS, TRACED)
+    found = derive(result.answers, {row.stack.key: row.stack for row in result.rows})[-1]
     assert (found.caches, len(found.crossings), found.verdict) == ("none", 2, "pays")
     text = told(PAYS, TRACED)
     assert re.search(r"TensorFlow graph pays after about \d+ steps \([\d.]+ epochs; it keeps no cache on disk\)", text)
@@ -257,8 +244,12 @@ def test_a_compiler_that_left_nothing_compiled_nothing():
     says = "PyTorch compile left nothing in the cache for compiled code, so nothing was compiled"
     assert says in told(empty, NEVER)
     assert says not in told(PAYS, NEVER)
-    assert compiled_nothing("torch:compile:cpu:default", empty)
-    assert not compiled_nothing("tensorflow:xla:cpu:default", empty)
+    compile_, xla = (Stack(framework=f, mode=m, device="cpu") for f, m in (("torch", "compile"), ("tensorflow", "xla")))
+    assert declined(compile_, empty), "as results from before graphs were counted are read"
+    assert not declined(xla, empty)
+    counted = [launch.model_copy(update={"compiled_graphs": 1}) for launch in empty.launches]
+    assert not declined(compile_, value(counted)), "where the compiler counted, nothing is inferred"
+    assert declined(xla, value([launch.model_copy(update={"compiled_graphs": 0}) for launch in counted]))
 
 
 def test_verify_objects():

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks.engine.stacks import frameworks, is_written
+from benchmarks.frameworks.discovery import frameworks, is_written
 from benchmarks.workload import ROOT, discover
 
 HEAVY = ("torch", "tensorflow", "keras", "tensorlayerx", "pandas", "scipy", "matplotlib", "seaborn", "requests")
@@ -78,8 +78,8 @@ def test_list_json_names_every_stack():
     wanted = {
         (f.workload.name, f.workload.variant, name, mode, device)
         for f in discover()
-        for name, modes in frameworks(tuned=True).items()
-        for mode in modes
+        for name, framework in frameworks().items()
+        for mode in framework.modes
         for device in ("cpu", "cuda")
         if is_written(f, name, mode)
     }

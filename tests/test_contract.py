@@ -8,7 +8,7 @@ import sys
 import pytest
 from frameworks import ALL, installed, need
 
-from benchmarks.engine.stacks import frameworks, is_written, read_adapters
+from benchmarks.frameworks.discovery import frameworks, is_written
 from benchmarks.protocol.profiles import PROFILES
 from benchmarks.schema.results import read
 from benchmarks.verify.file import verify
@@ -20,7 +20,7 @@ CASES = [
     (found.workload, framework, mode)
     for found in discover()
     for framework in ALL
-    for mode in frameworks(tuned=True)[framework]
+    for mode in frameworks()[framework].modes
     if is_written(found, framework, mode)
 ]
 SLOW = bool(os.environ.get("BOOKBENCH_SLOW"))
@@ -63,7 +63,8 @@ def chosen(workload):
         return every
     if workload.variant in FEW:
         return FEW[workload.variant]
-    documented = {(f, m) for f, modes in frameworks().items() for m in modes} if workload.key == EVERYWHERE else MAIN
+    documented = {(name, m) for name, f in frameworks().items() for m in f.modes if not f.modes[m].tuned}
+    documented = documented if workload.key == EVERYWHERE else MAIN
     return every & (documented | TUNED | ALSO_TUNED.get(workload.name, set()))
 
 
@@ -152,7 +153,7 @@ def check_used(used, framework, mode):
         assert used["onednn"] is (mode == "graph-onednn")
     kept = mode.endswith(("-keepmem", "-tuned"))
     assert (used["allocator"] == "glibc, freed memory kept") is kept
-    assert (used["compiled_graphs"] is None) is (mode not in read_adapters()[framework].compiled)
+    assert (used["compiled_graphs"] is None) is (not frameworks()[framework].modes[mode].compiles)
 
 
 @pytest.mark.parametrize("framework", ALL)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.engine.environment import RECORDED, ROOT, backend, clean_paths, describe, normalise, worker_environment
+from benchmarks.engine.environment import RECORDED, ROOT, clean_paths, describe, normalise, worker_environment
 from benchmarks.errors import Problem
 from benchmarks.schema.results import Stack
 
@@ -59,7 +59,6 @@ def test_all_stacks_get_the_same_threads_and_no_busy_waiting() -> None:
     ],
 )
 def test_backend_of_tensorlayerx(framework: str, mode: str, expected: str) -> None:
-    assert backend(framework, mode) == expected
     assert environment(framework, mode).get("TL_BACKEND", "") == expected
 
 

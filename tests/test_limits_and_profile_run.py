@@ -9,7 +9,7 @@ import pytest
 from frameworks import ALL, need
 
 from benchmarks import experiments
-from benchmarks.engine.stacks import frameworks
+from benchmarks.frameworks.discovery import frameworks
 from benchmarks.schema.results import read
 from benchmarks.verify.file import verify
 from benchmarks.workload import ROOT

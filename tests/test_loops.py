@@ -118,15 +118,16 @@ def test_one_stack_answers_for_its_framework():
     assert all("tensorflow" in violation for violation in missing)
 
 
-def test_representatives_prefer_a_mode_and_leave_canaries_out():
+def test_representatives_prefer_the_usual_mode_and_leave_canaries_out():
     def planned(framework, mode, **more):
         stack = Stack(framework=framework, mode=mode, device="cpu", **more)
         return Planned(stack=stack, available=True, reason="", implementation={})
 
-    first, second = planned("a", "eager"), planned("a", "graph")
-    again, other = planned("a", "graph", replica=1), planned("b", "xla")
-    assert representatives([first, second, again, other], {"a": "graph"}) == [second, other]
-    assert representatives([second, first], {"a": "compile"}) == [second]
+    first, second = planned("tensorflow", "eager"), planned("tensorflow", "graph")
+    again, other = planned("tensorflow", "graph", replica=1), planned("b", "xla")
+    assert representatives([first, second, again, other]) == [second, other], "graph is TensorFlow's usual mode"
+    xla = planned("tensorflow", "xla")
+    assert representatives([xla, first]) == [xla]
 
 
 def test_distance_is_of_the_worst_tensor_and_not_blind():

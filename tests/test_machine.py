@@ -10,12 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from drop_in import ADAPTER, MODES, dropped
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from benchmarks.commands import doctor
-from benchmarks.engine.stacks import Availability
+from benchmarks.engine.availability import Availability
 from benchmarks.errors import Problem
 from benchmarks.machine import computer, gpu_check
 from benchmarks.machine.computer import cpu_budget, cpu_quota, parse_cpus
@@ -114,13 +115,12 @@ def test_doctor_names_a_process_that_disturbs() -> None:
 
 
 def test_doctor_lists_every_stack_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "odd_adapter.py").write_text(
-        'MODES = {"eager": "a", "graph": "b"}\nREQUIRES = ("no-such [package]",)\n'
-    )
-    availability = Availability(adapters=tmp_path, cache=tmp_path / "probes.json")
+    availability = Availability(cache=tmp_path / "probes.json")
+    monkeypatch.setattr(availability, "_probed", lambda framework, mode, device: dict.fromkeys(framework.modes, ""))
     monkeypatch.setattr(doctor, "missing_gpu", lambda: "there is no GPU")
     console = Console(file=io.StringIO(), width=200)
-    console.print(doctor.stacks_table(availability))
+    with dropped(tmp_path, odd_modes=MODES.replace('"numpy"', '"no-such [package]"'), odd_adapter=ADAPTER):
+        console.print(doctor.stacks_table(availability))
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert text.count("no-such [package] is not installed: pip install no-such [package]") == 2

@@ -11,62 +11,27 @@ import numpy as np
 import pytest
 from frameworks import need
 
-from benchmarks.engine import select, stacks
+from benchmarks.engine import select
 from benchmarks.engine.environment import KEEP_MEMORY, worker_environment
+from benchmarks.frameworks.discovery import Framework, frameworks
+from benchmarks.frameworks.modes import Mode
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
 from benchmarks.worker.proof import losses
 from benchmarks.worker.session import Session
-from benchmarks.workload import ROOT, Found, discover, load
+from benchmarks.workload import ROOT, discover, load
 from reports import svg
 
 TOY = Path(__file__).parent / "toys" / "toy"
-ADAPTER = 'MODES = {"eager": "as it comes"}\nTUNED = {"fast": "tuned"}\n'
-
-
-def test_tuned_modes_are_read_beside_the_ordinary_ones(tmp_path):
-    (tmp_path / "good_adapter.py").write_text(ADAPTER)
-    (good,) = stacks.read_adapters(tmp_path).values()
-    assert (good.modes, good.tuned) == ({"eager": "as it comes"}, {"fast": "tuned"})
-    assert list(good.every) == ["eager", "fast"]
 
 
 def test_the_tuned_modes_that_the_suite_promises():
-    extra = {name: set(modes) for name, modes in stacks.frameworks(tuned=True).items()}
-    for name, modes in stacks.frameworks().items():
-        extra[name] -= set(modes)
+    extra = {name: {mode for mode, m in f.modes.items() if m.tuned} for name, f in frameworks().items()}
     single = {"reduce-overhead", "max-autotune", "compile-step", "compile-cpp", "eager-keepmem"}
     assert extra["torch"] == single | {"eager-tuned", "compile-tuned"}
     single = {"graph-multi", "graph-onednn", "graph-eigen", "graph-autocluster"}
     assert extra["tensorflow"] == single | {"graph-tuned", "xla-tuned"}
     assert extra["tensorlayerx"] == {"graph-onednn", "graph-eigen", "xla", "graph-tuned"}
-
-
-def test_a_tuned_mode_is_there_where_a_tuned_implementation_names_its_mode(tmp_path):
-    folder = tmp_path / "toy"
-    folder.mkdir()
-    place = Found(workload=load(TOY, "sound").workload, folder=folder)
-    assert not stacks.is_written(place, "numpy", "eager")
-    (folder / "toy_numpy.py").write_text("import toy_shared\n")
-    assert stacks.is_written(place, "numpy", "eager")
-    assert not stacks.is_written(place, "numpy", "eager-tuned")
-    (folder / "toy_numpy_tuned.py").write_text('MODES = ("eager",)\nENVIRONMENT = {"A": "1"}\nimport toy_numpy\n')
-    assert stacks.is_written(place, "numpy", "eager-tuned")
-    assert not stacks.is_written(place, "numpy", "graph-tuned")
-
-
-def test_workers_of_a_mode_get_its_variables_and_those_of_its_tuned_implementation(tmp_path):
-    (tmp_path / "numpy_adapter.py").write_text(
-        'MODES = {"eager": "a"}\nTUNED = {"eager-tuned": "b", "eager-fast": "c"}\nCOMPILED = ("eager",)\n'
-        'ENVIRONMENT = {"eager-fast": {"B": "2"}, "eager-tuned": {"A": "0", "B": "3"}}\n'
-    )
-    (numpy,) = stacks.read_adapters(tmp_path).values()
-    assert numpy.compiled == ("eager", "eager-tuned")
-    (tmp_path / "toy_numpy_tuned.py").write_text('MODES = ("eager",)\nENVIRONMENT = {"A": "1"}\n')
-    place = Found(workload=load(TOY, "sound").workload, folder=tmp_path)
-    assert stacks.variables(place, numpy, "eager") == {}
-    assert stacks.variables(place, numpy, "eager-fast") == {"B": "2"}
-    assert stacks.variables(place, numpy, "eager-tuned") == {"A": "1", "B": "3"}
 
 
 @pytest.mark.parametrize(
@@ -82,13 +47,15 @@ def test_workers_of_a_mode_get_its_variables_and_those_of_its_tuned_implementati
     ],
 )
 def test_tuned_stacks_are_planned_only_where_asked_for(asked, expected, monkeypatch):
-    ordinary, every = {"toys": {"eager": "a"}}, {"toys": {"eager": "a", "fast": "b"}}
-    monkeypatch.setattr(select.stacks, "frameworks", lambda *, tuned=False: every if tuned else ordinary)
-    monkeypatch.setattr(select.stacks, "Availability", lambda python: SimpleNamespace(reason=lambda *words: ""))
+    toys = Framework(
+        name="toys", label="Toys", requires=(), packages=(), folder=Path(),
+        modes={"eager": Mode("eager", "a", usual=True), "fast": Mode("fast", "b", tuned=True)},
+    )  # fmt: skip
+    monkeypatch.setattr(select, "frameworks", lambda: {"toys": toys})
+    monkeypatch.setattr(select, "Availability", lambda python: SimpleNamespace(reason=lambda *words: ""))
     monkeypatch.setattr(select, "implementation_files", lambda found, framework, mode: {})
-    monkeypatch.setattr(select.stacks, "is_written", lambda found, framework, mode: True)
-    monkeypatch.setattr(select.stacks, "variables", lambda found, framework, mode: {})
-    monkeypatch.setattr(select.stacks, "read_adapters", lambda: {"toys": None})
+    monkeypatch.setattr(select, "is_written", lambda found, framework, mode: True)
+    monkeypatch.setattr(select, "own_variables", lambda found, framework, mode: {})
     found = SimpleNamespace()
     words = {"framework": [], "mode": [], "stack": [], "tuned": False, **asked}
     planned = select._planned(found, {"default": "python"}, devices=["cpu"], **words)
@@ -113,15 +80,29 @@ def test_memory_is_kept_only_where_the_mode_says_so(tmp_path):
     stack = SimpleNamespace(framework="torch", mode="eager", device="cpu")
     plain = worker_environment(stack, threads=1, scratch=tmp_path, caches=tmp_path, inherited=KEEP_MEMORY)
     assert not KEEP_MEMORY.keys() & plain.keys()
-    modes = stacks.read_adapters()["torch"].environment
-    assert [mode for mode, variables in modes.items() if KEEP_MEMORY.items() <= variables.items()] == ["eager-keepmem"]
+    modes = frameworks()["torch"].modes
+    assert [name for name, mode in modes.items() if KEEP_MEMORY.items() <= mode.environment.items()] == [
+        "eager-keepmem"
+    ]
+    keeping = SimpleNamespace(framework="torch", mode="eager-keepmem", device="cpu")
+    kept = worker_environment(keeping, threads=1, scratch=tmp_path, caches=tmp_path, inherited={})
+    assert KEEP_MEMORY.items() <= kept.items()
 
 
 def test_modes_of_a_framework_are_told_apart_in_charts():
-    for modes in stacks.frameworks(tuned=True).values():
-        looks = [(svg.shade_of(mode), svg.marker(mode)) for mode in modes]
-        assert len(set(looks)) == len(looks)
-    assert max(svg.SHADES.values()) < len(svg.TOWARDS)
+    def looks(names):
+        stacks = [Stack(framework=name, mode=mode, device="cpu") for name in names for mode in frameworks()[name].modes]
+        svg.begin(stacks)
+        return {(s.framework, s.mode): (svg.colour(s), svg.marker(s)) for s in stacks}
+
+    names = ["torch", "tensorflow", "tensorlayerx"]
+    every = looks(names)
+    assert len(set(every.values())) == len(every)
+    assert [every[name, "eager"][0] for name in names] == ["#0b0000", "#0b0100", "#0b0200"]
+    assert looks(names[::-1]) == every, "in whatever order the stacks come"
+    late = Stack(framework="numpy", mode="eager", device="cpu")
+    assert svg.colour(late) == "#0b0300"
+    assert svg.variable(late) == "--c30"
 
 
 @pytest.fixture
@@ -230,5 +211,5 @@ def test_eight_steps_at_once_equal_eight_single_steps(tmp_path):
 
 
 def test_every_tuned_mode_has_implementations():
-    written = {name for f in discover() for name in stacks.frameworks() if f.implementation(name).is_file()}
-    assert {name for name, modes in stacks.read_adapters().items() if modes.tuned} <= written
+    written = {name for f in discover() for name in frameworks() if f.implementation(name).is_file()}
+    assert {name for name, f in frameworks().items() if any(mode.tuned for mode in f.modes.values())} <= written

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from benchmarks import museum
 from benchmarks.commands.cli import main
-from benchmarks.engine.stacks import frameworks
 from benchmarks.errors import Problem
+from benchmarks.frameworks.discovery import frameworks
 from benchmarks.museum import page
 from benchmarks.museum.schema import NOT_VISITED, Case, Judged, Sample, Scores, read, write
 from benchmarks.workload import ROOT, discover
@@ -192,7 +192,7 @@ def test_an_exhibit_tells_what_it_must(name):
     found = {f.workload.key: f for f in discover()}
     for place in module.PLACES:
         framework, mode = place.stack.split(":")
-        assert mode in frameworks()[framework]
+        assert mode in frameworks()[framework].modes
         assert found[place.workload].implementation(framework).exists()
 
 

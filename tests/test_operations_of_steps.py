@@ -53,9 +53,9 @@ KNOWN = {
 
 def files(framework: str) -> list[tuple[Any, Path, tuple[str, ...]]]:
     """Each variant's documented file, its tuned one and its peers, and the modes in which to look at them."""
-    from benchmarks.engine.stacks import literals
     from benchmarks.peers import peers
     from benchmarks.workload import base_mode, discover
+    from benchmarks.workload.literals import literals
 
     out = []
     for found in discover():

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.engine.environment import RECORDED
-from benchmarks.engine.stacks import literals, read_adapters
+from benchmarks.frameworks.discovery import frameworks
 from benchmarks.workload import TUNED as ENDING
+from benchmarks.workload.literals import literals
 
 IMPLS = Path(__file__).resolve().parent.parent / "impls"
 FOLDERS = sorted(path.parent for path in IMPLS.glob("*/workload.py"))
@@ -103,9 +104,9 @@ def test_tuned_file_keeps_the_contract(path: Path) -> None:
     assert set(LAST) <= offered
     assert path.with_name(f"{path.stem.removesuffix('_tuned')}.py") in FILES
     framework = path.stem.removesuffix("_tuned").rpartition("_")[2]
-    own, adapter = literals(path, "MODES", "ENVIRONMENT"), read_adapters()[framework]
+    own, modes = literals(path, "MODES", "ENVIRONMENT"), frameworks()[framework].modes
     assert own["MODES"]
-    assert {f"{mode}{ENDING}" for mode in own["MODES"]} <= adapter.tuned.keys()
+    assert {f"{mode}{ENDING}" for mode in own["MODES"]} <= {name for name, mode in modes.items() if mode.tuned}
     assert own.get("ENVIRONMENT", {}).keys() <= set(RECORDED)  # what a worker is started with stands in the result
     assert len(text.splitlines()) <= MOST_LINES
     assert [word for word in FORBIDDEN if word in ALLOWED.sub("", text)] == []

@@ -56,7 +56,7 @@ def test_a_training_to_a_target_takes_single_steps_or_none(session):
 
 def test_tuned_modes_do_not_train_to_a_target(monkeypatch):
     def planned(mode):
-        stack = Stack(framework="tensorflow", mode=mode, device="cpu")
+        stack = Stack(framework="tensorflow", mode=mode, device="cpu", tuned=mode == "graph-multi")
         return Planned(stack=stack, available=True, reason="", implementation={})
 
     def chosen(*modes):

@@ -2,7 +2,6 @@
 
 import io
 import random
-from collections.abc import Collection
 
 import pytest
 import result_factory
@@ -141,27 +140,3 @@ def test_a_run_that_was_only_asked_further_questions_says_so():
     assert said.text == "; answered below: memory."
     silent = gather([result.model_copy(update=answered | {"answers": []})])[0]
     assert sentence(silent, rank(silent)).headline == "Nothing was measured"
-
-
-def test_a_stack_that_compiled_nothing_is_called_so(full: r.Result) -> None:
-    """Its launches after the first found an empty cache; those of its mode on other workloads found a full one."""
-
-    def with_caches(caches: str, workloads: Collection[str], last: int | None = None) -> r.Result:
-        def changed(row: r.Row) -> r.Row:
-            if row.stack.mode != "compile" or row.workload not in workloads:
-                return row
-            launches = [la.model_copy(update={"caches": caches}) for la in row.launches[:last]]
-            return row.model_copy(update={"launches": launches})
-
-        return full.model_copy(update={"rows": [changed(row) for row in full.rows]})
-
-    said, word = "compiled nothing, for later passes found the cache empty", "PyTorch compile, compiled nothing"
-    emptied = with_caches("cold", [KEY])
-    (aside,) = [text for text in sentence(work(emptied)).asides if said in text]
-    assert aside.startswith("PyTorch compile compiled nothing")
-    assert word in html([emptied])
-    assert summary.markdown([emptied]).count(word) == 1
-    everywhere = with_caches("cold", {row.workload for row in full.rows})
-    for silent in (full, with_caches("cold", [KEY], last=1), everywhere):  # one launch, or a mode that keeps no cache
-        assert not [text for text in sentence(work(silent)).asides if said in text]
-        assert word not in summary.markdown([silent])

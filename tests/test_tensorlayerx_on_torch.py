@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from frameworks import need
 
+from benchmarks.engine.availability import available
 from benchmarks.engine.environment import ROOT
-from benchmarks.engine.stacks import available
 from benchmarks.frameworks.tensorlayerx_on_torch import (
     held_optimizer,
     step_held_optimizer,

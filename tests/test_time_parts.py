@@ -71,7 +71,8 @@ def test_pytorch_compiles_cold_and_warm(tmp_path):
     cold, warm = typed(by_mode["compile"]).launches
     assert cold.cached_files == 0
     assert warm.cached_files > 0, "compiled kernels were kept"
-    assert {b.caches for b in derive(result.answers)} == {"cold", "warm"}
+    assert cold.compiled_graphs == warm.compiled_graphs == 1
+    assert {b.caches for b in derive(result.answers, {r.stack.key: r.stack for r in result.rows})} == {"cold", "warm"}
 
 
 @pytest.mark.framework

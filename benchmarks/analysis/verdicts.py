@@ -183,13 +183,11 @@ def _held_against(c: Comparison, canaries: Iterable[Comparison]) -> Comparison:
 def rank_all(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[Ranking]:
     """Shared ranks per workload variant, of its documented stacks and of its tuned ones, each among themselves.
 
-    Only of stacks that may be ranked, and none where a verdict is provisional. A stack that compiled nothing is the one
-    without a compiler and has no place of its own beside it.
+    Only of stacks that may be ranked, and none where a verdict is provisional.
     """
     out = []
     for group in groups(rows):
         fit = [r for r in group if may_rank(r) and r.pass_step_seconds()]
-        fit = [r for r in fit if not r.doubles(fit)]
         for tuned in (False, True):
             found = _rank([r.stack.key for r in fit if r.stack.tuned == tuned], group[0], comparisons, tuned=tuned)
             out += [found] if found else []
@@ -210,9 +208,12 @@ def _rank(keys: Sequence[str], of: Row, comparisons: Sequence[Comparison], *, tu
 
 
 def may_rank(row: Row) -> bool:
-    """Not the canary, nothing failed, and no certificate that did not pass; one not asked for is no failure."""
+    """Not the canary, nothing failed, no certificate that did not pass (one not asked for is no failure), and compiled.
+
+    A stack that compiled nothing is the one without a compiler, launched once more.
+    """
     sound = row.certificate is None or row.certificate.status == "ok"
-    return not row.stack.replica and row.status in ("ok", "interrupted") and sound
+    return not row.stack.replica and row.status in ("ok", "interrupted") and sound and not row.compiled_nothing
 
 
 def _loses(c: Comparison, key: str) -> bool:

@@ -12,8 +12,9 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.engine.stacks import DEVICES, Availability, read_adapters
+from benchmarks.engine.availability import DEVICES, Availability
 from benchmarks.errors import Problem
+from benchmarks.frameworks.discovery import distributions, frameworks
 from benchmarks.machine import disturbance
 from benchmarks.machine.computer import cpu_budget, cpu_quota, interpreter, machine, memory_available
 from benchmarks.machine.gpu_check import missing_gpu
@@ -41,7 +42,7 @@ def report() -> Iterator[RenderableType]:
 
 
 def _installed() -> Iterator[RenderableType]:
-    this = interpreter("default", also=[n for f in read_adapters().values() for n in f.requires])
+    this = interpreter("default", also=distributions())
     packages = "  ".join(f"{name} {version}" for name, version in this.packages.items())
     yield f"[bold]Python[/] {this.python}"
     yield f"[bold]Packages that matter[/] {packages or 'none'}"
@@ -52,10 +53,10 @@ def stacks_table(availability: Availability) -> Table:
     no_gpu = missing_gpu()
     devices = [device for device in DEVICES if device != "cuda" or not no_gpu]
     table = Table("framework", "mode", *devices, title="Stacks", title_justify="left", title_style="bold")
-    for framework in read_adapters(availability.adapters).values():
-        for mode in framework.every:
+    for framework in frameworks().values():
+        for mode, described in framework.modes.items():
             reasons = [availability.reason(framework.name, mode, device) for device in devices]
-            name = f"{mode} (tuned)" if mode in framework.tuned else mode
+            name = f"{mode} (tuned)" if described.tuned else mode
             table.add_row(framework.name, name, *(escape(r) or "[green]available[/]" for r in reasons))
     if no_gpu:
         table.caption, table.caption_justify = f"cuda: {no_gpu}", "left"

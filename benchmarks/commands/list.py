@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.engine.stacks import Availability, stacks
+from benchmarks.engine.availability import Availability, stacks
 from benchmarks.workload import discover
 
 

@@ -233,10 +233,13 @@ def print_summary(console: Console, result: Result) -> None:
 
 
 def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
-    """Who beats all others or shares first place, what could have been found, and the canary."""
+    """Who beats all others or shares first place, what compiled nothing, what could have been found, the canary."""
     key = (workload, variant)
     names = {r.stack.key: r.stack.label for r in result.rows}
     out = []
+    for r in result.rows:
+        if (r.workload, r.variant) == key and r.compiled_nothing and not r.stack.replica:
+            out.append(f"{r.stack.label} = {r.stack.known.compiles}: it compiled nothing, and is not ranked")
     for ranking in (r for r in result.rankings if (r.workload, r.variant) == key):
         first = [names[k] for k, place in ranking.ranks.items() if place == 1]
         family = "tuned, " if ranking.tuned else ""

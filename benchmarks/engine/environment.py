@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Protocol, TypedDict
 
 from benchmarks.errors import Problem
+from benchmarks.frameworks.discovery import mode_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,13 +62,6 @@ class Chosen(Protocol):
     def device(self) -> str: ...
 
 
-def backend(framework: str, mode: str) -> str:
-    """TensorLayerX chooses its backend when it is imported, from TL_BACKEND; '' for other frameworks."""
-    if framework != "tensorlayerx":
-        return ""
-    return "torch" if mode.startswith("torch-") else "tensorflow"
-
-
 def worker_environment(
     stack: Chosen, *, threads: int, scratch: Path, caches: Path, inherited: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
@@ -79,8 +73,8 @@ def worker_environment(
     env |= dict.fromkeys(_THREADS, str(threads))
     # OMP_WAIT_POLICY stays unset. PASSIVE would shield PyTorch from a busy neighbour, but on a quiet machine it made
     # its MLP steps 1.6 to 3 times slower (two cores); idle threads stop spinning within milliseconds anyway.
-    if tl_backend := backend(stack.framework, stack.mode):
-        env["TL_BACKEND"] = tl_backend
+    if mode := mode_of(stack.framework, stack.mode):
+        env |= mode.environment
     env["KERAS_BACKEND"] = "tensorflow"
     env["TF_CPP_MIN_LOG_LEVEL"] = "0"  # the adapter reads there which instructions the build lacks
     env["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # otherwise TensorFlow takes the whole GPU and its neighbours none

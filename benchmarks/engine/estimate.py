@@ -10,7 +10,6 @@ from pathlib import Path
 from benchmarks import experiments
 from benchmarks.engine.plan import Entry, Plan, Planned
 from benchmarks.engine.solo import FASTEST
-from benchmarks.engine.stacks import COMPILING
 from benchmarks.layers import Embedding
 from benchmarks.protocol.profiles import PROFILES
 from benchmarks.workload import Workload, load
@@ -91,7 +90,7 @@ def _workload(folder: str, variant: str) -> Workload:
 
 def _starts(planned: Planned, passes: int, *, cold: bool) -> float:
     total = passes * START_SECONDS
-    if planned.stack.mode in COMPILING:
+    if planned.stack.known.caches:
         total += passes * COMPILE_SECONDS["warm"] + cold * (COMPILE_SECONDS["cold"] - COMPILE_SECONDS["warm"])
     return total
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import experiments, tasks
-from benchmarks.engine import baselines, stacks
+from benchmarks.engine import baselines
 from benchmarks.engine import budget as budgets
+from benchmarks.engine.availability import DEVICES, Availability
 from benchmarks.engine.interpreters import interpreters
 from benchmarks.engine.plan import Entry, Plan, Planned, PlannedBaseline
 from benchmarks.errors import Problem
+from benchmarks.frameworks.discovery import distributions, frameworks, is_written, own_variables
 from benchmarks.machine.computer import cpu_budget, git_state, interpreter, machine
 from benchmarks.protocol.profiles import MEASURES, PROFILES
 from benchmarks.schema.results import Options, Stack
@@ -53,7 +55,7 @@ def make_plan(
     allowed = None if budget is None else budgets.seconds(budget)
     amounts = PROFILES[profile]
     devices = list(device) or ["cpu"]
-    _known("--device", devices, stacks.DEVICES)
+    _known("--device", devices, DEVICES)
     sweeps = [name.removeprefix("sweep_") for name in experiments.names() if name.startswith("sweep_")]
     _known("--sweep", sweep, sweeps)
     measure = list(dict.fromkeys([*measure, *(f"sweep_{word}" for word in sweep)]))
@@ -65,7 +67,7 @@ def make_plan(
         raise Problem("--isolated measures training again: --measure must name training too")
     everything = discover(impls.resolve())
     found = choose(everything, workload, everything=profile == "full", gpu=devices == ["cuda"])
-    known = stacks.frameworks(tuned=True)
+    known = {name: list(f.modes) for name, f in frameworks().items()}
     _known("--framework", framework, list(known))
     _known("--stack", stack, [f"{name}:{m}" for name, modes in known.items() for m in modes])
     _known("--mode", mode, sorted({m for modes in known.values() for m in modes}))
@@ -145,7 +147,7 @@ def make_plan(
         git_commit=commit,
         git_dirty=dirty,
         machine=facts,
-        interpreters=[interpreter(name, python) for name, python in pythons.items()],
+        interpreters=[interpreter(name, python, also=distributions()) for name, python in pythons.items()],
         notes=_notes(profile, everything, found, workload),
         entries=entries,
     )
@@ -193,31 +195,28 @@ def _planned(
     Tuned modes are asked for by name, or all by ``tuned``.
     """
     out = []
-    ordinary = stacks.frameworks()
     for name, python in pythons.items():
-        availability = stacks.Availability(python=python)
-        for word, modes in stacks.frameworks(tuned=True).items():
+        availability = Availability(python=python)
+        for word, described in frameworks().items():
             if framework and word not in framework:
                 continue
-            for one in modes:
+            for one, what in described.modes.items():
                 named = one in mode or f"{word}:{one}" in stack
                 if (mode and one not in mode) or (stack and f"{word}:{one}" not in stack):
                     continue
-                if not (named or tuned or one in ordinary[word]) or not stacks.is_written(found, word, one):
+                if (what.tuned and not (named or tuned)) or not is_written(found, word, one):
                     continue
                 files = implementation_files(found, word, one)
-                variables = stacks.variables(found, stacks.read_adapters()[word], one)
                 for device in devices:
-                    reason = availability.reason(word, one, device)
-                    facts = {"framework": word, "mode": one, "tuned": one not in ordinary[word]}
-                    found_stack = Stack.model_validate({**facts, "device": device, "interpreter": name})
+                    reason = availability.reason(word, one, device, found)
+                    facts = {**described.facts(one), "device": device, "interpreter": name}
                     out.append(
                         Planned(
-                            stack=found_stack,
+                            stack=Stack.model_validate(facts),
                             available=not reason,
                             reason=reason,
                             implementation=files,
-                            environment=variables,
+                            environment=own_variables(found, word, one),
                         )
                     )
     return out

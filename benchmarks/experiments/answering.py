@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.engine.plan import Entry, Planned
 from benchmarks.engine.worker_process import WorkerError
+from benchmarks.frameworks.discovery import mode_of
 from benchmarks.workload import Workload
 
 if TYPE_CHECKING:
@@ -31,15 +32,21 @@ def each(
         keep(run, entry, part, planned, alone)
 
 
-def representatives(planned: Sequence[Planned], preferred: Mapping[str, str]) -> list[Planned]:
-    """One stack per framework, device and interpreter: in the framework's ``preferred`` mode, or else the first.
+def is_usual(planned: Planned) -> bool:
+    """Whether its mode stands for its framework where one must."""
+    mode = mode_of(planned.stack.framework, planned.stack.mode)
+    return mode is not None and mode.usual
+
+
+def representatives(planned: Sequence[Planned]) -> list[Planned]:
+    """One stack per framework, device and interpreter: in the framework's usual mode, or else the first.
 
     For parts whose schema says PER_FRAMEWORK.
     """
     found: dict[tuple[str, str, str], Planned] = {}
     for p in planned:
         s = p.stack
-        if not s.replica and (s.mode == preferred.get(s.framework) or s.kind not in found):
+        if not s.replica and (is_usual(p) or s.kind not in found):
             found[s.kind] = p
     return list(found.values())
 

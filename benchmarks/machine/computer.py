@@ -17,11 +17,8 @@ from benchmarks.engine.environment import ROOT, describe, normalise
 from benchmarks.errors import Problem
 from benchmarks.schema.results import Interpreter, Machine
 
-# Distributions that can change a figure. Frameworks beyond these enter through their adapter's REQUIRES.
-_MATTER = re.compile(
-    r"torch|torchvision|tensorflow|tensorflow-cpu|keras|tensorlayerx|numpy|six|triton|ml-dtypes|protobuf|wrapt"
-    r"|mkl|intel-openmp|onednn|nvidia-(?!ml-py).*|cuda-(bindings|toolkit)"
-)
+# Distributions that can change a figure, beside those that a framework names.
+_MATTER = re.compile(r"numpy|mkl|intel-openmp|onednn|nvidia-(?!ml-py).*|cuda-(bindings|toolkit)")
 
 
 def machine() -> Machine:

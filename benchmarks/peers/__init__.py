@@ -15,9 +15,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.engine.stacks import frameworks, literals
 from benchmarks.errors import Problem
+from benchmarks.frameworks.discovery import frameworks
 from benchmarks.workload import Found
+from benchmarks.workload.literals import literals
 
 WORDS = ("SOURCE", "MODES", "DIFFERS")
 
@@ -44,7 +45,7 @@ def peers(found: Found) -> list[Peer]:
 
 def read(path: Path) -> Peer:
     """The peer in the file at ``path``; Problem where its name or literals are not as they must be."""
-    modes_of = frameworks(tuned=True)
+    modes_of = {name: f.modes for name, f in frameworks().items()}
     named = re.fullmatch(rf"peer_([a-z0-9_]+)_({'|'.join(modes_of)})", path.stem)
     if named is None:
         raise Problem(f"{path.name}: peers are called peer_SOURCE_FRAMEWORK.py")

@@ -16,11 +16,12 @@ import click
 import numpy as np
 
 from benchmarks import __version__, data, tasks
+from benchmarks.engine.availability import Availability
 from benchmarks.engine.environment import clean_paths, worker_environment
 from benchmarks.engine.select import choose
-from benchmarks.engine.stacks import Availability, is_written, read_adapters, variables
 from benchmarks.engine.worker_process import Worker, WorkerError
 from benchmarks.errors import Problem
+from benchmarks.frameworks.discovery import distributions, frameworks, is_written, own_variables
 from benchmarks.machine.computer import cpu_budget, git_state, interpreter, machine
 from benchmarks.peers import Peer, page, peers
 from benchmarks.peers.record import TOLERANCE, TOLERANCE_AMPLIFYING, Pass, Record, Row, read
@@ -68,7 +69,7 @@ def measure(
         git_commit=commit,
         git_dirty=dirty,
         machine=machine(),
-        interpreter=interpreter("default"),
+        interpreter=interpreter("default", also=distributions()),
         threads=count,
         block_seconds=seconds,
         passes=passes,
@@ -125,14 +126,14 @@ def _asked(workloads: Sequence[str], stacks: Sequence[str], device: str, impls: 
                     continue
                 row = Row(
                     workload=w.name,
-                    stack=Stack.model_validate({"framework": peer.framework, "mode": mode, "device": device}),
+                    stack=Stack.model_validate(frameworks()[peer.framework].facts(mode) | {"device": device}),
                     peer=peer.name,
                     source=peer.source,
                     address=peer.address,
                     differs=peer.differs,
                     tolerance=TOLERANCE_AMPLIFYING if w.certificate_optimiser else TOLERANCE,
                     files=hashes([*dict.fromkeys([found.implementation(peer.framework), ours]), peer.path]),
-                    unavailable=availability.reason(peer.framework, mode, device),
+                    unavailable=availability.reason(peer.framework, mode, device, found),
                 )
                 out.append(Asked(found=found, peer=peer, row=row))
     return out
@@ -151,7 +152,7 @@ class _Bench:
         home, caches = self.scratch / "home" / name, self.scratch / "caches" / name
         (home / "tmp").mkdir(parents=True, exist_ok=True)
         environment = worker_environment(stack, threads=self.threads, scratch=home, caches=caches)
-        environment |= variables(asked.found, read_adapters()[stack.framework], stack.mode)
+        environment |= own_variables(asked.found, stack.framework, stack.mode)
         environment["TMPDIR"] = str(home / "tmp")
         worker = Worker(python=sys.executable, environment=environment, log=self.scratch / f"{name}-{index}.log")
         try:

@@ -10,7 +10,6 @@ from benchmarks.peers.worker import CHECKED
 from benchmarks.schema.results import Stack
 
 BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
-NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "tensorlayerx": "TensorLayerX", "xla": "XLA"}
 HEAD = ("Workload", "Stack", "Public way", "Theirs / ours", "95 % interval", "Rounds", "", "Updates differ by")
 
 
@@ -27,7 +26,7 @@ def cells(row: Row) -> list[str]:
 
 
 def stack(of: Stack) -> str:
-    names = f"{NAMES.get(of.framework, of.framework)} {NAMES.get(of.mode, of.mode)}"
+    names = f"{of.known.framework} {of.known.mode}"
     return names if of.device == "cpu" else f"{names}, {of.device}"
 
 

@@ -66,8 +66,12 @@ def compare(
     rounds: int,
     seconds: float,
     first: int,
+    plain: str,
 ) -> dict[str, Any]:
-    """``implementations`` are ours and theirs; ``first`` (0 or 1) of them is built and timed first."""
+    """``implementations`` are ours and theirs; ``first`` (0 or 1) of them is built and timed first.
+
+    ``plain`` is the mode of an uncompiled twin.
+    """
     placed = [tuple(adapter.place(array) for array in arrays) for arrays in batches]
     programs = _both(adapter, workload, implementations, initial, first)
     certified = workload.certified(workload.batch_size)
@@ -75,7 +79,7 @@ def compare(
         checked = programs
     else:  # dropout draws, or steps that amplify rounding: an uncompiled twin takes the certificate's steps
         twin = copy.copy(adapter)
-        twin.mode = adapter.mode if adapter.mode.startswith("torch-") else "eager"
+        twin.mode = plain
         checked = _both(twin, certified, implementations, initial, first)
     moved = differences(*(_moves(adapter, p, placed, initial(certified)) for p in checked))
     del checked

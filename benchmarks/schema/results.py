@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +29,7 @@ from benchmarks.schema.run_info import Machine as Machine
 from benchmarks.schema.run_info import Options as Options
 from benchmarks.schema.run_info import Profile as Profile
 from benchmarks.schema.run_info import Stack as Stack
+from benchmarks.schema.run_info import compiled_nothing
 from benchmarks.schema.samples import Block as Block
 from benchmarks.schema.samples import Evidence as Evidence
 from benchmarks.schema.samples import Inference as Inference
@@ -188,17 +188,8 @@ class Row(Strict):
 
     @property
     def compiled_nothing(self) -> bool:
-        """Whether no launch's compiler made a graph of the step; False where that was not read back."""
-        return {la.used.get("compiled_graphs") for la in self.launches if la.status == "ok"} == {0}
-
-    def doubles(self, rows: Iterable[Row]) -> bool:
-        """Whether its compiler left it to be another of ``rows``: then it is that stack, launched once more."""
-        twin = (self.stack.kind, self.stack.uncompiled)
-        return (
-            self.compiled_nothing
-            and self.stack.mode != self.stack.uncompiled
-            and any((row.stack.kind, row.stack.mode) == twin and not row.stack.replica for row in rows)
-        )
+        """Whether its compiler made no graph of the step in any launch: it is the mode without one, and has no rank."""
+        return compiled_nothing(la.used.get("compiled_graphs") for la in self.launches if la.status == "ok")
 
 
 class Baseline(Strict):
@@ -378,7 +369,7 @@ LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, 
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
 LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
 LATER |= {"budget": None, "corpus": None, "most_passes": 20}
-LATER |= {"used": {}, "agreements": []}
+LATER |= {"used": {}, "agreements": []} | dict.fromkeys(("described",))
 
 
 def _as_first_published(plain: Any) -> Any:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
+from benchmarks.schema import earlier
 from benchmarks.schema.samples import Strict, field
 
 Profile: TypeAlias = Literal["smoke", "quick", "full"]
 
 
+def compiled_nothing(graphs: Iterable[int | None]) -> bool:
+    """Whether a compiler made no graph of the training step, by its own count in every process.
+
+    Such a stack is the one without its compiler, launched once more. None where nothing is compiled or nothing counted.
+    """
+    return set(graphs) == {0}
+
+
+class Described(Strict):
+    """What a framework says of one of its modes."""
+
+    framework: str = field("the framework's name for people")
+    mode: str = field("the mode's name for people, after the framework's")
+    compiles: str = field("the mode that it is without its compiler; empty where nothing is compiled before it runs")
+    caches: bool = field("whether it keeps what it compiled on disk for the next process")
+    twin_of: str = field("the mode of which it is the same with one thing changed; empty where it is nobody's twin")
+
+
 class Stack(Strict):
     """With what: framework, mode, device, precision and interpreter."""
 
-    framework: str = field("torch, tensorflow, tensorlayerx, or a framework with an adapter of its own")
-    mode: str = field(
-        "a mode of the framework's adapter, such as eager, compile, graph, xla or trainonestep; `list` shows all"
-    )
+    framework: str = field("a framework with an adapter, such as torch")
+    mode: str = field("a mode of the framework, such as eager; `list` shows all")
     device: Literal["cpu", "cuda"] = field("where the steps run")
     precision: Literal["float32"] = field(
         "declared precision; what was really used is probed, see Launch", default="float32"
@@ -23,6 +41,12 @@ class Stack(Strict):
     interpreter: str = field("name given with --env, or 'default'", default="default")
     tuned: bool = field("whether its mode runs only where it is asked for, as its adapter declares", default=False)
     replica: int = field("1 for the canary: the same stack launched once more; otherwise 0", default=0)
+    described: Described | None = field("as its framework says; None in results from before it was asked", default=None)
+
+    @property
+    def known(self) -> Described:
+        """What its framework said of its mode or, of a result that does not hold it, what was true then."""
+        return self.described or Described.model_validate(earlier.described(self.framework, self.mode))
 
     @property
     def label(self) -> str:
@@ -33,10 +57,9 @@ class Stack(Strict):
 
     @property
     def uncompiled(self) -> str:
-        """The mode that does the same without a compiler: ``eager``, of modes within TensorFlow graphs ``graph``."""
-        base = self.mode.removesuffix("-tuned")
-        plain = "graph" if base.startswith(("graph-", "xla")) else "eager"
-        return plain + self.mode[len(base) :]
+        """Key of the stack that it is without its compiler; empty where nothing is compiled before it runs."""
+        plain = self.known.compiles
+        return f"{self.framework}:{plain}:{self.device}:{self.interpreter}" if plain else ""
 
     @property
     def kind(self) -> tuple[str, str, str]:

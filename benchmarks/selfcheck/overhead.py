@@ -16,10 +16,11 @@ import click
 import numpy as np
 
 from benchmarks import data
+from benchmarks.engine.availability import available
 from benchmarks.engine.environment import KEEP_MEMORY, worker_environment
-from benchmarks.engine.stacks import available, frameworks
 from benchmarks.engine.worker_process import Worker, WorkerError
 from benchmarks.errors import Problem
+from benchmarks.frameworks.discovery import frameworks
 from benchmarks.machine.computer import cpu_budget
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
@@ -51,9 +52,9 @@ def run_overhead(*, pairs: int, threads: int | None) -> int:
         shortest = load(DEFAULT_IMPLS / FASTEST[0], FASTEST[1])
         fastest = min(
             bench.step(shortest, framework, mode=mode, steps=100, blocks=5)
-            for framework, modes in frameworks().items()
-            for mode in modes
-            if shortest.implementation(framework).exists() and available(framework, mode, "cpu")[0]
+            for framework, described in frameworks().items()
+            for mode, what in described.modes.items()
+            if not what.tuned and shortest.implementation(framework).exists() and available(framework, mode, "cpu")[0]
         )
         share = own / fastest
         click.echo(f"shortest step of the suite ({'/'.join(FASTEST)}): {fastest * 1e6:,.1f} µs")

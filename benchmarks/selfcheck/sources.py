@@ -17,11 +17,12 @@ import click
 import numpy as np
 
 from benchmarks import data, tasks
+from benchmarks.engine.availability import available
 from benchmarks.engine.environment import worker_environment
 from benchmarks.engine.select import choose
-from benchmarks.engine.stacks import available
 from benchmarks.engine.worker_process import Worker, WorkerError
 from benchmarks.errors import Problem
+from benchmarks.frameworks.discovery import distributions
 from benchmarks.machine.computer import cpu_budget, interpreter, machine
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
@@ -61,7 +62,7 @@ def run_sources(
     if json_file:
         facts = machine()
         about = {"machine": f"{facts.name}, {facts.cpu}", "threads": count, "stack": stack}
-        about["packages"] = interpreter("default", sys.executable).packages
+        about["packages"] = interpreter("default", also=distributions()).packages
         json_file.write_text(json.dumps({**about, "ratios": kept}, indent=1) + "\n", encoding="utf-8")
     return int(far)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks import tasks
 from benchmarks.frameworks.base import Program
+from benchmarks.frameworks.discovery import uncompiled
 from benchmarks.tasks import inputs
 from benchmarks.tasks.text import GENERATED, PROMPT, TextTask
 from benchmarks.worker.session import Hands, Session, states
@@ -89,7 +90,7 @@ def _drawn_losses(session: Session, program: Program, workload: Workload) -> np.
 def _eager(session: Session, workload: Workload) -> Program:
     """``workload`` as the same implementation runs it uncompiled: cheap to build for a step or two."""
     twin = copy.copy(session.adapter)
-    twin.mode = session.mode if session.mode.startswith("torch-") else "eager"
+    twin.mode = uncompiled(session.framework, session.mode)
     return cast("Program", twin.build(session.implementation, workload))
 
 

@@ -282,11 +282,13 @@ class Session:
 
     def do_peer(self, *, path: str, **fields: Any) -> dict[str, Any]:
         """This workload by another implementation, timed by turns with this one: :mod:`benchmarks.peers`."""
+        from benchmarks.frameworks.discovery import uncompiled
         from benchmarks.peers.worker import compare
 
         both = (self.implementation, load_module(Path(path), Path(path).stem))
         batches = [batch.arrays for batch in tasks.first(self.task(self.workload), POOL)]
-        return compare(self.adapter, self.workload, both, self.initial, batches, **fields)
+        plain = uncompiled(self.framework, self.mode)
+        return compare(self.adapter, self.workload, both, self.initial, batches, plain=plain, **fields)
 
     def do_museum(self, *, exhibit: str, **fields: Any) -> dict[str, Any]:
         """What ``inside`` of ``benchmarks/museum/exhibits/EXHIBIT.py`` answers."""

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,11 @@ from benchmarks.workload.recipes import Unmeasured as Unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_IMPLS = ROOT / "impls"
+FRAMEWORKS: tuple[Path, ...] = (
+    ROOT / "benchmarks" / "frameworks",
+    *(Path(folder) for folder in os.environ.get("BOOKBENCH_FRAMEWORKS", "").split(os.pathsep) if folder),
+)
+"""Folders with adapters: the suite's, and those of ``BOOKBENCH_FRAMEWORKS``, absolute and joined as in ``PATH``."""
 
 
 class DeclarationError(ValueError):

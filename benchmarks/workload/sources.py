@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from benchmarks.workload import ROOT, Found, Images, Pairs
+from benchmarks.workload import FRAMEWORKS, ROOT, Found, Images, Pairs
 
 PACKAGE = "benchmarks"
 # Rooms whose files decide the work. What the others hold is recorded with a result (the declaration) or only judges it.
@@ -29,7 +29,7 @@ def implementation_files(found: Found, framework: str, mode: str = "") -> dict[s
     task = "images" if isinstance(dataset, Images) else "pairs" if isinstance(dataset, Pairs) else "text"
     roots = [
         found.implementation(framework, mode),
-        rooms / "frameworks" / f"{framework}_adapter.py",
+        *(folder / f"{framework}_adapter.py" for folder in FRAMEWORKS),
         rooms / "data" / f"{dataset.name}.py",
         rooms / "tasks" / f"{task}.py",
     ]
@@ -68,6 +68,9 @@ def _imported(path: Path) -> list[Path]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     shared = [ROOT / f"{name.replace('.', '/')}.py" for name in names if name.split(".")[:1] == [PACKAGE]]
     beside = [path.with_name(f"{name}.py") for name in names if "." not in name]
+    prefix = f"{PACKAGE}.frameworks."
+    adapters = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    beside += [folder / f"{name}.py" for folder in FRAMEWORKS[1:] for name in adapters]
     rooms = [file for file in shared if file.parent.name in ROOMS and file.parent.parent == ROOT / PACKAGE]
     return sorted(file for file in {*rooms, *beside} if file.is_file() and file.name != "__init__.py")
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.break_even.curves import BreakEven, derive, uncompiled
-from benchmarks.experiments.break_even.schema import Launch, Value, compiled_nothing
+from benchmarks.experiments.break_even.curves import BreakEven, derive
+from benchmarks.experiments.break_even.schema import Launch, Value, declined
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Row
 from reports import numbers as n
@@ -15,7 +15,7 @@ from reports.break_even_chart import chart
 from reports.parts import Section, unanswered, without
 from reports.svg import variable
 from reports.table import NONE, Cell, Column, Table
-from reports.work import Work, framework_name, label
+from reports.work import Work, label
 
 NOTES = (
     "A curve is what a training run pays: building, every step, and the first evaluation, which compiles anew for its "
@@ -32,11 +32,11 @@ KEEPS_NONE = "keeps no cache on disk"
 def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     rows = {row.stack.key: row for row in work.rows}
     values: dict[str, Value] = {a.stack: typed(a) for a in answers if a.status == "ok"}
-    found = derive(answers)
+    plain = {key: row.stack.uncompiled for key, row in rows.items()}
+    found = derive(answers, {key: row.stack for key, row in rows.items()})
     charts = [
-        chart(work, {k: v for k, v in values.items() if plain in (k, uncompiled(k))}, rows, plain, found, f"{key}{i}")
-        for i, plain in enumerate(dict.fromkeys(uncompiled(b.stack) for b in found))
-        if plain is not None
+        chart(work, {k: v for k, v in values.items() if base in (k, plain[k])}, rows, base, found, f"{key}{i}")
+        for i, base in enumerate(dict.fromkeys(plain[b.stack] for b in found))
     ]
     table = _table(values, rows, found)
     table.lines += without(work, [a for a in answers if a.status != "ok"])
@@ -59,7 +59,7 @@ def _table(values: dict[str, Value], rows: dict[str, Row], found: list[BreakEven
             Column("First step done, s", "cold / warm caches", "building included; of a mode with several, the call"),
             Column("Cache, files", "", "files in the cache folder that a warm launch found; the fewest"),
             Column("Steady step, ms"),
-            Column("× eager", "interval", "ratio of steady step times"),
+            Column("× uncompiled", "interval", "ratio of steady step times"),
             Column("Break-even, steps", "cold caches"),
             Column("Break-even, steps", "warm caches"),
             Column("Disturbed", "launches"),
@@ -73,7 +73,7 @@ def _table(values: dict[str, Value], rows: dict[str, Row], found: list[BreakEven
         steady = median(la.steady_seconds for la in value.launches)
         files = min((la.cached_files for la in value.of("warm")), default=0)
         cells = [
-            Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
+            Cell(label(row.stack), swatch=variable(row.stack)),
             Cell(" / ".join(n.NOTHING if s is None else n.number(s) for s in first), sort=first[0]),
             Cell(n.count(files), sort=files) if value.keeps_cache else Cell("none", tone="quiet", sort=0),
             Cell(n.number(steady * 1e3), sort=steady),
@@ -121,7 +121,7 @@ def _hit(launches: Iterable[Launch]) -> list[str]:
 
 def _declined(rows: dict[str, Row], values: dict[str, Value]) -> str:
     """The first thing to know of a compiler that took nothing on."""
-    names = [label(rows[s].stack) for s, value in values.items() if compiled_nothing(s, value)]
+    names = [label(rows[s].stack) for s, value in values.items() if declined(rows[s].stack, value)]
     if not names:
         return ""
     told = "left nothing in the cache for compiled code, so nothing was compiled (--measure profile says why)"
@@ -155,9 +155,9 @@ def _sentence(rows: dict[str, Row], found: list[BreakEven]) -> str:
         told.setdefault(_outcome(mine), []).append(label(rows[stack].stack))
     if not told:
         return ""
-    eager = n.words(dict.fromkeys(f"{framework_name(rows[b.stack].stack.framework)} eager" for b in found))
+    plain = n.words(dict.fromkeys(label(rows[rows[b.stack].stack.uncompiled].stack) for b in found))
     clauses = "; ".join(f"{n.words(names)} {outcome}" for outcome, names in told.items())
-    return f"Against {eager}, {clauses}." if len({b.stack for b in found}) > 1 else f"{clauses} (against {eager})."
+    return f"Against {plain}, {clauses}." if len({b.stack for b in found}) > 1 else f"{clauses} (against {plain})."
 
 
 def _after(b: BreakEven) -> str:

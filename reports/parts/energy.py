@@ -64,7 +64,7 @@ def _table(work: Work, found: list[tuple[Row, Value]]) -> Table:
         marks += [table.mark(f"A window shorter than {LEAST:.0f} s.")] if value.short else []
         table.rows.append(
             [
-                Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode), mark=", ".join(marks)),
+                Cell(label(row.stack), swatch=variable(row.stack), mark=", ".join(marks)),
                 Cell(n.number(value.gross), sort=value.gross),
                 Cell(n.number(value.net), sort=value.net),
                 Cell(n.number(value.load.watts), sort=value.load.watts),
@@ -115,7 +115,7 @@ def _chart(work: Work, found: list[tuple[Row, Value]], key: str) -> Chart:
         fig = svg.figure(36.0 * len(found) + 62)
         axes = svg.area(fig, left=8, right=24, top=4, bottom=58)
         for y, (row, value) in enumerate(found):
-            colour, net = svg.colour(row.stack.framework, row.stack.mode), max(0.0, value.net)
+            colour, net = svg.colour(row.stack), max(0.0, value.net)
             axes.barh(y, net, height=0.3, color=colour, linewidth=1, edgecolor=colour)
             axes.barh(y, value.gross - net, left=net, height=0.3, color="none", linewidth=1, edgecolor=colour)
             name = label(row.stack) + (", disturbed" if value.foreign else "")

@@ -88,7 +88,7 @@ def _table(found: Found) -> Table:
         least = table.mark(f"A lower bound: {rest} are launched beside it, operator by operator.") if rest else ""
         table.rows.append(
             [
-                Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
+                Cell(label(row.stack), swatch=variable(row.stack)),
                 Cell(n.number(value.step_seconds * 1e3), sort=value.step_seconds, mark=blocks),
                 Cell(
                     n.number(value.flops_per_second / GIGA),

@@ -12,7 +12,7 @@ from reports import numbers as n
 from reports.parts import Section, disturbed, unanswered, without
 from reports.parts.strips import Strip, strips
 from reports.table import NONE, Cell, Column, Table
-from reports.work import Work, framework_name, label
+from reports.work import Work, label
 
 TITLE = "As people write it"
 NEAR = 0.05  # of the bare loop's time: as fast
@@ -77,7 +77,7 @@ def _sentence(found: Sequence[tuple[Stack, Value]]) -> str:
     """Per framework: what the loop of its books costs, then what Keras's eight steps at once or default bring."""
     told, untold = [], []
     for stack, value in found:
-        name = framework_name(stack.framework)
+        name = stack.known.framework
         if costs := [_cost(value, loop) for loop in value.loops[1:] if not value.disturbed(loop)]:
             told.append(f"in {name} {n.words(costs)}")
         if lost := [loop.name for loop in value.loops[1:] if value.disturbed(loop)]:

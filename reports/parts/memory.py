@@ -35,7 +35,7 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     table.columns += [Column("Device, MiB"), Column("Largest batch")] if device else []
     for stack, value in found:
         above = value.above_baseline
-        swatch = variable(stacks[stack].framework, stacks[stack].mode)
+        swatch = variable(stacks[stack])
         cells = [Cell(names[stack], swatch=swatch), NONE if above is None else Cell(n.number(above / MIB), sort=above)]
         cells.append(Cell(n.number(value.imported_resident / MIB), sort=value.imported_resident))
         if device:
@@ -61,7 +61,7 @@ def _chart(work: Work, found: list[tuple[Stack, Value]], key: str) -> Chart:
         for stack, value in found:
             names.append((y, label(stack)))
             y += NAME
-            colour = svg.colour(stack.framework, stack.mode)
+            colour = svg.colour(stack)
             solid: dict[str, Any] = {"facecolor": colour, "edgecolor": colour, "linewidth": 0.8}
             bars.append((y, 0, value.imported_resident, {"color": MUTED, "alpha": PALE, "linewidth": 0}))
             if value.above_baseline is not None:

@@ -12,7 +12,7 @@ from reports import numbers as n
 from reports.parts import Section, disturbed, unanswered, without
 from reports.parts.strips import Strip, strips
 from reports.table import NONE, Cell, Column, Table
-from reports.work import Work, framework_name, label
+from reports.work import Work, label
 
 TITLE = "Input pipeline"
 VARIES = "share of the loading that did not lengthen the epoch; – where epochs differ by more than the loading takes"
@@ -93,7 +93,7 @@ def _sentence(found: Found) -> str:
     told: dict[str, list[str]] = {}
     untold = []
     for stack, value in found:
-        name, best = framework_name(stack.framework), value.best
+        name, best = stack.known.framework, value.best
         if best is not None:
             ratio, share = value.ratio(best), value.hidden(best)
             how = "as long" if abs(ratio - 1) <= NEAR else f"{n.ratio(ratio)} times as long"
@@ -115,7 +115,7 @@ def _much(value: Value) -> str:
 
 
 def _notes(found: Found) -> list[str]:
-    cut = [f"{framework_name(s.framework)} {v.steps:,} of {v.epoch_steps:,}" for s, v in found if not v.whole]
+    cut = [f"{s.known.framework} {v.steps:,} of {v.epoch_steps:,}" for s, v in found if not v.whole]
     out = [f"Images were {text}." for text in dict.fromkeys(v.augmentation for _, v in found) if text]
     if cut:
         limit = max(value.limit_seconds for _, value in found)
@@ -129,6 +129,6 @@ def _notes(found: Found) -> list[str]:
             places = feed.traced and [*zip(("rows", "columns"), (feed.traced.down, feed.traced.right), strict=True)]
             never = [word for word, counts in places or [] if sum(counts) >= ENOUGH and 0 in counts]
             if never:
-                name = framework_name(stack.framework)
+                name = stack.known.framework
                 out.append(f"In {name} {feed.name} left out one of the 9 {n.words(never)} that a cut may begin at.")
     return out

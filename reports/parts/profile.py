@@ -10,6 +10,7 @@ from benchmarks.experiments import typed
 from benchmarks.experiments.profile.schema import PARTS, Compilation, Operator, Value
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Row, Stack
+from benchmarks.schema.run_info import compiled_nothing
 from reports import numbers as n
 from reports import svg
 from reports.charts import Chart
@@ -94,7 +95,7 @@ def _split_table(found: Found) -> Table:
         shares = [value.split.share(part) for part in PARTS]
         table.rows.append(
             [
-                Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode), mark=stretch),
+                Cell(label(row.stack), swatch=variable(row.stack), mark=stretch),
                 Cell(
                     n.number(value.step_seconds * 1e3),
                     f"× {n.ratio(value.slow_down)}",
@@ -136,7 +137,7 @@ def _operator(stack: Stack, operator: Operator, value: Value) -> list[Cell]:
     each, calls = operator.seconds / value.steps, operator.calls / value.steps
     share = operator.seconds / value.operator_seconds
     return [
-        Cell(label(stack), swatch=variable(stack.framework, stack.mode)),
+        Cell(label(stack), swatch=variable(stack)),
         Cell(svg.short(operator.name), operator.kind),
         Cell(n.number(each * 1e3), sort=each),
         Cell(n.number(calls), sort=calls),
@@ -152,7 +153,7 @@ def _chart(work: Work, found: Found, key: str) -> Chart:
             left = 0.0
             for shade, part in enumerate(PARTS):
                 width = value.per_step(part) * 1e3
-                colour = svg.colour(row.stack.framework, row.stack.mode, shade)
+                colour = svg.colour(row.stack, shade)
                 axes.barh(y, width, left=left, height=0.34, color=colour, linewidth=0)
                 left += width
             axes.text(0, y - 0.24, svg.short(label(row.stack)), va="bottom", ha="left", color=INK)
@@ -216,11 +217,12 @@ def _longest(value: Value) -> str:
 
 def _declined(found: Found) -> str:
     """Stacks that are compiled in name only."""
-    bare = [(label(row.stack), v.compilation) for row, v in found if v.compilation and not v.compilation.graphs]
+    made = [(label(row.stack), v.compilation) for row, v in found if v.compilation]
     return "".join(
         f" {name} compiled nothing, so its steps are those of the mode without a compiler"
-        + (f": {_reasons(made)}" if made.reasons else ".")
-        for name, made in bare
+        + (f": {_reasons(compilation)}" if compilation.reasons else ".")
+        for name, compilation in made
+        if compiled_nothing([compilation.graphs])
     )
 
 

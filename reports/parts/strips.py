@@ -12,7 +12,6 @@ from benchmarks.schema.results import Stack
 from reports import svg
 from reports.charts import FAR, Chart, settings
 from reports.svg import INK, MUTED, SHEET
-from reports.work import framework_name
 
 STEP = 34.0  # pixels from strip to strip
 
@@ -46,13 +45,13 @@ def strips(found: Sequence[Strip], key: str, title: str, caption: str, described
             axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.axvline(1.0, color=INK, linewidth=1, zorder=1)
         for y, strip in enumerate(found):
-            colour = svg.colour(strip.stack.framework, strip.stack.mode)
+            colour = svg.colour(strip.stack)
             axes.plot([1.0, strip.middle], [y, y], color=colour, linewidth=3, solid_capstyle="butt", zorder=2)
             axes.scatter(
-                strip.values, [y] * len(strip.values), marker=svg.marker(strip.stack.mode), s=24,
+                strip.values, [y] * len(strip.values), marker=svg.marker(strip.stack), s=24,
                 color=colour, edgecolor=SHEET, linewidth=0.7, zorder=3, clip_on=False,
             )  # fmt: skip
-            name = f"{framework_name(strip.stack.framework)}, {strip.name}"
+            name = f"{strip.stack.known.framework}, {strip.name}"
             place = axes.get_yaxis_transform()
             axes.text(0, y - 0.25, svg.short(name), va="bottom", ha="left", transform=place)
             axes.text(1, y - 0.25, strip.aside, va="bottom", ha="right", color=MUTED, transform=place)

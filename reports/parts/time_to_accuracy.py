@@ -83,7 +83,7 @@ def _table(work: Work, found: list[tuple[Row, Value]]) -> Table:
         seconds, hit = median(value.second_times), _hit(value)
         evaluation = sum(t.evaluation_seconds for t in value.trainings) / len(value.trainings)
         cells = [
-            Cell(label(row.stack), swatch=variable(row.stack.framework, row.stack.mode)),
+            Cell(label(row.stack), swatch=variable(row.stack)),
             Cell(f"{value.count_reached} of {len(value.trainings)}", sort=value.count_reached / len(value.trainings)),
             _median(value.step_times, _count),
             _median(value.second_times, n.number),

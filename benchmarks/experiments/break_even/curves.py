@@ -11,7 +11,7 @@ where less than half of the pairs would be left, and then for no verdict.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean, geometric_mean, stdev
@@ -19,11 +19,11 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from benchmarks.engine.stacks import read_adapters
 from benchmarks.experiments import typed
 from benchmarks.experiments.break_even.schema import Launch, Value
 from benchmarks.experiments.watched import quiet
 from benchmarks.schema.measurements import Answer
+from benchmarks.schema.results import Stack
 
 T_FROM = 5  # launches from which on an interval is Student's t on logarithms; below it is lowest to highest
 CONFIDENCE = 0.95
@@ -175,19 +175,15 @@ def _quiet(both: list[tuple[Curve, Curve]]) -> tuple[list[tuple[Curve, Curve]], 
     return quiet(both, [a.launch.disturbed or b.launch.disturbed for a, b in both])
 
 
-def derive(answers: Iterable[Answer]) -> list[BreakEven]:
-    """Every compiling stack against the uncompiled one of its framework, among ``answers`` of one workload variant."""
+def derive(answers: Iterable[Answer], stacks: Mapping[str, Stack]) -> list[BreakEven]:
+    """Hold every compiling stack among ``answers`` of one workload variant against the one without its compiler.
+
+    ``stacks`` are the result's, by key.
+    """
     values: dict[str, Value] = {a.stack: typed(a) for a in answers if a.status == "ok"}
     out = []
     for stack, value in values.items():
-        plain = uncompiled(stack)
-        if plain is not None and plain in values:
+        plain = stacks[stack].uncompiled
+        if plain in values:
             out += break_even(stack, value, values[plain])
     return out
-
-
-def uncompiled(stack: str) -> str | None:
-    """Key of the stack that ``stack`` is held against; None where its adapter does not say that it compiles."""
-    framework, mode, *rest = stack.split(":")
-    adapter = read_adapters().get(framework)
-    return ":".join([framework, "eager", *rest]) if adapter and mode in adapter.compiled else None

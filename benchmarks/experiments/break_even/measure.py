@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.engine.plan import Entry, Plan, Planned
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.experiments.answering import fresh, unanswered
-from benchmarks.experiments.break_even.curves import uncompiled
 from benchmarks.experiments.break_even.schema import Launch
 from benchmarks.experiments.turns import Finding, by_turns, refuse
 from benchmarks.workload import Workload
@@ -44,22 +43,22 @@ AMOUNTS = {
 
 def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     from benchmarks.engine.estimate import COMPILE_SECONDS, START_SECONDS, step_seconds
-    from benchmarks.engine.stacks import COMPILING
 
-    if not _is_asked(planned):
+    if not _is_asked(entry, planned):
         return 0.0
     amounts, step = AMOUNTS[plan.options.profile], step_seconds(entry)
     launch = START_SECONDS + min(amounts.steps * step, max(amounts.slow_seconds, amounts.slow_steps * step))
     launch += amounts.windows * max(amounts.window_seconds, step)
-    compiling = planned.stack.mode in COMPILING
     total = (amounts.cold + amounts.warm) * launch
-    return total + compiling * (amounts.cold * COMPILE_SECONDS["cold"] + amounts.warm * COMPILE_SECONDS["warm"])
+    if planned.stack.known.caches:
+        total += amounts.cold * COMPILE_SECONDS["cold"] + amounts.warm * COMPILE_SECONDS["warm"]
+    return total
 
 
 def measure(run: Run, entry: Entry, workload: Workload) -> None:
     """Whatever compiles, and the mode of each framework that it is held against."""
     asked = unanswered(run, entry, PART)
-    refuse(run, entry, PART, [p for p in asked if not _is_asked(p)], "nothing is compiled in this mode")
+    refuse(run, entry, PART, [p for p in asked if not _is_asked(entry, p)], "nothing is compiled in this mode")
     amounts = dataclasses.asdict(AMOUNTS[run.options.profile])
     turns = [f"cold {i + 1}" for i in range(amounts.pop("cold"))] + [
         f"warm {i + 1}" for i in range(amounts.pop("warm"))
@@ -87,12 +86,13 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
         out = {"batch_size": entry.batch_size, "evaluation_batch": found[0]["evaluation_batch"]}
         return {**out, "epoch_steps": epoch, "launches": [f["launch"] for f in found]}
 
-    by_turns(run, entry, PART, [p for p in asked if _is_asked(p)], turns, ask, value)
+    by_turns(run, entry, PART, [p for p in asked if _is_asked(entry, p)], turns, ask, value)
     shutil.rmtree(kept, ignore_errors=True)
 
 
-def _is_asked(planned: Planned) -> bool:
-    return planned.stack.mode == "eager" or uncompiled(planned.stack.key) is not None
+def _is_asked(entry: Entry, planned: Planned) -> bool:
+    """Whether it compiles, or is what one that does is held against."""
+    return bool(planned.stack.uncompiled) or planned.stack.key in {p.stack.uncompiled for p in entry.stacks}
 
 
 def _files(folder: Path) -> int:

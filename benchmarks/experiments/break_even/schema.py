@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Literal
 
-from benchmarks.engine.stacks import read_adapters
 from benchmarks.experiments import typed
 from benchmarks.experiments.watched import Watched
 from benchmarks.schema.measurements import Answer
-from benchmarks.schema.results import Result
+from benchmarks.schema.results import Result, Stack
+from benchmarks.schema.run_info import compiled_nothing
 from benchmarks.schema.samples import Strict, field
 from benchmarks.workload import DeclarationError
 from benchmarks.workload.read_back import read_back
@@ -28,6 +28,11 @@ class Launch(Watched):
     """One fresh process: what a training run pays from building the model on, the import left out."""
 
     caches: Literal["cold", "warm"] = field("cold: an empty cache folder of its own; warm: that of a cold launch")
+    compiled_graphs: int | None = field(
+        "graphs of the step, by the compiler's own count; None where nothing is compiled or, once, nothing was counted",
+        default=None,
+        ge=0,
+    )
     cached_files: int = field("files in the cache folder at the start; 0 warm: the stack keeps nothing there", ge=0)
     build_seconds: float = field("building model and optimiser, loading the shared weights, placing data", gt=0)
     call_steps: int = field("steps of a call: 1, or as many as the mode takes together", gt=0)
@@ -110,12 +115,12 @@ def _epoch(result: Result, answer: Answer, value: Value) -> Iterator[str]:
         yield f"an epoch of {examples:,} examples has {steps:,} steps, it says {value.epoch_steps:,}"
 
 
-def compiled_nothing(stack: str, value: Value) -> bool:
-    """Whether ``stack`` (its key) keeps what it compiles, as its adapter declares, and yet kept nothing here."""
-    framework, mode, *_ = stack.split(":")
-    adapter = read_adapters().get(framework)
-    keeps = adapter is not None and mode in adapter.cached
-    return keeps and bool(value.of("warm")) and not value.keeps_cache
+def declined(stack: Stack, value: Value) -> bool:
+    """Whether the compiler of ``stack`` compiled nothing; before graphs were counted, it kept nothing that it keeps."""
+    graphs = [launch.compiled_graphs for launch in value.launches]
+    if set(graphs) == {None}:
+        return stack.known.caches and bool(value.of("warm")) and not value.keeps_cache
+    return compiled_nothing(graphs)
 
 
 def words(value: Value) -> str:

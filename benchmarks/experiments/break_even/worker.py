@@ -27,6 +27,7 @@ def answer(
         len(calls) * together < steps and (len(calls) * together < slow_steps or sum(calls[1:]) < slow_seconds)
     ):
         calls.append(session.steps(together))
+    graphs = session.adapter.used(session.program).get("compiled_graphs")  # of the step: nothing else ran yet
     size = 2 * session.workload.batch_size
     evaluation = [_predict(session, inputs) for inputs in session.inputs_of(size)[:2]]
     window = session.whole_calls(max(1, round(window_seconds / median(calls[len(calls) // 2 :]) * together)))
@@ -36,6 +37,7 @@ def answer(
     return {
         "evaluation_batch": size,
         "launch": {
+            "compiled_graphs": graphs,
             "build_seconds": build,
             "call_steps": together,
             "call_seconds": calls,

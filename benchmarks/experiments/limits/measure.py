@@ -68,7 +68,7 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     repeated = len(amounts.sizes[planned.stack.device]) + 3  # copy, add, smallest step
     total = START_SECONDS + amounts.warm + amounts.seconds * (amounts.blocks + amounts.repetitions * repeated)
     total += ELASTIC * amounts.seconds * amounts.repetitions
-    return total + (COMPILE_SECONDS if planned.stack.mode == "compile" else 0.0)
+    return total + (COMPILE_SECONDS if planned.stack.known.caches else 0.0)
 
 
 def measure(run: Run, entry: Entry, workload: Workload) -> None:

@@ -13,9 +13,6 @@ from benchmarks.workload import Workload
 if TYPE_CHECKING:
     from benchmarks.engine.run import Run, Running
 
-# Of each framework the mode that its high-level loop works in: fit traces a graph, the others do not.
-PREFERRED = {"torch": "eager", "tensorflow": "graph", "tensorlayerx": "eager"}
-
 # ``seconds`` of a timed call of the bare loop at least, how many ``calls`` of each loop, and the ``most`` steps of an
 # epoch (always in eights, as many as Keras is told to take at once).
 SIZES: dict[str, dict[str, Any]] = {
@@ -29,7 +26,7 @@ SETTING_UP = 25.0  # seconds of start, proof and first calls
 
 def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     size = SIZES[plan.options.profile]
-    asked = planned in representatives(entry.runnable(), PREFERRED)
+    asked = planned in representatives(entry.runnable())
     return SETTING_UP + 1.5 * LOOPS * size["calls"] * size["seconds"] if asked else 0.0
 
 
@@ -48,4 +45,4 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
                 )
         return value
 
-    each(run, entry, workload, "loops", ask, among=representatives(entry.runnable(), PREFERRED))
+    each(run, entry, workload, "loops", ask, among=representatives(entry.runnable()))

@@ -14,8 +14,6 @@ from benchmarks.workload import Workload
 if TYPE_CHECKING:
     from benchmarks.engine.run import Run, Running
 
-PREFERRED = {"torch": "eager", "tensorflow": "graph", "tensorlayerx": "graph"}
-
 # ``seconds`` that the slowest feed may take for an epoch, with ``most`` steps (None: a whole epoch), and how many
 # ``epochs`` from each feed. Where the time does not suffice the epoch is cut, and the report says so.
 SIZES: dict[str, dict[str, Any]] = {
@@ -32,7 +30,7 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     from benchmarks.engine.estimate import declared, step_seconds
 
     size, workload = SIZES[plan.options.profile], declared(entry)
-    if planned not in representatives(entry.runnable(), PREFERRED):
+    if planned not in representatives(entry.runnable()):
         return 0.0
     recipe = workload.recipe(plan.options.recipe)
     examples = recipe.train_examples or workload.dataset.train_examples
@@ -52,4 +50,4 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
             raise WorkerError("parity_failed", "; ".join(wrong))
         return value
 
-    each(run, entry, workload, "pipeline", ask, among=representatives(entry.runnable(), PREFERRED))
+    each(run, entry, workload, "pipeline", ask, among=representatives(entry.runnable()))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import tasks
 from benchmarks.engine.estimate import COMPILE_SECONDS, FLOPS, START_SECONDS, STEP_OVERHEAD, multiply_accumulates
 from benchmarks.engine.plan import Entry, Plan, Planned
-from benchmarks.engine.stacks import COMPILING
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.experiments.answering import fresh, keep, unanswered
 from benchmarks.experiments.precision.schema import OFFERED
@@ -41,7 +40,7 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     amounts, profile, workload = AMOUNTS[plan.options.profile], PROFILES[plan.options.profile], entry.load()
     step = 6 * entry.batch_size * multiply_accumulates(workload) / FLOPS + STEP_OVERHEAD
     block = max(profile.block_seconds, profile.steps(step) * step) + profile.lead_in * step
-    compiling = 2 * COMPILE_SECONDS["warm"] if planned.stack.mode in COMPILING else 0.0
+    compiling = 2 * COMPILE_SECONDS["warm"] if planned.stack.known.caches else 0.0
     launch = START_SECONDS + compiling + 2 * profile.warm_floor + amounts.blocks * block
     training = min(amounts.longest, step * _steps(entry, workload, plan.options.recipe, None))
     return len(OFFERED[planned.stack.device]) * (amounts.launches * launch + training)

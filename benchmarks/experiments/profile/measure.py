@@ -19,7 +19,7 @@ COMPILE_SECONDS = 30.0
 
 def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     profiled, _, warm = AMOUNTS[plan.options.profile]
-    return START_SECONDS + 5 * profiled + warm + (COMPILE_SECONDS if planned.stack.mode == "compile" else 0.0)
+    return START_SECONDS + 5 * profiled + warm + (COMPILE_SECONDS if planned.stack.known.caches else 0.0)
 
 
 def measure(run: Run, entry: Entry, workload: Workload) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import tasks
 from benchmarks.engine.estimate import COMPILE_SECONDS, FLOPS, START_SECONDS, STEP_OVERHEAD, multiply_accumulates
 from benchmarks.engine.plan import Entry, Plan, Planned
-from benchmarks.engine.stacks import COMPILING
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.experiments.answering import each
 from benchmarks.experiments.sweep_batch.schema import SIZES
@@ -43,7 +42,7 @@ AMOUNTS = {
 def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     amounts, profile = AMOUNTS[plan.options.profile], PROFILES[plan.options.profile]
     macs, total = multiply_accumulates(entry.load()), START_SECONDS
-    compiling = COMPILE_SECONDS["warm"] if planned.stack.mode in COMPILING else 0.5
+    compiling = COMPILE_SECONDS["warm"] if planned.stack.known.caches else 0.5
     for size in SIZES[plan.options.profile]:
         step = min(6 * size * macs / FLOPS + STEP_OVERHEAD, amounts.longest)
         block = max(profile.block_seconds, profile.steps(step) * step) + profile.lead_in * step

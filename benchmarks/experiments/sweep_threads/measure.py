@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.engine.estimate import COMPILE_SECONDS, FLOPS, START_SECONDS, STEP_OVERHEAD, multiply_accumulates
 from benchmarks.engine.plan import Entry, Plan, Planned
-from benchmarks.engine.stacks import COMPILING
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.experiments.answering import fresh, keep, unanswered
 from benchmarks.experiments.sweep_threads.schema import counts
@@ -33,7 +32,7 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
         return 0.0
     amounts, profile = AMOUNTS[plan.options.profile], PROFILES[plan.options.profile]
     work = 6 * entry.batch_size * multiply_accumulates(entry.load()) / FLOPS
-    compiling = COMPILE_SECONDS["warm"] if planned.stack.mode in COMPILING else 0.0
+    compiling = COMPILE_SECONDS["warm"] if planned.stack.known.caches else 0.0
     total = 0.0
     for threads in counts(plan.options.threads):
         step = work * plan.options.threads / threads + STEP_OVERHEAD

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import data, tasks
 from benchmarks.engine.plan import Entry, Plan, Planned
-from benchmarks.engine.stacks import read_adapters
-from benchmarks.experiments.answering import fresh, unanswered
+from benchmarks.experiments.answering import fresh, is_usual, unanswered
 from benchmarks.experiments.time_to_accuracy.schema import LEAST_SEEDS
 from benchmarks.experiments.time_to_accuracy.validation import hold_out
 from benchmarks.experiments.turns import Finding, by_turns, refuse
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from benchmarks.engine.run import Run
 
 PART = "time_to_accuracy"
-FIRST = {"torch": "eager", "tensorflow": "graph", "tensorlayerx": "graph"}  # where the run timed nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +43,9 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
 
     sized = dataclasses.replace(declared(entry), batch_size=entry.batch_size)
     recipe = sized.recipe(plan.options.recipe)
-    alike = [p.stack.mode for p in _untuned(entry) if _framework(p) == _framework(planned)]
+    alike = [p for p in _untuned(entry) if p.stack.kind == planned.stack.kind]
     judged = recipe.target is not None and entry.batch_size == declared(entry).batch_size
-    if not judged or not alike or planned.stack.mode != _first(alike, planned):
+    if not judged or not alike or planned is not _first(alike):
         return 0.0
     steps = recipe.epochs * sized.steps(recipe.train_examples or sized.dataset.train_examples)
     evaluating = 1.3  # times the steps
@@ -62,13 +60,13 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
         return refuse(run, entry, PART, asked, f"the recipe {recipe.name} declares no target")
     if entry.batch_size != entry.load().batch_size:
         return refuse(run, entry, PART, asked, f"the target holds for batches of {entry.load().batch_size:,}")
-    tuned = [p for p in asked if _framework(p) not in chosen]
+    tuned = [p for p in asked if p.stack.kind not in chosen]
     refuse(run, entry, PART, tuned, "tuned modes do not train to a target, and this run has no other of its framework")
     asked = [p for p in asked if p not in tuned]
     for mode in sorted({p.stack.mode for p in chosen.values()}):
-        others = [p for p in asked if chosen[_framework(p)].stack.mode == mode != p.stack.mode]
+        others = [p for p in asked if chosen[p.stack.kind].stack.mode == mode != p.stack.mode]
         refuse(run, entry, PART, others, f"one mode of each framework trains, here {mode}")
-    stacks = [p for p in asked if chosen[_framework(p)] is p]
+    stacks = [p for p in asked if chosen[p.stack.kind] is p]
     if stacks:
         _train(run, entry, workload, stacks)
     return None
@@ -139,25 +137,19 @@ def representatives(run: Run, entry: Entry) -> dict[tuple[str, str, str], Planne
     """
     timed = {row.stack.key: row for row in run.rows(entry)}
     out: dict[tuple[str, str, str], Planned] = {}
-    for name in dict.fromkeys(_framework(p) for p in _untuned(entry)):
-        own = [p for p in _untuned(entry) if _framework(p) == name and not p.stack.replica]
+    for kind in dict.fromkeys(p.stack.kind for p in _untuned(entry)):
+        own = [p for p in _untuned(entry) if p.stack.kind == kind and not p.stack.replica]
         rows = [(timed[p.stack.key], p) for p in own]
         sound = [(row.samples_per_second(), p) for row, p in rows if row.status in ("ok", "accuracy_failed")]
         speeds = {speed: p for speed, p in sound if speed is not None}
-        first = _first([p.stack.mode for p in own], own[0])
-        out[name] = speeds[max(speeds)] if speeds else next(p for p in own if p.stack.mode == first)
+        out[kind] = speeds[max(speeds)] if speeds else _first(own)
     return out
 
 
 def _untuned(entry: Entry) -> list[Planned]:
-    return [p for p in entry.runnable() if p.stack.mode not in read_adapters()[p.stack.framework].tuned]
+    return [p for p in entry.runnable() if not p.stack.tuned]
 
 
-def _framework(planned: Planned) -> tuple[str, str, str]:
-    return planned.stack.framework, planned.stack.device, planned.stack.interpreter
-
-
-def _first(modes: list[str], planned: Planned) -> str:
-    """The framework's usual mode among ``modes``, or the first of them."""
-    usual = FIRST.get(planned.stack.framework, "")
-    return usual if usual in modes else modes[0]
+def _first(alike: list[Planned]) -> Planned:
+    """Return the stack in their framework's usual mode or, where the run has none, the first."""
+    return next((p for p in alike if is_usual(p)), alike[0])
