@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.engine.environment import RECORDED, ROOT, clean_paths, describe, normalise, worker_environment
+from benchmarks.engine.environment import RECORDED, ROOT, clean_paths, worker_environment
 from benchmarks.errors import Problem
+from benchmarks.machine.packages import describe, normalise
 from benchmarks.schema.results import Stack
 
 SCRATCH, CACHES = Path("scratch").absolute(), Path("caches").absolute()

@@ -19,9 +19,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engine.environment import clean_paths, describe, normalise, worker_environment
+from benchmarks.engine.environment import clean_paths, worker_environment
 from benchmarks.frameworks.discovery import Framework, excluded, frameworks, is_written
 from benchmarks.machine.gpu_check import missing_gpu
+from benchmarks.machine.packages import describe, normalise
 from benchmarks.workload import Found
 
 DEVICES = ("cpu", "cuda")

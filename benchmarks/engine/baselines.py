@@ -14,10 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.engine.availability import not_installed
-from benchmarks.engine.environment import describe, normalise, worker_environment
+from benchmarks.engine.environment import worker_environment
 from benchmarks.engine.plan import Entry, PlannedBaseline
 from benchmarks.engine.worker_process import Worker, WorkerError
 from benchmarks.errors import Problem
+from benchmarks.machine.packages import describe, normalise
 from benchmarks.schema.results import Stack
 from benchmarks.workload import Found, Pairs, Workload
 from benchmarks.workload.literals import literals

@@ -1,29 +1,18 @@
-"""What surrounds a worker: its environment variables, its interpreter, and text free of this machine's paths.
-
-Standard library only: other interpreters run this file to describe themselves.
-"""
+"""What surrounds a worker: its environment variables, and text free of this machine's paths."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import json
 import os
-import platform
 import re
 import site
-import subprocess
 import sys
-import sysconfig
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import Protocol
 
-from benchmarks.errors import Problem
 from benchmarks.frameworks.discovery import mode_of
-
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.machine.packages import ROOT, python_path
 
 # A worker sees of the user's environment only this, so that a forgotten variable cannot favour one stack.
 _PASSED = (
@@ -89,80 +78,9 @@ def worker_environment(
     env["CUDA_CACHE_PATH"] = str(caches / "cuda")
     env["PYTHONHASHSEED"] = "0"
     env["PYTHONUNBUFFERED"] = "1"
-    env["PYTHONPATH"] = _python_path(inherited)
+    env["PYTHONPATH"] = python_path(inherited)
     env["PYTHONUSERBASE"] = site.getuserbase()  # with another home, user-installed packages would vanish
     return env
-
-
-def _python_path(inherited: Mapping[str, str]) -> str:
-    return os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH", "")]))
-
-
-# -- interpreters ----------------------------------------------------------------------------------
-
-
-class Interpreted(TypedDict):
-    """An interpreter and what is installed in it."""
-
-    python: str
-    prefix: str
-    headers: bool
-    """Whether Python.h is there, which compiled C++ kernels include."""
-    fingerprint: str
-    """Changes whenever a distribution is installed, removed or replaced."""
-    versions: dict[str, str]
-
-
-def normalise(name: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def describe(names: Collection[str] | None = None, python: str | Path = sys.executable) -> Interpreted:
-    """Facts of ``python``, with versions of the distributions in ``names`` (of all where None)."""
-    if Path(python) == Path(sys.executable):
-        return _describe_this(names)
-    command = [str(python), "-m", "benchmarks.engine.environment", json.dumps(None if names is None else list(names))]
-    env = {**os.environ, "PYTHONPATH": _python_path(os.environ)}
-    try:
-        done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-        answer: Interpreted = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1:]
-        raise Problem(f"{python} is not a Python (3.10 or newer) that runs here: {''.join(said)}") from None
-    return answer
-
-
-def _describe_this(names: Collection[str] | None) -> Interpreted:
-    folders = [Path(p) for p in sys.path if Path(p).is_dir()]
-    seen = sorted(e.name for folder in folders for e in folder.iterdir() if e.name.endswith(("-info", ".egg-link")))
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return {
-        "python": python,
-        "prefix": sys.prefix,
-        "headers": (Path(sysconfig.get_path("include")) / "Python.h").is_file(),
-        "fingerprint": hashlib.sha256("\n".join([python, *seen]).encode()).hexdigest(),
-        "versions": _all_versions() if names is None else _versions(names),
-    }
-
-
-def _versions(names: Collection[str]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        try:
-            found[normalise(name)] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _all_versions() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for distribution in importlib.metadata.distributions():
-        name = distribution.metadata["Name"]
-        if name:  # the first on the path is the one that is imported
-            found.setdefault(normalise(name), distribution.version)
-    return found
 
 
 # -- text --------------------------------------------------------------------------------------------
@@ -182,7 +100,3 @@ def _spellings(folders: list[tuple[str, str]]) -> set[tuple[str, str]]:
     """Each folder as given and with links resolved. Folders every machine has say nothing and stay."""
     both = {(spelling, short) for path, short in folders for spelling in (path, os.path.realpath(path))}
     return {(path, short) for path, short in both if path not in ("/", "/usr", "/usr/local", "")}
-
-
-if __name__ == "__main__":
-    print(json.dumps(_describe_this(json.loads(sys.argv[1]))))

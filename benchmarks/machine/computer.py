@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.engine.environment import ROOT, describe, normalise
 from benchmarks.errors import Problem
+from benchmarks.machine.packages import ROOT, describe, normalise
 from benchmarks.schema.results import Interpreter, Machine
 
 # Distributions that can change a figure, beside those that a framework names.

@@ -369,7 +369,7 @@ LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, 
 LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
 LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
 LATER |= {"budget": None, "corpus": None, "most_passes": 20}
-LATER |= {"used": {}, "agreements": []} | dict.fromkeys(("described",))
+LATER |= {"used": {}, "agreements": [], "described": None}
 
 
 def _as_first_published(plain: Any) -> Any:
