@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.frameworks.torch_modes import MODES
+
 
 def product(adapter: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a (N, K) times b (K, M), by a linear layer."""
@@ -28,7 +30,7 @@ def _through(adapter: Any, layer: Any, weight: np.ndarray, x: np.ndarray) -> np.
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
         model = adapter.in_precision(layer.to(adapter.device))
-        if adapter.mode == "compile":
+        if MODES[adapter.mode].compiles:
             model.compile(dynamic=False)
         out: np.ndarray = adapter.to_numpy(model(adapter.place(x)))
     return out
