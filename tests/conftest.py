@@ -4,11 +4,21 @@ No test asserts a time, Hypothesis's deadline of 200 ms an example included.
 """
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("fast", deadline=None, max_examples=25)
+settings.register_profile("all", deadline=None, max_examples=500)  # pytest --hypothesis-profile=all
+settings.load_profile("fast")
+
+# The files that take longest, first: a worker that begins one at the end leaves the others idle meanwhile.
+LONGEST = (
+    "test_accuracy.py",
+    "test_contract.py",
+    "test_mutations.py",
+)
 
 
 def pytest_configure(config):
@@ -17,3 +27,9 @@ def pytest_configure(config):
         cpus = sorted(os.sched_getaffinity(0))
         own = cpus[int(worker.removeprefix("gw")) :: int(count)]
         os.sched_setaffinity(0, own or cpus)  # inherited by every process that a test starts
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(Path(item.fspath).name, len(place)))  # stable

@@ -1,8 +1,8 @@
-"""Trainings across changes of the learning rate, in one framework and mode: started as a program by test_schedule.
+"""Trainings across changes of the learning rate, in some modes of a framework: started as a program by test_schedule.
 
-``python schedule_probe.py FRAMEWORK MODE FOLDER`` writes ``FOLDER/seen.npz``. Epochs, rates and optimisers are those of
-``Session.epochs``, programs those of the implementation files; two of the files are trained with smaller tables,
-everything else in them as it is.
+``python schedule_probe.py FRAMEWORK MODE,MODE FOLDER`` writes ``FOLDER/MODE/seen.npz``. Epochs, rates and optimisers
+are those of ``Session.epochs``, programs those of the implementation files; two of the files are trained with smaller
+tables, everything else in them as it is.
 """
 
 from __future__ import annotations
@@ -198,5 +198,6 @@ def main(framework: str, mode: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    for each in sys.argv[2].split(","):
+        main(sys.argv[1], each, Path(sys.argv[3]) / each)
     sys.exit()

@@ -1,19 +1,19 @@
 """Every framework, mode and first workload against the float64 reference.
 
-A framework runs in a subprocess of its own: this very file, started as a program. It writes what it saw into an
-npz file, and the tests, which import no framework, compare that with the reference.
+A framework runs in a subprocess of its own, in all modes of a tier: this very file, started as a program. It writes
+what it saw into npz files, and the tests, which import no framework, compare that with the reference.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,20 +26,26 @@ MASK_SHAPE = (64, 800)
 
 MLP, CNN = "mnist_mlp", "mnist_cnn"
 LINEAR, RELU, NORM = "mnist_mlp_ablation/linear", "mnist_mlp_ablation/relu", "mnist_mlp_ablation/batchnorm"
-ALL, FEW = (MLP, LINEAR, RELU, NORM, CNN), (MLP, NORM)
+FEW, REST = (MLP, NORM), (LINEAR, RELU, CNN)
+ALL = FEW + REST
 
-# Compiling takes long, and what it could break (dropout, batch norm) is in two of the five.
-RUNS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("torch", "eager"): ALL,
+# For every change one documented mode of each framework; compiling takes long, and what it could break (dropout, batch
+# norm) is in two of the five.
+FAST: dict[tuple[str, str], tuple[str, ...]] = {
+    ("torch", "eager"): FEW,
+    ("tensorflow", "graph"): FEW,
+    ("tensorlayerx", "graph"): FEW,
+}
+SLOW: dict[tuple[str, str], tuple[str, ...]] = {
+    ("torch", "eager"): REST,
     ("torch", "compile"): FEW,
     ("tensorflow", "eager"): ALL,
-    ("tensorflow", "graph"): ALL,
+    ("tensorflow", "graph"): REST,
     ("tensorflow", "xla"): FEW,
     ("tensorlayerx", "eager"): ALL,
-    ("tensorlayerx", "graph"): ALL,
+    ("tensorlayerx", "graph"): REST,
     ("tensorlayerx", "trainonestep"): FEW,
 }
-COMPILED = ("compile", "graph", "xla")
 
 
 # -- what both sides know ------------------------------------------------------------------------
@@ -77,7 +83,7 @@ def batches_of(workload: Any) -> list[tuple[np.ndarray, np.ndarray]]:
 # -- the subprocess ------------------------------------------------------------------------------
 
 
-def probe(framework: str, mode: str, keys: list[str], out: Path) -> None:
+def probe(framework: str, mode: str, keys: Sequence[str], out: Path) -> None:
     from benchmarks.workload import load_module
 
     module = importlib.import_module(f"benchmarks.frameworks.{framework}_adapter")
@@ -189,13 +195,16 @@ def out_of_memory_errors(framework: str) -> list[BaseException]:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    probe(sys.argv[1], sys.argv[2], sys.argv[3].split(","), Path(sys.argv[4]))
+    for (name, mode), keys in (FAST if sys.argv[2] == "fast" else SLOW).items():
+        if name == sys.argv[1]:
+            probe(name, mode, keys, Path(sys.argv[3]) / f"{mode}.npz")
     sys.exit()
 
 
 # -- the tests -----------------------------------------------------------------------------------
 
 import pytest  # noqa: E402  the subprocess needs none of this
+from frameworks import need  # noqa: E402
 
 from benchmarks.certificate.reference import Reference  # noqa: E402
 from benchmarks.frameworks.base import Conventions  # noqa: E402
@@ -203,23 +212,21 @@ from benchmarks.layers import Dropout  # noqa: E402
 from benchmarks.workload import SGD  # noqa: E402
 
 pytestmark = pytest.mark.framework
-STACKS = list(RUNS)
-CASES = [(*stack, key) for stack, keys in RUNS.items() for key in keys]
-
-
-def require(framework: str) -> None:
-    """Skip without the framework, or fail where ``BOOKBENCH_REQUIRE`` (a comma list) names it."""
-    if importlib.util.find_spec(framework) is None:
-        reason = f"{framework} is not installed"
-        if framework in os.environ.get("BOOKBENCH_REQUIRE", "").split(","):
-            pytest.fail(reason)
-        pytest.skip(reason)
+TIERS = {"fast": FAST, "slow": SLOW}
+MARKS = {"fast": (), "slow": pytest.mark.slow}
+STACKS = [pytest.param(tier, *stack, marks=MARKS[tier]) for tier, runs in TIERS.items() for stack in runs]
+CASES = [
+    pytest.param((tier, *stack, key), marks=MARKS[tier], id="-".join((*stack, key)))
+    for tier, runs in TIERS.items()
+    for stack, keys in runs.items()
+    for key in keys
+]
 
 
 @functools.cache
-def run(framework: str, mode: str) -> SimpleNamespace:
+def run(framework: str, tier: str) -> SimpleNamespace:
+    """What the framework saw in each mode of the tier: arrays by name, and facts."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "seen.npz"
         env = os.environ | {
             "HOME": folder,  # TensorLayerX and Keras write there
             "TORCHINDUCTOR_CACHE_DIR": folder,
@@ -230,21 +237,24 @@ def run(framework: str, mode: str) -> SimpleNamespace:
             "OMP_WAIT_POLICY": "PASSIVE",
             "OMP_NUM_THREADS": str(THREADS),
         }
-        command = [sys.executable, __file__, framework, mode, ",".join(RUNS[framework, mode]), str(out)]
+        command = [sys.executable, __file__, framework, tier, folder]
         done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=1200)
         if done.returncode:
             return SimpleNamespace(error=done.stdout[-2000:] + done.stderr[-4000:])
-        with np.load(out) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    return SimpleNamespace(error="", facts=json.loads(str(arrays.pop("facts"))), arrays=arrays)
+        modes = {}
+        for path in Path(folder).glob("*.npz"):
+            with np.load(path) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            modes[path.stem] = SimpleNamespace(facts=json.loads(str(arrays.pop("facts"))), arrays=arrays)
+    return SimpleNamespace(error="", modes=modes)
 
 
-def seen(framework: str, mode: str) -> SimpleNamespace:
-    require(framework)
-    out = run(framework, mode)
+def seen(tier: str, framework: str, mode: str) -> SimpleNamespace:
+    need(framework)
+    out = run(framework, tier)
     if out.error:
         pytest.fail(out.error, pytrace=False)
-    return out
+    return out.modes[mode]
 
 
 @functools.cache
@@ -282,8 +292,8 @@ def expected(key: str, adam_epsilon: Any, running_variance: Any) -> SimpleNamesp
 @pytest.fixture
 def case(request: pytest.FixtureRequest) -> SimpleNamespace:
     """What one stack saw of one workload, and what it should have seen."""
-    framework, mode, key = request.param
-    everything = seen(framework, mode)
+    tier, framework, mode, key = request.param
+    everything = seen(tier, framework, mode)
     values = {n.split(":", 1)[1]: v for n, v in everything.arrays.items() if n.startswith(key + ":")}
 
     def group(prefix: str) -> dict[str, np.ndarray]:
@@ -299,8 +309,8 @@ def case(request: pytest.FixtureRequest) -> SimpleNamespace:
     )
 
 
-every_case = pytest.mark.parametrize("case", CASES, indirect=True, ids=["-".join(c) for c in CASES])
-every_stack = pytest.mark.parametrize(("framework", "mode"), STACKS)
+every_case = pytest.mark.parametrize("case", CASES, indirect=True)
+every_stack = pytest.mark.parametrize(("tier", "framework", "mode"), STACKS)
 
 
 def assert_close(value: np.ndarray, reference: np.ndarray, *, scale: float = 0.0, tolerance: float = 1e-4) -> None:
@@ -401,8 +411,8 @@ def test_the_step_is_traced_once(case: SimpleNamespace) -> None:
 
 
 @every_stack
-def test_settings_are_read_back(framework: str, mode: str) -> None:
-    out = seen(framework, mode)
+def test_settings_are_read_back(tier: str, framework: str, mode: str) -> None:
+    out = seen(tier, framework, mode)
     assert out.facts["settings"]["threads"] == THREADS
     assert out.facts["settings"]["denormals_flushed"] is True
     assert mode in out.facts["modes"]
@@ -413,22 +423,22 @@ def test_settings_are_read_back(framework: str, mode: str) -> None:
 
 
 @every_stack
-def test_products_are_float32(framework: str, mode: str) -> None:
-    arrays = seen(framework, mode).arrays
+def test_products_are_float32(tier: str, framework: str, mode: str) -> None:
+    arrays = seen(tier, framework, mode).arrays
     exact = arrays["a"].astype(np.float64) @ arrays["b"].astype(np.float64)
     assert_close(arrays["product"], exact, tolerance=1e-6)
 
 
 @every_stack
-def test_faulty_implementations_and_modes_are_named(framework: str, mode: str) -> None:
-    missing, shape, unknown = seen(framework, mode).facts["errors"]
+def test_faulty_implementations_and_modes_are_named(tier: str, framework: str, mode: str) -> None:
+    missing, shape, unknown = seen(tier, framework, mode).facts["errors"]
     assert missing.startswith("ImplementationError") and "no layer 'bn1'" in missing
     assert shape.startswith("ImplementationError") and "'fc1.weight'" in shape
     assert unknown.startswith("ValueError") and "'none'" in unknown
 
 
 @every_stack
-def test_out_of_memory_is_recognised(framework: str, mode: str) -> None:
-    facts = seen(framework, mode).facts
+def test_out_of_memory_is_recognised(tier: str, framework: str, mode: str) -> None:
+    facts = seen(tier, framework, mode).facts
     assert all(facts["out_of_memory"])
     assert not any(facts["not_out_of_memory"])

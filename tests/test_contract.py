@@ -1,4 +1,8 @@
-"""Every workload on every stack: one smoke run, then each row must have trained, inferred and been certified."""
+"""Stacks end to end: a smoke run, then each row must have trained, inferred and been certified.
+
+For every change one workload of each kind of data on one documented stack of each framework (``test_mutations.py``
+certifies the other workloads, many in a process); in the slow tier every workload on every stack.
+"""
 
 import functools
 import os
@@ -16,6 +20,8 @@ from benchmarks.workload import ROOT, discover
 
 pytestmark = pytest.mark.framework
 
+FAST = ("mnist_mlp", "lstm_text", "word2vec")  # one of each kind of data: images, text, pairs
+DOCUMENTED = {"torch": "eager", "tensorflow": "graph", "tensorlayerx": "graph"}
 CASES = [
     (found.workload, framework, mode)
     for found in discover()
@@ -23,57 +29,23 @@ CASES = [
     for mode in frameworks()[framework].modes
     if is_written(found, framework, mode)
 ]
-SLOW = bool(os.environ.get("BOOKBENCH_SLOW"))
-# A start takes seconds, a compilation a quarter of a minute. One workload runs on every documented stack, the others on
-# those that are timed first or compile, and all on their tuned implementations; variants, which share layers and code
-# with another, on one stack of each framework, one of them on the modes of a single switch.
-# With BOOKBENCH_SLOW every workload runs on every stack; a user's quick run certifies the documented ones anyhow.
-EVERYWHERE = "mnist_mlp"
-MAIN = {
-    ("torch", "eager"),
-    ("torch", "compile"),
-    ("tensorflow", "graph"),
-    ("tensorflow", "xla"),
-    ("tensorlayerx", "graph"),
-}
-TUNED = {("torch", "eager-tuned"), ("tensorflow", "graph-tuned"), ("tensorlayerx", "graph-tuned")}
-ALSO_TUNED = {  # where tuning under a compiler does something of its own
-    "lstm_text": {("torch", "compile-tuned"), ("tensorflow", "xla-tuned")},
-    "word2vec": {("torch", "compile-tuned"), ("tensorflow", "xla-tuned")},
-}
-SWITCHES = {
-    *(("torch", mode) for mode in ("compile-step", "compile-cpp", "eager-keepmem")),
-    *(("tensorflow", mode) for mode in ("graph-multi", "graph-onednn", "graph-eigen", "graph-autocluster")),
-    *(("tensorlayerx", mode) for mode in ("graph-onednn", "graph-eigen", "xla")),
-}
+
+
+def is_fast(workload, framework, mode):
+    return workload.key in FAST and DOCUMENTED[framework] == mode
+
+
 UNAVAILABLE = {("word2vec", "tensorflow", "xla"): "XLA has no kernel for the sparse Adagrad"}
-FEW = {
-    "linear": {("torch", "eager"), ("tensorflow", "eager"), ("tensorlayerx", "eager")},
-    "relu": {("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "trainonestep"), *SWITCHES},
-    "planted": {("torch", "eager"), ("tensorflow", "eager"), ("tensorlayerx", "graph")},
-    "resnet18": {("torch", "eager"), ("tensorflow", "graph"), ("tensorlayerx", "graph")},
-}
 SMALLER = {"resnet18": 4}  # variant -> batch size of its run; with the workload's own the reference takes minutes
 
 
-def chosen(workload):
-    """The stacks it runs on here."""
-    every = {(framework, mode) for w, framework, mode in CASES if w.key == workload.key}
-    if SLOW:
-        return every
-    if workload.variant in FEW:
-        return FEW[workload.variant]
-    documented = {(name, m) for name, f in frameworks().items() for m in f.modes if not f.modes[m].tuned}
-    documented = documented if workload.key == EVERYWHERE else MAIN
-    return every & (documented | TUNED | ALSO_TUNED.get(workload.name, set()))
-
-
-def groups():
+def groups(fast):
     """(stacks, batch size) -> the workloads of one run; those that run on the same stacks share one."""
     found = {}
     for workload in dict.fromkeys(w for w, _, _ in CASES):
-        stacks = tuple(f"{f}:{m}" for f, m in sorted(chosen(workload)))
-        found.setdefault((stacks, SMALLER.get(workload.variant)), []).append(workload.key)
+        stacks = tuple(f"{f}:{m}" for w, f, m in CASES if w.key == workload.key and is_fast(w, f, m) is fast)
+        if stacks:
+            found.setdefault((stacks, SMALLER.get(workload.variant)), []).append(workload.key)
     return found
 
 
@@ -91,30 +63,31 @@ def result_of(tmp_path_factory):
         out = tmp_path_factory.mktemp("contract") / "run"
         return out, subprocess.run([*command, "--out", str(out)], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    def of(key):
-        out, done = next(run(*words, tuple(keys)) for words, keys in groups().items() if key in keys)
+    def of(key, fast):
+        out, done = next(run(*words, tuple(keys)) for words, keys in groups(fast).items() if key in keys)
         assert done.returncode in (0, 1), done.stderr  # outside the cache: a run that failed is not made again
         return read(out / "result.json")
 
     return of
 
 
-@pytest.fixture(scope="module")
-def results(result_of):
-    """The results of every smoke run."""
-    return [result_of(keys[0]) for keys in groups().values()]
+@pytest.fixture(scope="module", params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["fast", "slow"])
+def results(request, result_of):
+    """The results of every smoke run of the tier; of the slow tier they are those of both."""
+    tiers = {True, request.param}
+    return [result_of(keys[0], fast) for fast in tiers for keys in groups(fast).values()]
 
 
 @pytest.mark.parametrize(
-    ("workload", "framework", "mode"), CASES, ids=[f"{w.key}-{f}-{m}".replace("/", "-") for w, f, m in CASES]
+    ("workload", "framework", "mode"),
+    [pytest.param(*case, marks=[] if is_fast(*case) else pytest.mark.slow) for case in CASES],
+    ids=[f"{w.key}-{f}-{m}".replace("/", "-") for w, f, m in CASES],
 )
 def test_stack_keeps_the_contract(result_of, workload, framework, mode):
     need(framework)
-    if (framework, mode) not in chosen(workload):
-        pytest.skip("this workload runs here on other stacks only; with BOOKBENCH_SLOW on all")
     rows = [
         row
-        for row in result_of(workload.key).rows
+        for row in result_of(workload.key, is_fast(workload, framework, mode)).rows
         if (row.workload, row.variant, row.stack.framework, row.stack.mode)
         == (workload.name, workload.variant, framework, mode)
     ]
@@ -165,7 +138,8 @@ def test_each_framework_trains_in_its_fastest_mode(results, framework):
         for row in r.rows
         if row.stack.framework == framework and row.accuracy
     }
-    assert trained == {(f.workload.name, f.workload.variant) for f in discover()}
+    expected = {(w.name, w.variant) for w, f, m in CASES if f == framework and (w.key in FAST or len(results) > 1)}
+    assert trained == expected
 
 
 def test_the_results_verify(results):

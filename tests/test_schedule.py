@@ -1,6 +1,6 @@
 """Changes of the learning rate, optimisers kept and made anew: every mode on a CPU against the float64 reference.
 
-The trainings are in ``schedule_probe.py``, which runs once per framework and mode, in a process of its own.
+The trainings are in ``schedule_probe.py``, which runs once per framework and tier, in a process of its own.
 """
 
 from __future__ import annotations
@@ -44,38 +44,46 @@ STACKS = [
     ("tensorlayerx", "trainonestep"),
     ("tensorlayerx", "graph-tuned"),
 ]
+FAST = {"torch": ("eager",), "tensorflow": ("graph",), "tensorlayerx": ("graph",)}
+SLOW = {name: tuple(m for f, m in STACKS if f == name and m not in fast) for name, fast in FAST.items()}
 # Nine times the largest error that float32 made in any of the eight modes: clipped SGD 5.5e-6, Adam 5.1e-6, SGD 1.2e-6,
 # Adagrad 1.8e-7. A reference of Adam that keeps its tensors in float32 is off by 4.9e-6. The faults move every tensor
 # by 0.2 and more.
 TOLERANCE = 5e-5
 RUN = [(case, *stack) for case in CASES for stack in STACKS if runs(case, *stack)]
-every_run = pytest.mark.parametrize(("case", "framework", "mode"), RUN, ids=["-".join(words) for words in RUN])
+every_run = pytest.mark.parametrize(
+    ("case", "framework", "mode"),
+    [pytest.param(*run, marks=() if run[2] in FAST[run[1]] else pytest.mark.slow, id="-".join(run)) for run in RUN],
+)
 
 
 @functools.cache
-def run(framework: str, mode: str) -> SimpleNamespace:
-    """What the probe saw: arrays by ``case/kind/epoch/tensor``, and facts."""
+def run(framework: str, modes: tuple[str, ...]) -> SimpleNamespace:
+    """What the probe saw in each mode: arrays by ``case/kind/epoch/tensor``, and facts."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        stack = SimpleNamespace(framework=framework, mode=mode, device="cpu")
+        stack = SimpleNamespace(framework=framework, mode=modes[0], device="cpu")
         env = worker_environment(stack, threads=1, scratch=folder / "home", caches=folder / "caches")
         env["PYTHONPATH"] += os.pathsep + str(ROOT / "tests")
         (folder / "home").mkdir()
-        command = [sys.executable, str(ROOT / "tests" / "schedule_probe.py"), framework, mode, str(folder)]
+        command = [sys.executable, str(ROOT / "tests" / "schedule_probe.py"), framework, ",".join(modes), str(folder)]
         done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             return SimpleNamespace(error=done.stderr[-4000:])
-        with np.load(folder / "seen.npz") as stored:
-            found = {name: stored[name] for name in stored.files}
-    return SimpleNamespace(error="", facts=json.loads(str(found.pop("facts"))), arrays=found)
+        out = {}
+        for mode in modes:
+            with np.load(folder / mode / "seen.npz") as stored:
+                found = {name: stored[name] for name in stored.files}
+            out[mode] = SimpleNamespace(facts=json.loads(str(found.pop("facts"))), arrays=found)
+    return SimpleNamespace(error="", modes=out)
 
 
 def seen(framework: str, mode: str) -> SimpleNamespace:
     need(framework)
-    out = run(framework, mode)
+    out = run(framework, FAST[framework] if mode in FAST[framework] else SLOW[framework])
     if out.error:
         pytest.fail(out.error, pytrace=False)
-    return out
+    return out.modes[mode]
 
 
 @functools.cache

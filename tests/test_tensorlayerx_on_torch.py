@@ -224,6 +224,7 @@ def test_steps_are_those_of_pytorch_at_every_rate(python_path: str, tmp_path: Pa
         assert theirs != [1.0, -2.0, 3.0]
 
 
+@pytest.mark.slow
 @pytest.mark.framework
 def test_every_mode_on_pytorch_is_certified(python_path: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "run", "--measure", "certificate", "--profile", "smoke"]

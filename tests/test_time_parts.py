@@ -57,6 +57,7 @@ def test_another_batch_size_has_no_target(tmp_path):
     assert (answer.status, answer.reason) == ("unavailable", "the target holds for batches of 50")
 
 
+@pytest.mark.slow
 @pytest.mark.framework
 def test_pytorch_compiles_cold_and_warm(tmp_path):
     need("torch")
@@ -75,6 +76,7 @@ def test_pytorch_compiles_cold_and_warm(tmp_path):
     assert {b.caches for b in derive(result.answers, {r.stack.key: r.stack for r in result.rows})} == {"cold", "warm"}
 
 
+@pytest.mark.slow
 @pytest.mark.framework
 def test_one_mode_of_a_framework_trains_to_its_target(tmp_path):
     need("torch")

@@ -18,8 +18,7 @@ from typing import Any
 from benchmarks.engine.environment import ROOT, worker_environment
 from benchmarks.schema.results import Stack
 from mutations.campaign import WORKLOADS
-
-FRAMEWORKS = ("torch", "tensorflow", "tensorlayerx")
+from mutations.faults import FRAMEWORKS
 
 
 def main() -> int:
@@ -27,6 +26,9 @@ def main() -> int:
     parser.add_argument("--framework", default=",".join(FRAMEWORKS), help="names separated by commas")
     parser.add_argument("--workload", default="", choices=("", *WORKLOADS))
     parser.add_argument("--fault", default="", help="only those whose names match this expression")
+    parser.add_argument("--kinds", action="store_true", help="one fault of every kind, over all frameworks")
+    parser.add_argument("--every", action="store_true", help="certify every workload first, those without faults too")
+    parser.add_argument("--first", action="store_true", help="stop at the first check that catches a fault")
     parser.add_argument("--sound", type=int, metavar="N", help="certify N sound programs instead: false alarms")
     parser.add_argument("--log", type=Path, help="file for what frameworks print and for tracebacks")
     parser.add_argument("--references", type=Path, help="folder that keeps the float64 references, for several runs")
@@ -46,7 +48,8 @@ def _run(parser: argparse.ArgumentParser, words: argparse.Namespace) -> int:
     total, bad = Counter[str](), False
     for framework in frameworks:
         start, seen = time.perf_counter(), Counter[str]()
-        for told in _child(framework, words, "--workload", words.workload, "--fault", words.fault):
+        passed_on = [f"--{flag}" for flag in ("kinds", "every", "first") if getattr(words, flag)]
+        for told in _child(framework, words, "--workload", words.workload, "--fault", words.fault, *passed_on):
             if told["fault"] != "no fault":
                 seen[told["how"]] += 1
             bad |= told["how"] in ("broken", "alarm") or (told["how"] == "escaped" and not told["escapes"])

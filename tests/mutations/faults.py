@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from benchmarks.tasks.inputs import Batch
-from benchmarks.workload import DEFAULT_IMPLS, ROOT, is_tuned
+from benchmarks.workload import DEFAULT_IMPLS, ROOT, base_mode, is_tuned
 
+FRAMEWORKS = ("torch", "tensorflow", "tensorlayerx")
+COMPILERS = ("compile", "xla")  # modes that take a quarter of a minute to build
+DEAREST = "cifar10_resnet"
 Change = tuple[str, str]
 
 
@@ -139,3 +143,20 @@ def catalogue(framework: str) -> list[Fault]:
 
     modules = {"torch": faults_torch, "tensorflow": faults_tensorflow, "tensorlayerx": faults_tensorlayerx}
     return sorted([*modules[framework].FAULTS, *feeds(framework)], key=lambda f: f.workload)
+
+
+def one_of_each_kind() -> list[Fault]:
+    """Of every kind, which is a name, one fault in one framework, spread over the frameworks; none that escapes.
+
+    Where there is a choice it is neither of a compiler nor of the largest model. What only a compiler runs is left out.
+    """
+    kinds: dict[str, list[Fault]] = {}
+    for framework in FRAMEWORKS:
+        for fault in catalogue(framework):
+            if not fault.escapes and base_mode(fault.mode) not in COMPILERS:
+                kinds.setdefault(fault.name, []).append(fault)
+    chosen: list[Fault] = []
+    for same in sorted(kinds.values(), key=len):  # those without a choice first
+        count = Counter(fault.framework for fault in chosen)
+        chosen.append(min(same, key=lambda f: (f.workload == DEAREST, count[f.framework])))
+    return sorted(chosen, key=lambda f: f.workload)
