@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from benchmarks.layers import LSTM, Conv2D, Dense, Embedding, Placed, Shape
 from benchmarks.workload import NCE, Adam, Pairs, Text, Workload
 
-# Thresholds; CONTRIBUTING.md says what was measured.
+# Thresholds; docs/PROTOCOL.md has the measurements.
 TOLERANCE = 0.05  # of a layer's multiply-adds
 UNDECLARED = 0.01  # of the step's multiply-adds: what the calls of a product that is no layer's may take
 LARGE = 2.0  # times the largest array of the declaration
