@@ -14,7 +14,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 MODELS = (ROOT / "docs" / "MODELS.md").read_text("utf-8")
 PROTOCOL = (ROOT / "docs" / "PROTOCOL.md").read_text("utf-8")
 FILES = dict(re.findall(r"^`my_models/(\S+)`\n\n```python\n(.*?)^```", MODELS, re.MULTILINE | re.DOTALL))
-ROOMS = [name for row in re.findall(r"^\| (`\w+/`.*?) \|", CONTRIBUTING, re.MULTILINE) for name in re.findall(r"\w+", row)]
+ROOMS = re.findall(r"\w+", " ".join(re.findall(r"^\| (`\w+/`.*?) \|", CONTRIBUTING, re.MULTILINE)))
 
 
 def test_the_page_is_short():
