@@ -63,7 +63,7 @@ class Commands(click.Group):
         for title, names in self.sections.items():
             commands = {name: self.get_command(ctx, name) for name in names}
             with formatter.section(title):
-                formatter.write_dl([(n.ljust(width), c.get_short_help_str(90)) for n, c in commands.items() if c])
+                formatter.write_dl([(n.ljust(width), c.get_short_help_str(120)) for n, c in commands.items() if c])
 
     def invoke(self, ctx: click.Context) -> Any:
         from benchmarks.errors import Problem

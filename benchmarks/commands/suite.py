@@ -30,7 +30,10 @@ def overhead(pairs: int, threads: int | None) -> None:
 @THREADS
 @click.option("--json", "json_file", type=NewFile(), help="Write the raw ratios to this file.")
 def sources(workload: list[str], stack: str, pairs: int, threads: int | None, json_file: Path | None) -> None:
-    """Compare step time on generated and on real data (fetch it first: see `data`)."""
+    """Compare step time on generated and on real data.
+
+    The real data must have been fetched: see `data`.
+    """
     from benchmarks.selfcheck.sources import run_sources
 
     sys.exit(run_sources(workloads=workload, stack=stack, pairs=pairs, threads=threads, json_file=json_file))
@@ -62,7 +65,7 @@ def sources(workload: list[str], stack: str, pairs: int, threads: int | None, js
 )
 @click.pass_context
 def peers(context: click.Context, /, **options: Any) -> None:
-    """Compare our implementations with public reference implementations (about 15 minutes)."""
+    """Compare our code with public reference implementations (15 minutes)."""
     from benchmarks.peers.measure import run_peers
 
     asked = given(context)
@@ -79,7 +82,7 @@ def peers(context: click.Context, /, **options: Any) -> None:
 @click.option("--rounds", type=click.IntRange(2), default=4, show_default=True)
 @THREADS
 def contention(workload: str, stack: list[str], passes: int, rounds: int, threads: int | None) -> None:
-    """Measure two stacks under CPU contention, without and with its detection (about four minutes)."""
+    """Measure two stacks next to a busy process, without and with its detection (four minutes)."""
     from benchmarks.selfcheck.hog import run_hog
 
     stacks = stack or ["torch:eager", "tensorflow:graph"]

@@ -50,7 +50,7 @@ def pitfalls(
     kept: Path | None,
     page: Path | None,
 ) -> None:
-    """Switch on classic benchmarking mistakes, one by one, and show how far the number moves (five minutes)."""
+    """Show how far classic benchmarking mistakes move a number (five minutes)."""
     if list_only:
         return _list()
     if kept is not None and (only or json_file or threads or minutes):

@@ -27,7 +27,7 @@ WORKLOADS = 3  # that the suite's own banks must be of: one alone may be well-be
 @click.option("--json", "json_file", type=NewFile(), help="Write the figures to this file.")
 @click.pass_context
 def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: Path, json_file: Path | None) -> None:
-    """Check how often verdicts err, on a simulated machine and on trials drawn from recorded launches."""
+    """Check how often verdicts err, on simulated and on recorded launches."""
     if context.invoked_subcommand is None:
         sys.exit(run_selftest(runs=runs, trials=trials, seed=seed, banks=banks, json_file=json_file))
 
