@@ -1,9 +1,15 @@
 """The parent process imports nothing heavy, and the command line keeps its names."""
 
 import json
+import re
 import subprocess
 import sys
 
+import click
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.commands.cli import FORMER_NAMES, SECTIONS, main
 from benchmarks.frameworks.discovery import frameworks, is_written
 from benchmarks.workload import ROOT, discover
 
@@ -39,7 +45,7 @@ def test_help_and_list_import_nothing_heavy():
 def test_a_folder_that_is_a_file_is_one_sentence(tmp_path):
     file = tmp_path / "file"
     file.touch()
-    commands = [[name, "--json", f"{file}/x.json"] for name in ("sources", "peers", "museum", "selftest")]
+    commands = [[name, "--json", f"{file}/x.json"] for name in ("sources", "peers", "pitfalls", "selftest")]
     for words in [["run", "--impls", "tests/toys", "--out", f"{file}/run"], *commands]:
         command = [sys.executable, "-m", "benchmarks", *words]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -54,7 +60,7 @@ def test_the_engine_imports_no_framework():
     assert not {"torch", "tensorflow", "keras", "tensorlayerx"} & {m.split(".")[0] for m in done.stdout.split()}
 
 
-def test_a_worker_needs_only_numpy_beside_its_framework():
+def test_a_worker_needs_only_numpy_and_its_framework():
     blocked = [
         "click", "rich", "pydantic", "scipy", "pandas", "psutil", "cpuinfo", "pynvml", "jinja2", "pooch", "platformdirs"
     ]  # fmt: skip
@@ -86,9 +92,37 @@ def test_list_json_names_every_stack():
     assert seen == wanted
 
 
-def test_commands():
+def test_help_lists_each_command_once_in_its_section():
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    for command in ("list", "run", "verify", "data", "overhead", "hog", "doctor", "museum"):
-        assert f"\n  {command} " in done.stdout
+    titles = re.split(r"^(?=\S.*:$)", done.stdout, flags=re.MULTILINE)
+    listed = {s.splitlines()[0].rstrip(":"): re.findall(r"^  (\w\S*)  ", s, re.MULTILINE) for s in titles if s.strip()}
+    assert {title: listed[title] for title in SECTIONS} == {title: list(names) for title, names in SECTIONS.items()}
+    assert not {"hog", "museum"} & {name for names in listed.values() for name in names}
+
+
+@pytest.mark.parametrize(("former", "now"), FORMER_NAMES.items())
+def test_former_names_keep_working(former, now):
+    commands = [main.get_command(click.Context(main), name) for name in main.list_commands(click.Context(main))]
+    options = {o.lstrip("-") for c in commands for p in c.params for o in (*p.opts, *p.secondary_opts)}
+    assert now in options | {c.name for c in commands}
+    assert former not in options | {c.name for c in commands}
+
+
+def test_a_former_name_is_the_same_command_and_option(monkeypatch):
+    seen = []
+    monkeypatch.setattr("benchmarks.commands.run.run_command", lambda **options: seen.append(options) or 0)
+    for words in ("--time-limit 4 --isolated --canary", "--request-timeout 4 --solo --aa-check"):
+        assert CliRunner().invoke(main, ["run", *words.split()]).exit_code == 0
+    assert seen[0] == seen[1]
+    assert (seen[0]["time_limit"], seen[0]["isolated"], seen[0]["canary"]) == (4, True, True)
+    assert (
+        CliRunner().invoke(main, ["museum", "--list"]).output == CliRunner().invoke(main, ["pitfalls", "--list"]).output
+    )
+
+
+def test_resume_names_the_options_to_remove():
+    done = CliRunner().invoke(main, ["run", "--resume", "--isolated", "--seed", "1", "--time-limit", "9"])
+    assert done.exit_code == 2
+    assert "--resume keeps the original options; remove --solo, --seed" in done.output

@@ -137,7 +137,7 @@ def test_how_long_it_took_and_what_was_left_out_is_said(tmp_path):
     cut = visit({"hog": [case(2.0)], "no_synchronise": [case()], "unequal_threads": [left]}, minutes=3.5, seconds=261.0)
     assert "**1 of 3 cases were not visited: after 3.50 minutes nothing further was begun.**" in page.document(cut)
     write(cut, tmp_path / "a.json")
-    shown = CliRunner().invoke(main, ["museum", "--read", str(tmp_path / "a.json")])
+    shown = CliRunner().invoke(main, ["pitfalls", "--from", str(tmp_path / "a.json")])
     assert shown.exit_code == 0
     told = "The visit took 4.3 minutes. 1 of 3 cases were not visited: nothing was begun after 3.50 minutes; --minutes"
     assert told in " ".join(shown.output.split())
@@ -197,16 +197,16 @@ def test_an_exhibit_tells_what_it_must(name):
 
 
 def test_exhibits_are_listed():
-    done = CliRunner().invoke(main, ["museum", "--list"])
+    done = CliRunner().invoke(main, ["pitfalls", "--list"])
     assert done.exit_code == 0
     assert [line.split()[0] for line in done.output.splitlines()] == list(museum.names())
 
 
 def test_wrong_words_are_usage_errors(tmp_path):
-    unknown = CliRunner().invoke(main, ["museum", "--only", "hog,unknown"])
+    unknown = CliRunner().invoke(main, ["pitfalls", "--only", "hog,unknown"])
     assert unknown.exit_code == 2 and "--only unknown: no such exhibit; there are best_of_n" in unknown.output
     write(visit({"hog": [case(2.0)]}), tmp_path / "a.json")
-    both = CliRunner().invoke(main, ["museum", "--read", str(tmp_path / "a.json"), "--only", "hog"])
+    both = CliRunner().invoke(main, ["pitfalls", "--from", str(tmp_path / "a.json"), "--only", "hog"])
     assert both.exit_code == 2
 
 
@@ -216,7 +216,7 @@ def test_a_kept_visit_is_shown_without_a_framework(tmp_path):
 import sys
 from benchmarks.commands.cli import main
 try:
-    main(["museum", "--read", {str(tmp_path / "a.json")!r}])
+    main(["pitfalls", "--from", {str(tmp_path / "a.json")!r}])
 except SystemExit as end:
     print(end.code, *sys.modules)
 """
@@ -230,4 +230,4 @@ except SystemExit as end:
 def test_a_failed_case_makes_the_command_fail(tmp_path):
     assert Case.model_validate(case(status="crashed", reason="it died").model_dump()).status == "crashed"
     write(visit({"hog": [case(status="crashed", reason="it died")]}), tmp_path / "a.json")
-    assert CliRunner().invoke(main, ["museum", "--read", str(tmp_path / "a.json")]).exit_code == 1
+    assert CliRunner().invoke(main, ["pitfalls", "--from", str(tmp_path / "a.json")]).exit_code == 1

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PASSES = 3  # of the pilot
 LEAST, MOST = PROVISIONAL_BELOW, 30
-MOST_BEFORE = 20  # in results without ``most_passes``; CONTRIBUTING.md says what it left unfound
+MOST_BEFORE = 20  # in results without ``most_passes``; docs/PROTOCOL.md has what it left unfound
 DETECT = 0.05  # the difference to be found with 90 % probability between stacks of average spread
 ASSURANCE = 0.8  # the variance is itself uncertain: plan for its upper confidence limit
 

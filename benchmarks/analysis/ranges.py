@@ -1,7 +1,7 @@
 """What to declare after trainings: ranges, references and limits, derived from result files by one protocol.
 
 ``python -m benchmarks.analysis.ranges results/accuracy/*.json`` prints them for every recipe that the files train.
-CONTRIBUTING, "Accuracy ranges", says what the protocol is.
+docs/PROTOCOL.md, "Accuracy ranges", describes the protocol.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ TRACES = 3  # of the reference at a time
 ULP = 2.0**-23
 
 # Both for models of up to DEPTH ReLU layers; rounding adds up from layer to layer, so deeper ones get as much per
-# layer. Measured over all workloads and frameworks: see CONTRIBUTING.md, "Parity tolerances".
+# layer. Measured over all workloads and frameworks: see docs/PROTOCOL.md, "Parity tolerances".
 MULTIPLE = 32.0
 # Decisions closer than this share of a layer's root mean square may fall either way in float32 ...
 KINK = 32 * ULP

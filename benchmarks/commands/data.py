@@ -13,7 +13,7 @@ from benchmarks.data.fetch import verify as verify_set
 
 @click.group()
 def data() -> None:
-    """Real data sets: download with hashes, check, show the folder."""
+    """Download, verify and locate the real data sets."""
 
 
 @data.command()
@@ -28,7 +28,7 @@ def fetch(names: tuple[str, ...]) -> None:
 @data.command()
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
-    """Check the files' hashes; exit 1 when something is missing or wrong."""
+    """Check the hashes of the files; exit with 1 if one is missing or wrong."""
     bad = False
     for name in names or sets():
         wrong = verify_set(name)
@@ -39,5 +39,5 @@ def verify(names: tuple[str, ...]) -> None:
 
 @data.command()
 def path() -> None:
-    """The data folder: BOOKBENCH_DATA, or a folder in the platform's cache."""
+    """Print the data folder: BOOKBENCH_DATA, or a folder in the platform's cache."""
     click.echo(data_folder())

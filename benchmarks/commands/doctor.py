@@ -31,7 +31,7 @@ def run_doctor(console: Console) -> None:
 
 
 def report() -> Iterator[RenderableType]:
-    """The parts of the report, in the order in which they are shown."""
+    """Yield the parts of the report, in the order in which they are shown."""
     yield from _installed()
     yield stacks_table(Availability())
     yield from _machine()
@@ -49,7 +49,7 @@ def _installed() -> Iterator[RenderableType]:
 
 
 def stacks_table(availability: Availability) -> Table:
-    """Every mode of every framework, on every device that there is."""
+    """Return a table of every mode of every framework, on every device that there is."""
     no_gpu = missing_gpu()
     devices = [device for device in DEVICES if device != "cuda" or not no_gpu]
     table = Table("framework", "mode", *devices, title="Stacks", title_justify="left", title_style="bold")
@@ -93,7 +93,7 @@ def _data() -> Iterator[RenderableType]:
 
 
 def disturbances(seconds: float = LOOK_SECONDS) -> Iterator[str]:
-    """Sentences about what would disturb a measurement now; watches the machine for ``seconds``."""
+    """Watch the machine for ``seconds`` and yield sentences about what would disturb a measurement now."""
     yield from _settings()
     processes = [process for process in psutil.process_iter() if process.pid != os.getpid()]
     for process in processes:
@@ -113,7 +113,7 @@ def disturbances(seconds: float = LOOK_SECONDS) -> Iterator[str]:
 
 
 def _used(process: psutil.Process) -> tuple[float, str]:
-    """Share of one CPU since the last call, and the name; nothing when the process is gone or not ours to see."""
+    """Return the share of one CPU since the last call, and the name; nothing when the process is gone or hidden."""
     try:
         return process.cpu_percent() / 100, process.name()
     except psutil.Error:
@@ -121,7 +121,7 @@ def _used(process: psutil.Process) -> tuple[float, str]:
 
 
 def _settings() -> Iterator[str]:
-    """What stands in the way without being busy."""
+    """Yield what affects measurements without being busy."""
     facts = machine()
     if facts.governor and facts.governor != "performance":
         yield f"the CPU governor is {facts.governor}, not performance: clocks follow the load"

@@ -49,7 +49,7 @@ keeps it current.
 
 
 def document() -> str:
-    """The page: every object of the schema, every field, its type and meaning."""
+    """Return the page: every object of the schema, every field, its type and meaning."""
     schema = Result.model_json_schema(by_alias=True)
     parts = [HEAD, _section("Result", schema)]
     parts += [_section(name, schema["$defs"][name]) for name in _order(schema)]
@@ -63,7 +63,7 @@ def document() -> str:
 
 
 def _order(schema: dict[str, Any]) -> list[str]:
-    """Definitions in the order a reader meets them."""
+    """Return the definitions in the order a reader meets them."""
     seen: list[str] = []
 
     def visit(node: Any) -> None:
@@ -85,7 +85,7 @@ def _order(schema: dict[str, Any]) -> list[str]:
 
 
 def _section(name: str, schema: dict[str, Any], own: str = "") -> str:
-    """``own`` begins the anchors of the objects that this one refers to."""
+    """Return one object's table; ``own`` begins the anchors of the objects that it refers to."""
     lines = [f"\n## {name}\n", " ".join(str(schema.get("description", "")).split()), "", "| field | type | meaning |"]
     lines.append("|---|---|---|")
     for field, spec in schema.get("properties", {}).items():

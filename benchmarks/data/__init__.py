@@ -38,7 +38,7 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over type, shape and bytes of all arrays."""
+        """Return the SHA-256 over type, shape and bytes of all arrays."""
         digest = hashlib.sha256()
         for array in self.arrays.values():
             digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -54,7 +54,7 @@ def load(
     train_examples: int | None,
     test_examples: int | None,
 ) -> Dataset:
-    """The data set ``declared`` names, embedded (generated) or real (from the data folder)."""
+    """Return the data set that ``declared`` names, embedded (generated) or real (from the data folder)."""
     module = f"benchmarks.data.{declared.name}"
     known = declared.name.isidentifier() and importlib.util.find_spec(module) is not None
     found = importlib.import_module(module) if known else None
@@ -69,6 +69,6 @@ def load(
 
 
 def shaped(values: np.ndarray, images: Images) -> np.ndarray:
-    """Pixels (N, pixels) as the model sees them: (value - mean) / stddev, float32 (N, *shape)."""
+    """Return pixels (N, pixels) as the model gets them: (value - mean) / stddev, float32 (N, *shape)."""
     out = (values - np.float32(images.mean)) / np.float32(images.stddev)
     return np.ascontiguousarray(out.reshape(len(values), *images.shape), np.float32)

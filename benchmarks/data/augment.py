@@ -17,7 +17,7 @@ Value = TypeVar("Value", bound=np.generic)
 
 
 def enlarge(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images (N, SIDE, SIDE, C) as (N, LARGE, LARGE, C): bilinear, pixel centres at halves, edges repeated.
+    """Return images (N, SIDE, SIDE, C) as (N, LARGE, LARGE, C): bilinear, pixel centres at halves, edges repeated.
 
     Rounded once, halves up, in whole numbers, so that no platform can differ.
     """
@@ -33,7 +33,7 @@ def enlarge(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _between(values: NDArray[np.uint16], *, axis: int) -> NDArray[np.uint16]:
-    """``values`` at LARGE places instead of SIDE along an axis, _TENTHS times as large."""
+    """Return ``values`` at LARGE places instead of SIDE along an axis, _TENTHS times as large."""
     # the centre of pixel i lies at (i + 1/2) * SIDE / LARGE - 1/2 of the smaller image
     tenths = (2 * np.arange(LARGE) + 1) * _TENTHS * SIDE // (2 * LARGE) - _TENTHS // 2
     before, share = np.divmod(tenths.clip(0, _TENTHS * (SIDE - 1)), _TENTHS)
@@ -44,7 +44,7 @@ def _between(values: NDArray[np.uint16], *, axis: int) -> NDArray[np.uint16]:
 
 
 def crop(batch: NDArray[Value], rng: np.random.Generator) -> NDArray[Value]:
-    """A SIDE x SIDE piece of each image (N, LARGE, LARGE, C), anywhere with equal chance, every other one mirrored.
+    """Cut a SIDE x SIDE piece of each image (N, LARGE, LARGE, C), anywhere with equal chance, every other one mirrored.
 
     Three draws from ``rng`` per image, in a fixed order: place down, place right, mirrored or not.
     """

@@ -41,7 +41,7 @@ FILES = (
 
 
 def embedded(images: Images, *, seed: int, train_examples: int | None, test_examples: int | None) -> Dataset:
-    """Generated textures; independent training and test streams of one seed."""
+    """Generate textures; independent training and test streams of one seed."""
     train, test = train_examples or images.train_examples, test_examples or TEST
     train_x, train_y = textures.sample(train, seed=seed, split="train")
     test_x, test_y = textures.sample(test, seed=seed, split="test")
@@ -60,7 +60,7 @@ def embedded(images: Images, *, seed: int, train_examples: int | None, test_exam
 
 
 def real(images: Images, *, train_examples: int | None, test_examples: int | None) -> Dataset:
-    """The official files from the data folder; DataError when they are missing, broken or too few."""
+    """Read the official files from the data folder; raise DataError when they are missing, broken or too few."""
     train, test = train_examples or images.train_examples, test_examples or TEST
     *batches, last = checked("cifar10", FILES)
     if train > TRAIN or test > TEST:
@@ -82,7 +82,7 @@ def real(images: Images, *, train_examples: int | None, test_examples: int | Non
 
 
 def parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A file of records as uint8 images (N, SIDE, SIDE, CHANNELS) and int64 labels (N,); DataError if it is none."""
+    """Read records as uint8 images (N, SIDE, SIDE, CHANNELS) and int64 labels (N,); DataError if there are none."""
     try:
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
@@ -98,14 +98,14 @@ def parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _first(count: int, paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """The first ``count`` images and labels of files of PER_FILE images each; reads no file it does not need."""
+    """Return the first ``count`` images and labels of files of PER_FILE images each; reads no file it does not need."""
     parsed = [parse(path) for path in paths[: -(-count // PER_FILE)]]
     images, labels = (np.concatenate(parts)[:count] for parts in zip(*parsed, strict=True))
     return images, labels
 
 
 def _seen(pixels: np.ndarray, images: Images) -> np.ndarray:
-    """Bytes as the model sees them, float32 (N, *shape)."""
+    """Return bytes as the model gets them, float32 (N, *shape)."""
     # A byte has only 256 values: looking them up takes a quarter of the memory of doing the arithmetic on all pixels.
     levels = np.arange(256, dtype=np.uint8).astype(np.float32) * np.float32(1.0 / images.divisor)
     table = shaped(levels, dataclasses.replace(images, shape=()))

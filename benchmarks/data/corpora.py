@@ -45,7 +45,7 @@ CORPORA = (
 
 
 def find() -> tuple[Corpus, Path, str]:
-    """The text asked for, or the first there is; its path, and its description."""
+    """Return the text asked for, or the first there is: its path and its description."""
     asked = os.environ.get("BOOKBENCH_CORPUS", "")
     keys = {corpus.key for corpus in CORPORA}
     if asked and asked not in keys:
@@ -65,7 +65,7 @@ def find() -> tuple[Corpus, Path, str]:
 
 
 def _unverified(corpus: Corpus, path: Path) -> str:
-    """'' for the official text8, else that it cannot be told; DataError for a text8.zip that is another."""
+    """Return '' for the official text8, else that it is not verified; DataError for a text8.zip that is another."""
     if path.name == TEXT8.name:
         fetch.checked("skipgram", [dataclasses.replace(TEXT8, folder=path.parent.name)])
         return ""
@@ -74,7 +74,7 @@ def _unverified(corpus: Corpus, path: Path) -> str:
 
 
 def words(path: Path) -> Iterator[list[bytes]]:
-    """The words of a plain text or of the only file in a zip, some million letters at a time."""
+    """Yield the words of a plain text or of the only file in a zip, some million letters at a time."""
     rest = b""
     try:
         if path.suffix == ".zip":

@@ -34,7 +34,7 @@ class File:
 
 
 def data_folder() -> Path:
-    """``BOOKBENCH_DATA``, or a folder in the platform's cache."""
+    """Return ``BOOKBENCH_DATA``, or a folder in the platform's cache."""
     if given := os.environ.get("BOOKBENCH_DATA"):
         return Path(given).expanduser()
     import platformdirs
@@ -43,7 +43,7 @@ def data_folder() -> Path:
 
 
 def sets() -> dict[str, tuple[File, ...]]:
-    """Every data set that has files, by name; found by looking at the modules beside this one."""
+    """Return every data set that has files, by name; found by looking at the modules of this folder."""
     out = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if path.stem in ("__init__", "fetch", "cli"):
@@ -82,7 +82,7 @@ def _right(path: Path, file: File) -> bool:
 
 
 def problems(name: str, files: Sequence[File]) -> list[str]:
-    """What is wrong with a set in the data folder, a sentence each; empty when all is there and right."""
+    """Return what is wrong with a set in the data folder, a sentence each; empty when all is there and right."""
     out = []
     for file in files:
         path, shown = _path(name, file), f"{_folder(name, file)}/{file.name}"
@@ -98,7 +98,7 @@ def verify(name: str) -> list[str]:
 
 
 def checked(name: str, files: Sequence[File]) -> list[Path]:
-    """Paths of a set's files after a check of their hashes; DataError says how to get them."""
+    """Return the paths of a set's files after a check of their hashes; DataError tells how to get them."""
     if wrong := problems(name, files):
         raise DataError(
             f"real data set {name}: {wrong[0]}; run `python -m benchmarks data fetch {name}` "
@@ -130,7 +130,7 @@ def fetch(name: str, files: Sequence[File] | None = None) -> list[Path]:
 
 
 def _bring(archive: File, wanted: dict[str, tuple[File, Path]]) -> None:
-    """Members from the archive in the data folder, if the right one lies there, else from one downloaded for now."""
+    """Extract members of the archive in the data folder, if the right one lies there, else of one downloaded."""
     kept = data_folder() / archive.name
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=data_folder()) as part:
         if not _right(kept, archive):

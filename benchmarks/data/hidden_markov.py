@@ -70,7 +70,7 @@ class Source:
 
 
 def _visits() -> Floats:
-    """Share of the words that each place speaks, (PLACES,)."""
+    """Return the share of the words that each place emits, (PLACES,)."""
     visits = [1.0]
     for place in range(1, PLACES):
         visits.append(math.fsum(visits[i] * GRAMMAR[i].get(place, 0.0) for i in range(place)))
@@ -78,7 +78,7 @@ def _visits() -> Floats:
 
 
 def _moves() -> Floats:
-    """Transition probabilities (STATES, STATES); state = topic * PLACES + place."""
+    """Return transition probabilities (STATES, STATES); state = topic * PLACES + place."""
     move = np.zeros((TOPICS, PLACES, TOPICS, PLACES))
     stay, uniform = np.eye(TOPICS), np.full((TOPICS, TOPICS), 1 / TOPICS)
     for place, ways in enumerate(GRAMMAR):
@@ -89,13 +89,13 @@ def _moves() -> Floats:
 
 
 def marginal(vocabulary: int) -> Floats:
-    """Zipf probabilities (V,) that the words have over all states."""
+    """Return Zipf probabilities (V,) that the words have over all states."""
     weights = 1 / (np.arange(vocabulary) + OFFSET)
     return np.asarray(weights / math.fsum(weights))
 
 
 def _kinds(words: Floats, shares: Floats) -> Ints:
-    """The kind (V,) of each word: the one that then lacks most of its share of all words."""
+    """Return the kind (V,) of each word: the one that then lacks most of its share of all words."""
     left, out = shares.tolist(), []
     for probability in words.tolist():
         kind = left.index(max(left))
@@ -106,7 +106,7 @@ def _kinds(words: Floats, shares: Floats) -> Ints:
 
 @lru_cache(maxsize=4)
 def source(vocabulary: int) -> Source:
-    """The model over ``vocabulary`` words; its arrays are read-only."""
+    """Return the model over ``vocabulary`` words; its arrays are read-only."""
     if vocabulary < 2:
         raise ValueError(f"a vocabulary has 2 words or more, not {vocabulary}")
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([VERSION, vocabulary])))
@@ -132,13 +132,13 @@ def source(vocabulary: int) -> Source:
 
 
 def _steps(probabilities: Floats) -> Floats:
-    """Cumulated along the last axis and ending in exactly 1, so that no draw below 1 falls off the end."""
+    """Cumulate along the last axis, ending in exactly 1, so that no draw below 1 falls off the end."""
     sums = np.cumsum(probabilities, axis=-1)
     return np.asarray(sums / sums[..., -1:])
 
 
 def sample(count: int, *, vocabulary: int, seed: int, split: Split) -> Ints:
-    """``count`` word ids (count,).
+    """Draw ``count`` word ids (count,).
 
     A shorter sample is the beginning of a longer one of the same vocabulary, seed and split.
     """
@@ -159,7 +159,7 @@ def sample(count: int, *, vocabulary: int, seed: int, split: Split) -> Ints:
 
 
 def forward(tokens: Ints, model: Source) -> Floats:
-    """log p(token | the tokens before it) under any ``model``, natural logarithm, (count,)."""
+    """Return log p(token | the tokens before it) under any ``model``, natural logarithm, (count,)."""
     size = model.emission.shape[1]
     if tokens.ndim != 1 or (len(tokens) and not 0 <= tokens.min() <= tokens.max() < size):
         raise ValueError(f"tokens are (count,) ids below {size}")
@@ -173,10 +173,10 @@ def forward(tokens: Ints, model: Source) -> Floats:
 
 
 def log_likelihood(tokens: Ints, *, vocabulary: int) -> Floats:
-    """log p(token | the tokens before it), natural logarithm, (count,); the first from the stationary state."""
+    """Return log p(token | the tokens before it), natural, (count,); the first from the stationary state."""
     return forward(tokens, source(vocabulary))
 
 
 def perplexity(tokens: Ints, *, vocabulary: int) -> float:
-    """exp of the mean negative log-likelihood: what the best predictor has on these very tokens."""
+    """Return exp of the mean negative log-likelihood: what the best predictor has on these very tokens."""
     return math.exp(-float(log_likelihood(tokens, vocabulary=vocabulary).mean()))

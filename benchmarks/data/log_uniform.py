@@ -17,12 +17,12 @@ Ints: TypeAlias = NDArray[np.int64]
 
 
 def probability(vocabulary: int) -> Floats:
-    """p(id) of a single draw, (vocabulary,)."""
+    """Return p(id) of a single draw, (vocabulary,)."""
     return np.asarray(np.log1p(1.0 / np.arange(1.0, vocabulary + 1.0)) / math.log(vocabulary + 1.0))
 
 
 def log_expected(ids: NDArray[Any], tries: NDArray[Any] | int, vocabulary: int) -> NDArray[np.float32]:
-    """log(1 - (1 - p(id)) ** tries), float32: TensorFlow's expected count of an id among distinct ones.
+    """Return log(1 - (1 - p(id)) ** tries), float32: TensorFlow's expected count of an id among distinct ones.
 
     Since tries depend on the ids, it is not quite how often an id is drawn: 64 of 50,000 words come 0 to 0.4 % less
     often.
@@ -36,7 +36,7 @@ def log_expected(ids: NDArray[Any], tries: NDArray[Any] | int, vocabulary: int) 
 def draw(
     steps: int, *, vocabulary: int, negatives: int, rng: np.random.Generator
 ) -> tuple[Ints, NDArray[np.float32], Ints]:
-    """Distinct ids (steps, negatives) in the order drawn, their log expected counts, and tries (steps,)."""
+    """Draw distinct ids (steps, negatives), in order, their log expected counts, and tries (steps,)."""
     if not 0 < negatives < vocabulary:
         raise ValueError(f"{negatives} distinct negatives cannot be drawn from {vocabulary} words")
     drawn = np.empty((steps, 0), np.int64)
@@ -54,7 +54,7 @@ def draw(
 
 
 def _first_in_row(ids: Ints) -> NDArray[np.bool_]:
-    """Whether an id (N, M) occurs for the first time in its row."""
+    """Return whether an id (N, M) occurs for the first time in its row."""
     order = ids.argsort(axis=1, kind="stable")
     ranked = np.take_along_axis(ids, order, axis=1)
     first = np.ones(ids.shape, bool)
@@ -65,5 +65,5 @@ def _first_in_row(ids: Ints) -> NDArray[np.bool_]:
 
 
 def nce_loss(true: Floats, negative: Floats) -> float:
-    """NCE loss in nats of logits less log expected counts: (B,) of the pairs, (B, S) of the shared negatives."""
+    """Return the NCE loss in nats of logits less log expected counts: (B,) of pairs, (B, S) of the shared negatives."""
     return float((np.logaddexp(0.0, -true) + np.logaddexp(0.0, negative).sum(axis=1)).mean())

@@ -35,7 +35,7 @@ MAX_RANK = 32  # of an idx file; NumPy 1 can hold no more
 
 
 def embedded(images: Images, *, seed: int, train_examples: int | None, test_examples: int | None) -> Dataset:
-    """Generated digits; independent training and test streams of one seed."""
+    """Generate digits; independent training and test streams of one seed."""
     train, test = train_examples or images.train_examples, test_examples or TEST
     train_x, train_y = strokes.sample(train, seed=seed, split="train")
     test_x, test_y = strokes.sample(test, seed=seed, split="test")
@@ -54,7 +54,7 @@ def embedded(images: Images, *, seed: int, train_examples: int | None, test_exam
 
 
 def real(images: Images, *, train_examples: int | None, test_examples: int | None) -> Dataset:
-    """The official files from the data folder; DataError when they are missing, broken or too few."""
+    """Read the official files from the data folder; raise DataError when they are missing, broken or too few."""
     arrays = [parse_idx(path) for path in checked("mnist", FILES)]
     train_x, train_y, test_x, test_y = arrays
     train, test = train_examples or images.train_examples, test_examples or TEST
@@ -78,7 +78,7 @@ def real(images: Images, *, train_examples: int | None, test_examples: int | Non
 
 
 def parse_idx(path: Path) -> np.ndarray:
-    """A gzipped idx file of unsigned bytes as a uint8 array; DataError when it is not one."""
+    """Return a gzipped idx file of unsigned bytes as a uint8 array; raise DataError when it is not one."""
     try:
         content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:

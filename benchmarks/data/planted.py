@@ -62,7 +62,7 @@ class Language:
 
 @lru_cache(maxsize=4)
 def language(vocabulary: int) -> Language:
-    """The language of ``vocabulary`` words; ValueError below ``MIN_VOCABULARY``. A small one has a smaller grid."""
+    """Make a language of ``vocabulary`` words; ValueError below ``MIN_VOCABULARY``. A small one has a smaller grid."""
     if vocabulary < MIN_VOCABULARY:
         raise ValueError(f"a planted language has at least {MIN_VOCABULARY} words, got {vocabulary}")
     common = min(COMMON, vocabulary // 20)
@@ -123,7 +123,7 @@ def language(vocabulary: int) -> Language:
 
 
 def sample(count: int, *, vocabulary: int, seed: int, split: Split) -> Ints:
-    """``count`` words of one Markov chain, int64 (count,).
+    """Draw ``count`` words of one Markov chain, int64 (count,).
 
     A shorter sample is the beginning of a longer one of the same seed and split.
     """
@@ -136,7 +136,7 @@ def sample(count: int, *, vocabulary: int, seed: int, split: Split) -> Ints:
 
 
 def _section(known: Language, rng: np.random.Generator) -> Ints:
-    """Many chains side by side, then one after another.
+    """Draw many chains side by side, then lay them one after another.
 
     Each begins with a word of topic 0 and ends, once long enough, where topic 0 is drawn next: the chain
     forgets all at that point, so that what follows may be the next chain. There is no seam in the statistics.
@@ -156,7 +156,7 @@ def _section(known: Language, rng: np.random.Generator) -> Ints:
 
 
 def pair_log_probability(centre: NDArray[Any], context: NDArray[Any], *, vocabulary: int) -> Floats:
-    """log p(context | centre) in nats, for the word before and the word after alike; ids are broadcast."""
+    """Return log p(context | centre) in nats, the same for the word before and the word after; ids are broadcast."""
     known = language(vocabulary)
     return np.asarray(np.log(known.frequency[context]) + known.log_ratio[known.row[centre], known.row[context]])
 
@@ -170,7 +170,7 @@ def optimal_loss(
     *,
     vocabulary: int,
 ) -> float:
-    """NCE loss of the score log p(context | centre) on one batch: (B,), (B,), (S,), (B,), (S,).
+    """Return the NCE loss of the score log p(context | centre) on one batch: (B,), (B,), (S,), (B,), (S,).
 
     No other score has a lower expected loss, as far as the expected counts are right.
     """
@@ -180,7 +180,7 @@ def optimal_loss(
 
 
 def similarity(pairs: Ints, *, vocabulary: int) -> Floats:
-    """Cosine between the shares of two words, background left out: 0 to 1, for ids (N, 2); 0 for background words."""
+    """Return the cosine of two words' shares without background, 0 to 1, for ids (N, 2); 0 for background words."""
     known = language(vocabulary)
     one, two = known.dense[known.row[pairs[:, 0]], 1:], known.dense[known.row[pairs[:, 1]], 1:]
     length = np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))
@@ -188,7 +188,7 @@ def similarity(pairs: Ints, *, vocabulary: int) -> Floats:
 
 
 def words(*, vocabulary: int) -> NDArray[np.str_]:
-    """Names (V,): ``g012_03`` is group 12 in form 3, ``w00017`` the background word of rank 17."""
+    """Return names (V,): ``g012_03`` is group 12 in form 3, ``w00017`` the background word of rank 17."""
     out = np.array([f"w{i:05d}" for i in range(vocabulary)], "U8")
     for group, row in enumerate(language(vocabulary).grid):
         for form, word in enumerate(row):
@@ -197,14 +197,14 @@ def words(*, vocabulary: int) -> NDArray[np.str_]:
 
 
 def neighbours(word: int, *, vocabulary: int) -> Ints:
-    """The other words of a planted word's group; none for a background word."""
+    """Return the other words of a planted word's group; none for a background word."""
     grid = language(vocabulary).grid
     group = grid[(grid == word).any(axis=1)].reshape(-1)
     return np.asarray(group[group != word])
 
 
 def questions(count: int, *, vocabulary: int) -> Ints:
-    """Pairs of planted words (3 * count, 2) to compare: as many of one group, of one form, and at random."""
+    """Return pairs of planted words (3 * count, 2) to compare: as many of one group, of one form, and at random."""
     grid = language(vocabulary).grid
     groups, forms = grid.shape
     rng = _questions_rng(vocabulary, _PAIRS)
@@ -217,7 +217,7 @@ def questions(count: int, *, vocabulary: int) -> Ints:
 
 
 def analogies(count: int, *, vocabulary: int) -> Ints:
-    """Questions (count, 4): a is to b, in another form of its group, as c is to d."""
+    """Return questions (count, 4): a is to b, in another form of its group, as c is to d."""
     grid = language(vocabulary).grid
     groups, forms = grid.shape
     rng = _questions_rng(vocabulary, _ANALOGIES)

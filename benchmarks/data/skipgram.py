@@ -64,7 +64,7 @@ SIMILARITIES = {"wordsim353": "EN-WS-353-ALL.txt", "simlex999": "EN-SIMLEX-999.t
 
 
 def embedded(pairs: Pairs, *, seed: int, train_examples: int | None, test_examples: int | None) -> Dataset:
-    """Words of the planted language; independent training and test streams of one seed."""
+    """Generate words of the planted language; independent training and test streams of one seed."""
     train, test = train_examples or pairs.train_examples, test_examples or TEST
     size = pairs.vocabulary
     held_out = planted.sample(test, vocabulary=size, seed=seed, split="test")
@@ -91,7 +91,7 @@ def embedded(pairs: Pairs, *, seed: int, train_examples: int | None, test_exampl
 
 
 def real(pairs: Pairs, *, train_examples: int | None, test_examples: int | None) -> Dataset:
-    """A text, its last words held out; DataError when a file is missing, broken or too short.
+    """Read a text, its last words held out; raise DataError when a file is missing, broken or too short.
 
     ``BOOKBENCH_CORPUS`` names the text: text8, enwiki, prefix or a path. ``train_examples`` words are the first
     ones, the vocabulary is that of all words that are not held out. Of a path a tenth is held out at most, and fewer
@@ -149,7 +149,7 @@ def real(pairs: Pairs, *, train_examples: int | None, test_examples: int | None)
 
 
 def _question_file(name: str) -> Path:
-    """A file of test questions, where fetching puts it or beside others of its kind; it must be the official one."""
+    """Find a file of test questions, where it was fetched to or with others of its kind; it must be official."""
     (file,) = (f for f in FILES if f.name == name)
     there = (folder for folder in ("skipgram", "wordsim") if (fetch.data_folder() / folder / name).is_file())
     (path,) = fetch.checked("skipgram", [dataclasses.replace(file, folder=next(there, "skipgram"))])
@@ -164,7 +164,7 @@ def _lines(path: Path) -> list[list[str]]:
 
 
 def _similarities(path: Path, ids: dict[str, int]) -> tuple[Ints, Floats]:
-    """Pairs (n, 2) with both words known, and what people think of them, (n,)."""
+    """Return pairs (n, 2) with both words known, and how similar people rate them, (n,)."""
     try:
         rows = [(one, two, float(score)) for one, two, score in _lines(path)]
     except ValueError:
@@ -175,7 +175,7 @@ def _similarities(path: Path, ids: dict[str, int]) -> tuple[Ints, Floats]:
 
 
 def _analogies(path: Path, ids: dict[str, int]) -> Ints:
-    """Questions (m, 4) with all words known; lines that begin with a colon are headings."""
+    """Return questions (m, 4) with all words known; lines that begin with a colon are headings."""
     rows = [words for words in _lines(path) if words and not words[0].startswith(":")]
     if any(len(words) != 4 for words in rows):
         raise DataError(f"{path.name} is not a list of four words per line")
@@ -184,7 +184,7 @@ def _analogies(path: Path, ids: dict[str, int]) -> Ints:
 
 
 def batch_count(words: int, *, window: int, batch_size: int) -> int:
-    """How many whole batches :func:`batches` makes of so many words; ValueError if centres would be torn apart."""
+    """Count the whole batches :func:`batches` makes of so many words; ValueError if centres would be torn apart."""
     if window < 1 or batch_size < 1 or batch_size % (2 * window):
         raise ValueError(f"a batch of {batch_size} pairs does not hold whole centres of {2 * window} pairs")
     return max(0, words - 2 * window) * 2 * window // batch_size
@@ -193,7 +193,7 @@ def batch_count(words: int, *, window: int, batch_size: int) -> int:
 def batches(
     ids: Ints, *, vocabulary: int, window: int, negatives: int, batch_size: int, rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """Centre (B,), context (B,), negatives (S,), log expected counts of the contexts (B,) and negatives (S,).
+    """Yield centre (B,), context (B,), negatives (S,), log expected counts of contexts (B,) and negatives (S,).
 
     Centres follow the text and have ``window`` words on either side; a centre's pairs come in random order.
     The last partial batch is dropped.
@@ -214,7 +214,7 @@ def batches(
 
 
 def held_out_batches(ids: Ints, *, vocabulary: int, window: int, negatives: int) -> Iterator[Batch]:
-    """The batches on which the held-out loss is taken: always the same ones for the same words."""
+    """Return the batches on which the held-out loss is taken: always the same ones for the same words."""
     rng = np.random.Generator(np.random.PCG64(0))
     return batches(ids, vocabulary=vocabulary, window=window, negatives=negatives, batch_size=TEST_BATCH, rng=rng)
 
@@ -228,7 +228,7 @@ def scores(
     window: int = 1,
     negatives: int = 64,
 ) -> dict[str, float]:
-    """What trained parameters (V, D), (V, D), (V,) are worth; a score without a question is left out.
+    """Score trained parameters (V, D), (V, D), (V,); a score without a question is left out.
 
     ``loss``: held-out NCE loss in nats. ``spearman_S`` and ``pairs_S``: rank correlation of cosines with a set of
     similarities, and how many. ``neighbours``: share of the nearest words that are of the same planted group.
@@ -262,7 +262,7 @@ def scores(
 
 
 def _spearman(one: Floats, two: Floats) -> float:
-    """Rank correlation; 0 where there is nothing to rank."""
+    """Return the rank correlation; 0 where there is nothing to rank."""
     if len(one) < 2 or np.ptp(one) == 0 or np.ptp(two) == 0:
         return 0.0
     return float(np.corrcoef(_ranks(one), _ranks(two))[0, 1])
@@ -276,7 +276,7 @@ def _ranks(values: Floats) -> Floats:
 
 
 def _neighbours(unit: Floats, groups: Ints) -> float:
-    """Share of each grouped word's nearest words that are of its group, as far as the group can fill them."""
+    """Return the share of each grouped word's nearest words that are of its group, as far as it can fill them."""
     group = np.full(len(unit), -1)
     group[groups] = np.arange(len(groups))[:, None]
     asked = groups.reshape(-1)
@@ -292,7 +292,7 @@ def _neighbours(unit: Floats, groups: Ints) -> float:
 
 
 def asked(words: int, groups: Ints | None) -> Ints:
-    """Ids of the words whose neighbours are shown: ``ASKED`` of them, or as many as there are.
+    """Return the ids of words whose neighbours are shown: ``ASKED`` of them, or as many as there are.
 
     They are spread evenly over the most frequent ones of a vocabulary of ``words``, UNK aside; in the planted language
     over the most frequent planted ones, the only words that have neighbours.
@@ -303,7 +303,7 @@ def asked(words: int, groups: Ints | None) -> Ints:
 
 
 def nearest(embedding: NDArray[np.float32], ids: Ints) -> Ints:
-    """The ``NEAREST`` other words (n, NEAREST) of the words ``ids`` (n,) by cosine, among all (V, D), nearest first.
+    """Return the ``NEAREST`` other words (n, NEAREST) of ``ids`` (n,) by cosine, among all (V, D), nearest first.
 
     Fewer where the vocabulary has fewer. Of equal cosines, the more frequent word comes first.
     """
@@ -315,7 +315,7 @@ def nearest(embedding: NDArray[np.float32], ids: Ints) -> Ints:
 
 
 def _answered(unit: Floats, questions: Ints) -> float:
-    """Share of questions whose d is nearest to b - a + c, the words of the question set aside."""
+    """Return the share of questions whose d is nearest to b - a + c, the words of the question excluded."""
     right = 0
     for start in range(0, len(questions), _ROWS):
         a, b, c, d = questions[start : start + _ROWS].T

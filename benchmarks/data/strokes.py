@@ -48,19 +48,19 @@ _SPLITS: dict[Split, int] = {"train": 0, "test": 1}
 
 
 def _line(*points: tuple[float, float]) -> Floats:
-    """Points (x, y) every few hundredths along straight lines."""
+    """Return points (x, y) every few hundredths along straight lines."""
     pieces = [np.linspace(a, b, 16) for a, b in pairwise(points)]
     return np.concatenate(pieces)
 
 
 def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> Floats:
-    """Points on the ellipse around (x, y) with radii rx, ry; degrees, clockwise from the right."""
+    """Return points on the ellipse around (x, y) with radii rx, ry; degrees, clockwise from the right."""
     angle = np.radians(np.linspace(start, end, 40))
     return np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], axis=1)
 
 
 def _digits() -> tuple[tuple[Floats, ...], ...]:
-    """Centre lines of 0 to 9, x to the right, y down, height 1, width about 0.6."""
+    """Return centre lines of 0 to 9, x to the right, y down, height 1, width about 0.6."""
     return (
         (_arc(0.3, 0.5, 0.3, 0.5, 0, 360),),
         (_line((0.15, 0.22), (0.35, 0.0), (0.35, 1.0)),),
@@ -76,7 +76,7 @@ def _digits() -> tuple[tuple[Floats, ...], ...]:
 
 
 def _draw(strokes: tuple[Floats, ...], rng: np.random.Generator) -> Floats:
-    """One style of a digit: slanted, stretched, bent and drawn; (side, side) ink from 0 to 1, centred."""
+    """Draw one style of a digit: slanted, stretched, bent; (side, side) ink from 0 to 1, centred."""
     slant, width, height = rng.uniform(-0.25, 0.25), rng.uniform(0.8, 1.2), rng.uniform(0.88, 1.0)
     waves = rng.uniform(-1.0, 1.0, (2, 3, 2)) * 2.0 * math.pi  # along x and y, per wave: frequency vector
     phases = rng.uniform(0.0, 2.0 * math.pi, (2, 3))
@@ -108,7 +108,7 @@ def _draw(strokes: tuple[Floats, ...], rng: np.random.Generator) -> Floats:
 
 @lru_cache(maxsize=1)
 def templates() -> Floats:
-    """Every template at contrast 1: (CLASSES * STYLES * SHIFTS, PIXELS), read-only, shift varying fastest."""
+    """Return every template at contrast 1: (CLASSES * STYLES * SHIFTS, PIXELS), read-only, shift varying fastest."""
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([VERSION])))
     ink = np.array([[_draw(strokes, rng) for _ in range(STYLES)] for strokes in _digits()])
     for a, b in PAIRS:
@@ -122,7 +122,7 @@ def templates() -> Floats:
 
 
 def sample(count: int, *, seed: int, split: Split) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """``count`` images (count, PIXELS) and their labels (count,).
+    """Draw ``count`` images (count, PIXELS) and their labels (count,).
 
     A shorter sample is the beginning of a longer one of the same seed and split.
     """
@@ -142,7 +142,7 @@ def sample(count: int, *, seed: int, split: Split) -> tuple[NDArray[np.float32],
 
 
 def log_posterior(images: NDArray[np.floating]) -> Floats:
-    """log p(class | image) under the generator, (N, CLASSES), for images (N, PIXELS) as :func:`sample` gives them.
+    """Return log p(class | image) under the generator, (N, CLASSES), for images (N, PIXELS) as from :func:`sample`.
 
     Computed in float64; raises ValueError for another shape.
     """
@@ -163,11 +163,11 @@ def log_posterior(images: NDArray[np.floating]) -> Floats:
 
 
 def _log_sum_exp(values: Floats) -> Floats:
-    """log of the sum of exponentials over the last axis."""
+    """Return the log of the sum of exponentials over the last axis."""
     top = values.max(axis=-1, keepdims=True)
     return np.asarray(np.log(np.exp(values - top).sum(axis=-1)) + top[..., 0])
 
 
 def optimum(images: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
-    """Accuracy of the best possible classifier on these very images."""
+    """Return the accuracy of the best possible classifier on these very images."""
     return float((log_posterior(images).argmax(axis=1) == labels).mean())

@@ -53,7 +53,7 @@ _SPLITS: dict[Split, int] = {"train": 0, "test": 1}
 
 
 def _texture(rng: np.random.Generator) -> Floats:
-    """One style: a random field of smooth waves around a mean colour of its own, (SIDE, SIDE, CHANNELS)."""
+    """Return one style: a random field of smooth waves around a mean colour of its own, (SIDE, SIDE, CHANNELS)."""
     waves = np.fft.fftfreq(SIDE, 1.0 / SIDE)
     frequency = np.hypot(waves[:, None], waves[None, :])
     inside = (frequency >= 1.0) & (frequency <= _FINEST)
@@ -66,7 +66,7 @@ def _texture(rng: np.random.Generator) -> Floats:
 
 @lru_cache(maxsize=1)
 def templates() -> Floats:
-    """Every template at contrast 1, not moved: (CLASSES * STYLES * 2, *SHAPE), read-only, mirroring varying fastest."""
+    """Return every template at contrast 1, not moved: (CLASSES * STYLES * 2, *SHAPE), read-only, mirroring fastest."""
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([VERSION])))
     fields = np.array([[_texture(rng) for _ in range(STYLES)] for _ in range(CLASSES)])
     for a, b in PAIRS:
@@ -80,7 +80,7 @@ def templates() -> Floats:
 
 
 def sample(count: int, *, seed: int, split: Split) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """``count`` images (count, *SHAPE) and their labels (count,).
+    """Draw ``count`` images (count, *SHAPE) and their labels (count,).
 
     A shorter sample is the beginning of a longer one of the same seed and split.
     """
@@ -107,7 +107,7 @@ def sample(count: int, *, seed: int, split: Split) -> tuple[NDArray[np.float32],
 
 
 def log_posterior(images: NDArray[np.floating]) -> Floats:
-    """log p(class | image) under the generator, (N, CLASSES), for images (N, *SHAPE) as :func:`sample` gives them.
+    """Return log p(class | image) under the generator, (N, CLASSES), for images (N, *SHAPE) as from :func:`sample`.
 
     Computed in float64; raises ValueError for another shape.
     """
@@ -135,11 +135,11 @@ def log_posterior(images: NDArray[np.floating]) -> Floats:
 
 
 def _log_sum_exp(values: Floats) -> Floats:
-    """log of the sum of exponentials over the last axis."""
+    """Return the log of the sum of exponentials over the last axis."""
     top = values.max(axis=-1, keepdims=True)
     return np.asarray(np.log(np.exp(values - top).sum(axis=-1)) + top[..., 0])
 
 
 def optimum(images: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
-    """Accuracy of the best possible classifier on these very images."""
+    """Return the accuracy of the best possible classifier on these very images."""
     return float((log_posterior(images).argmax(axis=1) == labels).mean())

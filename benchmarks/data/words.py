@@ -37,7 +37,7 @@ _STRIDE = 1117  # prime to every power of the number of syllables: neighbours in
 
 
 def embedded(text: Text, *, seed: int, train_examples: int | None, test_examples: int | None) -> Dataset:
-    """Generated words; independent training and test streams of one seed."""
+    """Generate words; independent training and test streams of one seed."""
     count, tested = train_examples or text.train_examples, test_examples or TEST
     train = hidden_markov.sample(count, vocabulary=text.vocabulary, seed=seed, split="train")
     test = hidden_markov.sample(tested, vocabulary=text.vocabulary, seed=seed, split="test")
@@ -51,7 +51,7 @@ def embedded(text: Text, *, seed: int, train_examples: int | None, test_examples
 
 
 def real(text: Text, *, train_examples: int | None, test_examples: int | None) -> Dataset:
-    """A real text, the whole of each part where no number is asked; DataError when it is missing or too short."""
+    """Read a real text, the whole of each part where no number is asked; DataError when it is missing or too short."""
     name, content, own = _read()
     train, test, words = split(tokenise(content), vocabulary=text.vocabulary, name=name)
     count, tested = train_examples or len(train), test_examples or len(test)
@@ -71,7 +71,7 @@ def real(text: Text, *, train_examples: int | None, test_examples: int | None) -
 
 
 def _read() -> tuple[str, str, bool]:
-    """What the text is called, what it says, and whether it is the user's own."""
+    """Return what the text is called, its content, and whether it is the user's own."""
     given = os.environ.get("BOOKBENCH_TEXT")
     if given:
         path = Path(given).expanduser()
@@ -93,7 +93,7 @@ def _read() -> tuple[str, str, bool]:
 
 
 def tokenise(content: str) -> list[str]:
-    """The words of a text, by the rules above."""
+    """Return the words of a text, by the rules above."""
     plain = unicodedata.normalize("NFC", content.lower()).replace("\u2019", "'")
     return [EOL if word[0] == "\n" else word for word in _WORD.findall(plain)]
 
@@ -101,7 +101,7 @@ def tokenise(content: str) -> list[str]:
 def split(
     tokens: list[str], *, vocabulary: int, name: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
-    """Ids of the training part, ids of the test part, and the word (V,) of each id."""
+    """Return ids of the training part, ids of the test part, and the word (V,) of each id."""
     if len(tokens) < SHORTEST:
         raise DataError(f"{name} is too short: it has {len(tokens)} words, {SHORTEST} are needed")
     if vocabulary < 2:
@@ -117,7 +117,7 @@ def split(
 
 
 def made_up(vocabulary: int) -> NDArray[np.str_]:
-    """Pronounceable words (V,), all different; the more frequent have fewer syllables."""
+    """Return pronounceable words (V,), all different; the more frequent have fewer syllables."""
     base, out = len(_SYLLABLES), []
     length, first = 1, 0  # syllables, and the lowest id with so many
     for i in range(vocabulary):
@@ -140,10 +140,10 @@ def _ids(tokens: list[str], words: NDArray[np.str_]) -> NDArray[np.int64]:
 
 
 def encode(text: str, words: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Ids of the words of ``text``; a word that ``words`` lacks is <unk>, a DataError where there is none."""
+    """Return the ids of the words of ``text``; a word not in ``words`` is <unk>, a DataError where there is none."""
     return _ids(tokenise(text), words)
 
 
 def decode(ids: NDArray[np.int64], words: NDArray[np.str_]) -> str:
-    """The words with spaces between them, <eol> as a line end; :func:`encode` gives a text its ids again."""
+    """Join the words with spaces, <eol> as a line end; :func:`encode` gives a text its ids again."""
     return re.sub(f" ?{EOL} ?", "\n", " ".join(words[ids].tolist()))

@@ -17,7 +17,7 @@ MOST_CPUS = 4  # are looked at, spread over the budget
 
 
 def slowest(cpus: Sequence[int]) -> float | None:
-    """Seconds of the loop on the slowest of ``cpus``; None where a thread cannot choose its CPU."""
+    """Return the seconds of the loop on the slowest of ``cpus``; None where a thread cannot choose its CPU."""
     if not cpus or not hasattr(os, "sched_setaffinity"):
         return None
     chosen = cpus[:: -(-len(cpus) // MOST_CPUS)]

@@ -27,7 +27,7 @@ class Counter:
     range: int | None
 
     def joules(self, before: int, after: int) -> float:
-        """Between two readings less than one round of the counter apart."""
+        """Return the joules between two readings less than one round of the counter apart."""
         counted = after - before
         if counted < 0:
             if self.range is None:
@@ -44,7 +44,7 @@ class Meter:
         self._last = [c.raw() for c in counters]
 
     def read(self) -> dict[str, float]:
-        """Joules since the last reading, by counter."""
+        """Return the joules since the last reading, by counter."""
         now = [c.raw() for c in self._counters]
         spent = {
             c.name: c.joules(before, after) for c, before, after in zip(self._counters, self._last, now, strict=True)
@@ -54,7 +54,7 @@ class Meter:
 
 
 def counters(device: str, *, powercap: Path = POWERCAP, nvml: Any = None, gpu: Any = None) -> list[Counter]:
-    """Those that cover a stack on ``device``; Unavailable, with why, where one that must be there is not.
+    """Return those that cover a stack on ``device``; raise Unavailable, with why, where a required one is missing.
 
     On a GPU its own counter must be there, the processor's join it where they are readable. ``nvml`` and ``gpu``
     stand in for NVML's module and the handle of the GPU in tests.
@@ -84,7 +84,7 @@ def counters(device: str, *, powercap: Path = POWERCAP, nvml: Any = None, gpu: A
 
 
 def rapl(powercap: Path = POWERCAP) -> tuple[list[Counter], str]:
-    """Packages and their memory; or none and why.
+    """Return packages and their memory; or none, and why.
 
     Cores and graphics count within their package, and the platform (psys) counts the packages again: left out.
     """

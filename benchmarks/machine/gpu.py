@@ -12,7 +12,7 @@ MARKS = ("gpu_throttle_reasons", "gpu_foreign_processes", "gpu_throttled_seconds
 
 @cache
 def handle() -> Any:
-    """The first GPU this process may use; None without NVML."""
+    """Return the first GPU this process may use; None without NVML."""
     import os
 
     try:
@@ -36,13 +36,13 @@ class Before:
 
 
 def before() -> Before:
-    """Processes that compute on the GPU now, and for how long heat has slowed it so far."""
+    """Return which processes compute on the GPU now, and for how long heat has slowed it so far."""
     gpu = handle()
     return Before() if gpu is None else Before(_processes(gpu), _heat_ns(gpu))
 
 
 def evidence(earlier: Before | None = None, *, own: Collection[int] = ()) -> dict[str, Any]:
-    """Fields ``gpu_*`` of :class:`benchmarks.schema.samples.Evidence`, those that can be read.
+    """Return the fields ``gpu_*`` of :class:`benchmarks.schema.samples.Evidence` that can be read.
 
     With what :func:`before` said before the block also what happened since: ``own`` are the process ids of this run's
     workers, the timed one first. A process counts as foreign that was there before or is there now. Where NVML does not
@@ -77,7 +77,7 @@ def _processes(gpu: Any) -> frozenset[int] | None:
 
 
 def _heat_ns(gpu: Any) -> int | None:
-    """Nanoseconds, since the driver was loaded, for which heat held the clocks down."""
+    """Return for how many nanoseconds, since the driver was loaded, heat held the clocks down."""
     import pynvml
 
     status = _told(lambda: pynvml.nvmlDeviceGetViolationStatus(gpu, pynvml.NVML_PERF_POLICY_THERMAL))
@@ -85,7 +85,7 @@ def _heat_ns(gpu: Any) -> int | None:
 
 
 def _told(read: Callable[[], Any]) -> Any:
-    """What NVML says; None where this GPU or this version of NVML does not tell."""
+    """Return what NVML reports; None where this GPU or this version of NVML does not."""
     import pynvml
 
     try:
@@ -95,7 +95,7 @@ def _told(read: Callable[[], Any]) -> Any:
 
 
 def processes() -> int | None:
-    """How many processes use the GPU, to compute or to draw; None where NVML does not tell.
+    """Count the processes that use the GPU, to compute or to draw; None where NVML does not report them.
 
     Only their number: within a container NVML's process ids are the host's, so that one cannot find oneself by them.
     """

@@ -24,7 +24,7 @@ def resident() -> int | None:
 
 
 def peak() -> int | None:
-    """High-water mark since the last :func:`reset_peak` (Linux)."""
+    """Return the high-water mark since the last :func:`reset_peak` (Linux)."""
     return _field("VmHWM")
 
 
@@ -37,7 +37,7 @@ def reset_peak() -> None:
 
 
 def allocator() -> str:
-    """Which allocator serves ``malloc`` in this process, and whether it was told to keep what is freed."""
+    """Return which allocator serves ``malloc`` in this process, and whether it is set to keep what is freed."""
     try:
         mapped = Path("/proc/self/maps").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks museum``. Imports that cost time stand inside."""
+"""``python -m benchmarks pitfalls``. Imports that cost time stand inside."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from pathlib import Path
 
 import click
 
-from benchmarks.commands.output import NewFile
+from benchmarks.commands.options import THREADS, NewFile
 
 INTERRUPTED = 130
 MINUTES = 5
 
 
 @click.command()
-@click.option("--only", multiple=True, metavar="NAME", help="Only these exhibits (repeat it, or separate by commas).")
-@click.option("--list", "list_only", is_flag=True, help="Name the exhibits and end.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only these cases (comma-separated or repeated).")
+@click.option("--list", "list_only", is_flag=True, help="List the cases and exit.")
 @click.option("--profile", type=click.Choice(["smoke", "quick"]), default="quick", show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="Threads and CPUs of each stack. Default: all physical cores.")
+@THREADS
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
-    help=f"Begin no further exhibit after so long, and tell which are left. Default: {MINUTES}.",
+    help=f"Start no new case after this many minutes; list the ones skipped. Default: {MINUTES}.",
 )
-@click.option("--json", "json_file", type=NewFile(), help="Write the raw samples here.")
+@click.option("--json", "json_file", type=NewFile(), help="Write the raw samples to this file.")
 @click.option(
-    "--read",
+    "--from",
     "kept",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Measure nothing: show a --json.",
+    help="Show a saved file; measure nothing.",
 )
 @click.option(
     "--write",
     "page",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Renew the table in a page, such as docs/MUSEUM.md.",
+    help="Update the table in this page (docs/MUSEUM.md).",
 )
-def museum(
+def pitfalls(
     only: tuple[str, ...],
     list_only: bool,
     profile: str,
@@ -50,11 +50,11 @@ def museum(
     kept: Path | None,
     page: Path | None,
 ) -> None:
-    """Classic benchmarking mistakes, switched on one by one: how far does the number move (five minutes)?"""
+    """Show how far classic benchmarking mistakes move a number (five minutes)."""
     if list_only:
         return _list()
     if kept is not None and (only or json_file or threads or minutes):
-        raise click.UsageError("--read shows what was measured; it goes with --write only")
+        raise click.UsageError("--from shows a saved file; it goes with --write only")
     names = [name.strip() for words in only for name in words.split(",") if name.strip()]
     if kept is not None:
         from benchmarks.museum.schema import read
@@ -64,7 +64,7 @@ def museum(
         from benchmarks.commands.run import _command
         from benchmarks.museum.visit import visit
 
-        # Also where the shell had SIGINT ignored, as it does for background jobs: whoever sends it means it.
+        # Also where the shell had SIGINT ignored, as it does for background jobs: an explicit SIGINT counts.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
         try:
@@ -96,7 +96,7 @@ def museum(
 
 
 class _Say:
-    """What is going on, with the seconds since the start."""
+    """Print progress with the seconds since the start."""
 
     def __init__(self) -> None:
         self.begun = time.monotonic()

@@ -54,15 +54,15 @@ class Profile:
     recipes: dict[str, str]  # data source -> recipe name
 
     def certified(self, batch_size: int) -> int:
-        """Samples per step of a certificate, where ``batch_size`` is timed."""
+        """Return the samples per step of a certificate, where ``batch_size`` is timed."""
         return min(self.certificate_batch or batch_size, batch_size)
 
     def extra_rounds(self, rounds: int) -> int:
-        """How many rounds may be repeats, where ``rounds`` are planned."""
+        """Return how many rounds may be repeats, where ``rounds`` are planned."""
         return math.ceil(self.repeats * rounds)
 
     def steps(self, step_seconds: float) -> int:
-        """Steps of one block, from the step time seen in the warm-up."""
+        """Return the steps of one block, from the step time measured in the warm-up."""
         least = self.slow_steps if step_seconds > 0.2 else self.block_steps
         return max(least, -int(-1.1 * self.block_seconds // step_seconds))  # a tenth more: steps vary
 

@@ -39,7 +39,7 @@ class Steady:
 
 
 def judge(seconds: Sequence[float], *, least: int, rule: int = RULE) -> Steady:
-    """Steady when the last segment has ``least`` windows, at least as many as came before it, and no trend.
+    """Call it steady when the last segment has ``least`` windows, as many as came before it or more, and no trend.
 
     ``seconds`` are positive, of windows with equally many steps. The second condition keeps a long drift, which is cut
     into stairs, from passing on the last stair. Fewer than ``FEWEST`` windows are never steady, however few are asked
@@ -57,7 +57,7 @@ def judge(seconds: Sequence[float], *, least: int, rule: int = RULE) -> Steady:
 
 
 def change_points(logs: np.ndarray) -> list[int]:
-    """Indices at which the level of ``logs`` (n,) changes, in order; none below ``2 * SHORTEST`` values."""
+    """Return the indices at which the level of ``logs`` (n,) changes, in order; none below ``2 * SHORTEST`` values."""
     n = len(logs)
     if n < 2 * SHORTEST:
         return []
@@ -82,7 +82,7 @@ def change_points(logs: np.ndarray) -> list[int]:
 
 
 def _large(calm: np.ndarray, changes: list[int]) -> list[int]:
-    """Only changes of level that matter."""
+    """Return only changes of level that matter."""
     kept: list[int] = []
     for i, change in enumerate(changes):
         before = calm[kept[-1] if kept else 0 : change]
@@ -93,7 +93,7 @@ def _large(calm: np.ndarray, changes: list[int]) -> list[int]:
 
 
 def noise_of(logs: np.ndarray) -> float:
-    """Standard deviation of independent noise, from the median absolute difference of neighbours."""
+    """Return the standard deviation of independent noise, from the median absolute difference of neighbours."""
     return float(1.4826 * np.median(np.abs(np.diff(logs))) / np.sqrt(2)) if len(logs) > 1 else 0.0
 
 

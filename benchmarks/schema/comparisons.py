@@ -118,7 +118,7 @@ class Pilot(Strict):
 
     @property
     def words(self) -> str:
-        """The decision in a sentence without its full stop."""
+        """Return the decision in a sentence without its full stop."""
         if self.spread is None or self.upper is None:
             return f"{self.passes} passes: no stack was measured in all of the first {self.pilot}"
         seen = f"launches of a stack vary by {self.spread:.1%} (at most {self.upper:.1%}, 80 % confidence)"

@@ -165,7 +165,7 @@ class Row(Strict):
     )
 
     def pass_step_seconds(self, *, clean: bool = True) -> dict[int, float]:
-        """Pass -> median over blocks of seconds per step, for launches with status ok and at least one block.
+        """Return pass -> median over blocks of seconds per step, of launches with status ok and at least one block.
 
         ``clean`` (the estimate that is reported): over rounds in which no stack was disturbed, repeats included; in a
         pass with fewer quiet rounds than half of the planned ones, over all planned rounds, and the pass is among
@@ -176,11 +176,11 @@ class Row(Strict):
         return {index: seconds for index, seconds in found.items() if seconds is not None}
 
     def disturbed_passes(self) -> set[int]:
-        """Passes that found too few quiet rounds within the budget of repeats: no comparison may rest on them."""
+        """Return the passes that got too few quiet rounds with all repeats: no comparison may rest on them."""
         return {la.pass_index for la in self.launches if la.status == "ok" and la.blocks and not la.is_quiet}
 
     def samples_per_second(self) -> float | None:
-        """Training throughput: batch size over the geometric mean of the passes' median step seconds."""
+        """Return the training throughput: batch size over the geometric mean of the passes' median step seconds."""
         from statistics import geometric_mean
 
         steps = list(self.pass_step_seconds().values())
@@ -222,7 +222,7 @@ class Baseline(Strict):
         return f"{self.workload}/{self.variant}: baseline {self.name}"
 
     def shares(self) -> dict[str, float]:
-        """The scores without the numbers of questions they were taken over."""
+        """Return the scores without the numbers of questions they were taken over."""
         return {name: value for name, value in self.scores.items() if not name.startswith(("pairs_", "questions"))}
 
     def units_per_second(self) -> float | None:

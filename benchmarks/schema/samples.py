@@ -212,12 +212,12 @@ class Launch(Strict):
 
     @property
     def planned_blocks(self) -> list[Block]:
-        """Blocks of the planned rounds, disturbed or not."""
+        """Return the blocks of the planned rounds, disturbed or not."""
         return [b for b in self.blocks if b.repeats is None]
 
     @property
     def quiet_blocks(self) -> list[Block]:
-        """Blocks of rounds, repeats included, in which no stack was disturbed."""
+        """Return the blocks of rounds, repeats included, in which no stack was disturbed."""
         return [b for b in self.blocks if not b.round_disturbed]
 
     @property
@@ -227,11 +227,11 @@ class Launch(Strict):
 
     @property
     def counted_blocks(self) -> list[Block]:
-        """Those that the reported step time rests on: of quiet rounds, or of all planned ones where too few are."""
+        """Return what the reported step time rests on: quiet rounds, or all planned ones where too few are quiet."""
         return self.quiet_blocks if self.is_quiet else self.planned_blocks
 
     def step_seconds(self, *, clean: bool = True) -> float | None:
-        """Median over blocks of seconds per step; None without blocks.
+        """Return the median over blocks of seconds per step; None without blocks.
 
         ``clean``: over quiet rounds, repeats included; over the planned ones where too few were quiet. Otherwise over
         the planned rounds, disturbed or not: what a run that does not look for disturbance would have found.

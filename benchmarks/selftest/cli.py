@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.commands.output import NewFile
+from benchmarks.commands.options import THREADS, NewFile
 from benchmarks.errors import Problem
 from benchmarks.selftest.checks import Check
 from benchmarks.workload import DEFAULT_IMPLS
@@ -24,10 +24,10 @@ WORKLOADS = 3  # that the suite's own banks must be of: one alone may be well-be
 @click.option("--trials", type=click.IntRange(50), default=400, show_default=True, help="Trials per bank and check.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--banks", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, show_default="the suite's")
-@click.option("--json", "json_file", type=NewFile(), help="Write the figures here.")
+@click.option("--json", "json_file", type=NewFile(), help="Write the figures to this file.")
 @click.pass_context
 def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: Path, json_file: Path | None) -> None:
-    """Whether verdicts keep their promises: on a simulated machine and on trials drawn from real launches."""
+    """Check how often verdicts err, on simulated and on recorded launches."""
     if context.invoked_subcommand is None:
         sys.exit(run_selftest(runs=runs, trials=trials, seed=seed, banks=banks, json_file=json_file))
 
@@ -40,20 +40,20 @@ def selftest(context: click.Context, runs: int, trials: int, seed: int, banks: P
     type=click.IntRange(1),
     default=60,
     show_default=True,
-    help="Launches the bank shall hold, in whole passes of four; by default two for every pass a pilot may ask for.",
+    help="Launches that the bank holds, in whole passes of four; by default two for every pass a pilot can ask for.",
 )
 @click.option(
     "--blocks",
     type=click.IntRange(2),
     default=20,
     show_default=True,
-    help="Blocks of a launch, half of them plain: by default as many as a full pass has rounds.",
+    help="Blocks of a launch, half of them plain; by default as many as a full pass has rounds.",
 )
-@click.option("--threads", type=click.IntRange(1), help="Threads and CPUs. Default: all physical cores.")
+@THREADS
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, show_default="the suite's")
 @click.option("--impls", type=click.Path(path_type=Path, file_okay=False, exists=True), default=DEFAULT_IMPLS)
 def bank(workload: str, stack: str, launches: int, blocks: int, threads: int | None, out: Path, impls: Path) -> None:
-    """Measure real launches of one stack. Goes on where it was stopped; nothing else should run meanwhile."""
+    """Record launches of one stack. Resumes where it stopped; run nothing else meanwhile."""
     from benchmarks.selftest.bank import measure
 
     path = measure(

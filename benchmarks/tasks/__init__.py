@@ -32,29 +32,29 @@ class Task(Protocol):
     """One workload's data in a folder of arrays, in the order of one seed."""
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The full batches of an epoch, in training order."""
+        """Yield the full batches of an epoch, in training order."""
 
     def forward_inputs(self, batch: Batch) -> tuple[np.ndarray, ...]:
-        """What the model itself takes of a training batch."""
+        """Return what the model itself takes of a training batch."""
 
     def predict_inputs(self, batch: Batch) -> tuple[np.ndarray, ...]:
-        """What evaluation takes of a training batch."""
+        """Return what evaluation takes of a training batch."""
 
     def evaluate(self, hands: Hands) -> dict[str, float]:
-        """The metric on the whole test set, by its name and first; then what is told beside it."""
+        """Return the metric on the whole test set, by its name and first; then further scores."""
 
     def samples(self, hands: Hands) -> dict[str, str]:
-        """What people are shown of the trained model, beside its scores; empty where there is no more than scores."""
+        """Return what the report shows of the trained model besides scores; empty where there is no more."""
 
     def single(self, hands: Hands, calls: int) -> dict[str, list[float]]:
-        """Latencies of ``calls`` single calls, host to host: ``seconds``, and ``first_seconds`` where they differ."""
+        """Time ``calls`` single calls, host to host: ``seconds``, and ``first_seconds`` where they differ."""
 
     def offline(self, size: int) -> list[tuple[np.ndarray, ...]]:
-        """A few different inputs of ``size`` rows."""
+        """Return a few different inputs of ``size`` rows."""
 
 
 def task(workload: Workload, folder: Path, seed: int) -> Task:
-    """The task of ``workload``, its arrays in ``folder``."""
+    """Return the task of ``workload``, its arrays in ``folder``."""
     if isinstance(workload.dataset, Text):
         return TextTask(workload, folder, seed)
     if isinstance(workload.dataset, Pairs):
@@ -63,12 +63,12 @@ def task(workload: Workload, folder: Path, seed: int) -> Task:
 
 
 def prepare(workload: Workload, recipe: Recipe, arrays: Arrays) -> Arrays:
-    """The arrays as workers need them for ``recipe``."""
+    """Return the arrays as workers need them for ``recipe``."""
     return ImagesTask.prepare(workload, recipe, arrays) if recipe.augmentation else arrays
 
 
 def unfit(workload: Workload) -> str:
-    """Why there is no batch of the workload's size, whatever the data, in a sentence; empty where there is."""
+    """Return why there is no batch of the workload's size, whatever the data, in a sentence; empty where there is."""
     around = 2 * workload.dataset.window if isinstance(workload.dataset, Pairs) else 1
     if workload.batch_size % around == 0:
         return ""
@@ -79,7 +79,7 @@ def unfit(workload: Workload) -> str:
 
 
 def too_short(workload: Workload, words: Mapping[str, int]) -> str:
-    """Which text, of so many ``words`` by split, fills no batch, in a sentence; empty when all do."""
+    """Return which text, of so many ``words`` by split, fills no batch, in a sentence; empty when all do."""
     dataset = workload.dataset
     if not isinstance(dataset, (Text, Pairs)):
         return ""
@@ -94,7 +94,7 @@ def too_short(workload: Workload, words: Mapping[str, int]) -> str:
 
 
 def first(made: Task, count: int) -> list[Batch]:
-    """The first ``count`` batches; small data sets go into the next epoch."""
+    """Return the first ``count`` batches; small data sets go into the next epoch."""
     out: list[Batch] = []
     epoch = 0
     while len(out) < count:
@@ -110,7 +110,7 @@ def first(made: Task, count: int) -> list[Batch]:
 
 
 def epoch_digest(made: Task, epochs: int) -> str:
-    """The digest that a faithful training of ``epochs`` epochs must report."""
+    """Return the digest that a faithful training of ``epochs`` epochs must report."""
     from benchmarks.tasks.inputs import OrderDigest
 
     digest = OrderDigest()

@@ -25,7 +25,7 @@ class ImagesTask:
 
     @staticmethod
     def prepare(workload: Workload, recipe: Recipe, arrays: Arrays) -> Arrays:
-        """Training images enlarged to 40 × 40 bytes, from which every epoch crops anew."""
+        """Enlarge training images to 40 × 40 bytes, from which every epoch crops anew."""
         from benchmarks.data.augment import enlarge
 
         images = workload.dataset
@@ -56,7 +56,7 @@ class ImagesTask:
     predict_inputs = forward_inputs
 
     def evaluate(self, hands: Hands) -> dict[str, float]:
-        """The last batch is padded and the padding dropped."""
+        """Evaluate in batches: the last one is padded and the padding dropped."""
         x, y = load_array(self.folder, "test_x"), load_array(self.folder, "test_y")
         size = min(EVALUATION_BATCH, len(x))
         right = 0
@@ -71,7 +71,7 @@ class ImagesTask:
         return out
 
     def _with_batch_statistics(self, hands: Hands, x: np.ndarray, y: np.ndarray) -> float:
-        """As a book that never switched to evaluation mode measured; a last partial batch is left out."""
+        """Measure as a book that never switched to evaluation mode; a last partial batch is left out."""
         size = min(self.workload.batch_size, len(x))
         starts = range(0, len(x) - size + 1, size)
         right = sum(int((hands.forward(x[s : s + size]).argmax(1) == y[s : s + size]).sum()) for s in starts)

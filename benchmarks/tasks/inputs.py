@@ -25,23 +25,23 @@ class Batch(NamedTuple):
 
 
 def generator(seed: int, *words: str | int) -> np.random.Generator:
-    """An independent stream for each combination of seed and words."""
+    """Return an independent stream for each combination of seed and words."""
     keys = [zlib.crc32(w.encode()) if isinstance(w, str) else w for w in words]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *keys])))
 
 
 def initial_tensors(workload: Workload, seed: int) -> dict[str, np.ndarray]:
-    """Tensor name -> float32 array in canonical layout. A tensor's values depend on its name and the seed only."""
+    """Return tensor name -> float32 array in canonical layout. Values depend on the tensor's name and the seed only."""
     return {t.name: t.initialiser.draw(t.shape, generator(seed, "weights", t.name)) for t in workload.tensors}
 
 
 def epoch_order(seed: int, epoch: int, examples: int) -> np.ndarray:
-    """Sample ids of one epoch in training order, int64 (examples,)."""
+    """Return the sample ids of one epoch in training order, int64 (examples,)."""
     return generator(seed, "order", epoch).permutation(examples)
 
 
 def batch_ids(seed: int, epoch: int, examples: int, batch_size: int) -> Iterator[np.ndarray]:
-    """Ids of each full batch of an epoch; the last partial batch is dropped."""
+    """Yield the ids of each full batch of an epoch; the last partial batch is dropped."""
     order = epoch_order(seed, epoch, examples)
     for start in range(0, examples - batch_size + 1, batch_size):
         yield order[start : start + batch_size]
@@ -63,13 +63,13 @@ class OrderDigest:
 
 
 def save_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    """One ``.npy`` per array, so that workers can map them."""
+    """Write one ``.npy`` per array, so that workers can map them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
 
 
 def load_array(folder: Path, name: str) -> np.ndarray:
-    """The array, memory-mapped and read-only."""
+    """Return the array, memory-mapped and read-only."""
     array: np.ndarray = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     return array

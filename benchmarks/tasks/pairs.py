@@ -28,7 +28,7 @@ class PairsTask:
 
     @staticmethod
     def least(workload: Workload) -> dict[str, int]:
-        """Words of each split that fill one batch; held-out pairs have a batch of their own."""
+        """Return the words of each split that fill one batch; held-out pairs have a batch of their own."""
         from benchmarks.data.skipgram import TEST_BATCH
 
         assert isinstance(workload.dataset, Pairs)
@@ -72,7 +72,7 @@ class PairsTask:
         return {"nce_loss": found.pop("loss"), **found}
 
     def vector_scores(self, vectors: np.ndarray) -> dict[str, float]:
-        """What :meth:`evaluate` tells beside the loss, of word vectors (V, D) alone."""
+        """Return what :meth:`evaluate` reports besides the loss, of word vectors (V, D) alone."""
         from benchmarks.data.skipgram import scores
 
         arrays = {path.stem: load_array(self.folder, path.stem) for path in self.folder.glob("*.npy")}
@@ -80,7 +80,7 @@ class PairsTask:
         return scores(vectors, vectors, np.zeros(len(vectors), np.float32), arrays, window=self.pairs.window)
 
     def samples(self, hands: Hands) -> dict[str, str]:
-        """The nearest words of a few frequent ones, as the book prints them; nearest first."""
+        """Return the nearest words of a few frequent ones, as the book prints them; nearest first."""
         from benchmarks.data.skipgram import asked, nearest
 
         words = load_array(self.folder, "words")
@@ -90,7 +90,7 @@ class PairsTask:
         return {str(words[i]): ", ".join(words[row].tolist()) for i, row in zip(ids, found, strict=True)}
 
     def single(self, hands: Hands, calls: int) -> dict[str, list[float]]:
-        """One word in, its cosine similarity with every word out."""
+        """Time one word in, its cosine similarity with every word out."""
         seconds = []
         for i in range(calls):
             word = np.array([i % min(WORDS, self.pairs.vocabulary)])

@@ -30,13 +30,13 @@ class TextTask:
 
     @staticmethod
     def least(workload: Workload) -> dict[str, int]:
-        """Words of each split that fill one batch and, of the test text, leave something after a prompt."""
+        """Return the words of each split that fill one batch and, of the test text, leave something after a prompt."""
         assert isinstance(workload.dataset, Text)
         batch = workload.batch_size * (workload.dataset.steps + 1)
         return {"train": batch, "test": max(batch, PROMPT + 1)}
 
     def _read(self, name: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Positions, words and next words of every batch: ``batch_size`` stretches of the text side by side."""
+        """Yield positions, words and next words of every batch: ``batch_size`` stretches of the text side by side."""
         ids, rows, steps = load_array(self.folder, name), self.workload.batch_size, self.text.steps
         length = len(ids) // rows
         streams = ids[: rows * length].reshape(rows, length)
@@ -59,7 +59,7 @@ class TextTask:
     predict_inputs = forward_inputs
 
     def evaluate(self, hands: Hands) -> dict[str, float]:
-        """exp of the mean negative log-likelihood; every row starts without context, which costs it a few words."""
+        """Return exp of the mean negative log-likelihood; rows start without context, which costs them a few words."""
         h, c = map(hands.place, self.state(self.workload.batch_size))
         total, count = 0.0, 0
         for _, x, y in self._read("test"):
@@ -69,7 +69,7 @@ class TextTask:
         return {"perplexity": float(np.exp(total / count))}
 
     def single(self, hands: Hands, calls: int) -> dict[str, list[float]]:
-        """Greedy generation. First: a prompt in, the first word out; then one word in, the next one out."""
+        """Time greedy generation. First: a prompt in, the first word out; then one word in, the next one out."""
         test, at = load_array(self.folder, "test"), 0
         seconds: list[float] = []
         first: list[float] = []
@@ -92,7 +92,7 @@ class TextTask:
         return int(hands.to_numpy(logits)[0, -1].argmax()), h, c
 
     def generate(self, hands: Hands, prompt: np.ndarray, *, count: int, k: int, rng: np.random.Generator) -> np.ndarray:
-        """``count`` words after ``prompt`` (1, P), each drawn from the ``k`` most probable; k = 1 draws nothing."""
+        """Write ``count`` words after ``prompt`` (1, P), drawn from the ``k`` most probable; k = 1 draws nothing."""
         h, c = map(hands.place, self.state(1))
         words, out = prompt, []
         for _ in range(count):
@@ -102,7 +102,7 @@ class TextTask:
         return np.array(out)
 
     def samples(self, hands: Hands) -> dict[str, str]:
-        """What the model writes after a prompt, by k: the book's own where its words are known."""
+        """Return what the model writes after a prompt, by k: the book's own where its words are known."""
         from benchmarks.data import words
 
         known = load_array(self.folder, "words")
@@ -123,7 +123,7 @@ class TextTask:
 
 
 def log_probability(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """log soft-max of ``logits`` (..., V) at ``y`` (...)."""
+    """Return the log soft-max of ``logits`` (..., V) at ``y`` (...)."""
     top = logits.max(-1)
     chosen = np.take_along_axis(logits, y[..., None], -1)[..., 0]
     out: np.ndarray = chosen - top - np.log(np.exp(logits - top[..., None]).sum(-1))
@@ -131,7 +131,7 @@ def log_probability(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def top_k(logits: np.ndarray, k: int, rng: np.random.Generator) -> int:
-    """One of the ``k`` largest, with probability proportional to exp(logit); ties go to the lower id."""
+    """Draw one of the ``k`` largest, with probability proportional to exp(logit); ties go to the lower id."""
     best = np.argsort(-logits, kind="stable")[:k]
     if k == 1:
         return int(best[0])

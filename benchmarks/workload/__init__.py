@@ -219,7 +219,7 @@ class Workload:
         return {Images: "images", Text: "tokens", Pairs: "pairs"}[type(self.dataset)]
 
     def steps(self, examples: int) -> int:
-        """Full batches of an epoch over ``examples`` images or words."""
+        """Return the number of full batches of an epoch over ``examples`` images or words."""
         if isinstance(self.dataset, Text):
             return max(0, examples // self.batch_size - 1) // self.dataset.steps
         if isinstance(self.dataset, Pairs):  # a centre has ``window`` words on either side
@@ -228,7 +228,7 @@ class Workload:
         return examples // self.batch_size
 
     def learning_rate(self, epoch: int) -> float:
-        """Of epoch ``epoch`` (from 0)."""
+        """Return the learning rate of epoch ``epoch`` (from 0)."""
         shrunk = self.decay.factor ** self.decay.exponent(epoch) if self.decay else 1.0
         return self.optimiser.learning_rate * shrunk
 
@@ -243,26 +243,26 @@ class Workload:
         raise DeclarationError(f"{self.key} has no recipe {name!r} (it has {have})")
 
     def trained_by(self, recipe: Recipe) -> Workload:
-        """With the recipe's learning rate and decay, where it has its own."""
+        """Return the workload with the recipe's learning rate and decay, where it has its own."""
         rate = recipe.learning_rate or self.optimiser.learning_rate
         optimiser = dataclasses.replace(self.optimiser, learning_rate=rate)
         return dataclasses.replace(self, optimiser=optimiser, decay=recipe.decay or self.decay)
 
     def without_dropout(self) -> Workload:
-        """The same workload with every dropout rate 0, for the parity certificate."""
+        """Return the same workload with every dropout rate 0, for the parity certificate."""
         return dataclasses.replace(self, layers=_without_dropout(self.layers))
 
     def with_dropout_only(self, name: str) -> Workload:
-        """The same workload with every dropout rate 0 but that of the layer ``name``."""
+        """Return the same workload with every dropout rate 0 except that of the layer ``name``."""
         return dataclasses.replace(self, layers=_without_dropout(self.layers, keep=name))
 
     def certified(self, batch_size: int) -> Workload:
-        """As it is certified: no dropout, ``batch_size``, and the certificate's optimiser."""
+        """Return the workload as it is certified: no dropout, ``batch_size``, and the certificate's optimiser."""
         optimiser = self.certificate_optimiser or self.optimiser
         return dataclasses.replace(self.without_dropout(), batch_size=batch_size, optimiser=optimiser)
 
     def declaration(self) -> dict[str, Any]:
-        """The declaration as plain JSON types; each object carries its ``type``."""
+        """Return the declaration as plain JSON types; each object carries its ``type``."""
         plain: dict[str, Any] = _plain(self)
         return plain
 
@@ -288,7 +288,7 @@ JUDGING = ("accepted", "agreement", "target")  # of a recipe
 
 
 def hash_declaration(declaration: dict[str, Any]) -> str:
-    """SHA-256 over what is done, in hexadecimal.
+    """Return the SHA-256 over what is done, in hexadecimal.
 
     Accepted ranges, agreements, targets, a book figure's ``score`` and other books' figures are left out: they judge
     the work, they do not change it.
@@ -333,12 +333,12 @@ TUNED = "-tuned"
 
 
 def is_tuned(mode: str) -> bool:
-    """Whether ``mode`` runs the tuned implementation, ``NAME_FRAMEWORK_tuned.py``."""
+    """Return whether ``mode`` runs the tuned implementation, ``NAME_FRAMEWORK_tuned.py``."""
     return mode.endswith(TUNED)
 
 
 def base_mode(mode: str) -> str:
-    """The mode that a tuned implementation runs in: ``graph`` of ``graph-tuned``."""
+    """Return the mode that a tuned implementation runs in: ``graph`` of ``graph-tuned``."""
     return mode.removesuffix(TUNED)
 
 
@@ -350,26 +350,26 @@ class Found:
     folder: Path
 
     def implementation(self, framework: str, mode: str = "") -> Path:
-        """The file that a mode of the framework runs, whether or not it exists."""
+        """Return the file that a mode of the framework runs, whether or not it exists."""
         return self.folder / f"{self.workload.name}_{framework}{'_tuned' if is_tuned(mode) else ''}.py"
 
     def baseline(self, name: str) -> Path:
         return self.folder / f"baseline_{name}.py"
 
     def baselines(self) -> list[str]:
-        """Names of the other programs that are run beside the stacks."""
+        """Return the names of the baselines: other programs that are run after the stacks."""
         return sorted(path.stem.removeprefix("baseline_") for path in self.folder.glob("baseline_*.py"))
 
 
 def discover(impls: Path = DEFAULT_IMPLS) -> list[Found]:
-    """Every workload variant under ``impls``, ordered by folder name, then as declared."""
+    """Return every workload variant under ``impls``, ordered by folder name, then as declared."""
     if not impls.is_dir():
         raise DeclarationError(f"{impls} is not a folder; --impls takes a folder that holds workload folders")
     return [found for path in sorted(impls.glob("*/workload.py")) for found in _load(path)]
 
 
 def load(folder: Path, variant: str) -> Found:
-    """The one variant of the workload in ``folder``."""
+    """Return the one variant of the workload in ``folder``."""
     for found in _load(folder / "workload.py"):
         if found.workload.variant == variant:
             return found

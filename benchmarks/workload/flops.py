@@ -93,7 +93,7 @@ class _Tally:
 
 
 def count(workload: Workload, rows: Mapping[str, int] | None = None) -> Count:
-    """Of a step of ``workload`` at its batch size; ``rows``: table -> rows touched, all ids different by default."""
+    """Count a step of ``workload`` at its batch size; ``rows``: table -> rows touched, all different by default."""
     tally = _Tally(workload.batch_size)
     batch = _Array(workload.batch_size * math.prod(workload.dataset.shape), gradient=False)
     out = _walk(workload.placed, batch, tally)
@@ -116,7 +116,7 @@ def count(workload: Workload, rows: Mapping[str, int] | None = None) -> Count:
 
 
 def touched_rows(workload: Workload, batches: Sequence[Sequence[np.ndarray]]) -> dict[str, int]:
-    """Table -> different rows that a batch touches, the mean over ``batches`` rounded; empty without tables."""
+    """Return table -> different rows that a batch touches, the mean over ``batches``, rounded; empty without tables."""
     tables = [p.tensors[0].name for p in workload.leaves if isinstance(p.layer, Embedding)]
     found = {name: [len(np.unique(batch[0])) for batch in batches] for name in tables}
     if isinstance(workload.loss, NCE):
@@ -161,7 +161,7 @@ def _leaf(placed: Placed, x: _Array, tally: _Tally) -> _Array:
 
 
 def _weighted(kind: str, placed: Placed, x: _Array, out: _Array, tally: _Tally) -> None:
-    """Dense and convolution: output, weight gradient, input gradient, each the same products; a bias and its sum."""
+    """Count output, weight gradient and input gradient, each the same products; a bias and its sum."""
     x.kept = True
     weight = placed.tensors[0].shape
     tally.flops[kind] += 2 * out.values * math.prod(weight[:-1]) * (2 + x.gradient)
@@ -169,13 +169,13 @@ def _weighted(kind: str, placed: Placed, x: _Array, out: _Array, tally: _Tally) 
 
 
 def _norm(x: _Array, tally: _Tally) -> None:
-    """Forward: sum, centre, square, sum, scale, shift. Backward: normalise, product, two sums; four for the input."""
+    """Count sum, centre, square, sum, scale, shift; backward normalise, product, two sums; four for the input."""
     x.kept = True
     tally.flops["elementwise"] += x.values * (NORM_FORWARD + NORM_STATISTICS + NORM_INPUT * x.gradient)
 
 
 def _lstm(layer: LSTM, placed: Placed, x: _Array, out: _Array, tally: _Tally) -> None:
-    """Products of input and state with their weights, backward too; nothing goes back into the first state.
+    """Count products of input and state with their weights, backward too; nothing goes back into the first state.
 
     Per unit and step forward: 8 additions before the four gates, 4 functions, 3 for the cell, 2 for the output.
     Backward: 1 to join the output's gradients, 1 for the output gate, 4 and 1 to reach the cell, 4 for gates and former
@@ -191,7 +191,7 @@ def _lstm(layer: LSTM, placed: Placed, x: _Array, out: _Array, tally: _Tally) ->
 
 
 def _residual(placed: Placed, x: _Array, tally: _Tally) -> _Array:
-    """Both branches, their sum, and the sum of the two gradients that meet at the input."""
+    """Count both branches, their sum, and the sum of the two gradients that meet at the input."""
     ends = [_walk(branch, x, tally) for branch in placed.branches]
     values = tally.samples * math.prod(placed.output_shape)
     out = tally.array(values, gradient=any(end.gradient for end in ends))
@@ -201,13 +201,13 @@ def _residual(placed: Placed, x: _Array, tally: _Tally) -> _Array:
 
 
 def _softmax(workload: Workload, logits: _Array, tally: _Tally) -> None:
-    """Per logit: maximum, subtract, exp, sum; divide, scale. Per row: log, subtract, sum; subtract."""
+    """Count per logit: maximum, subtract, exp, sum; divide, scale. Per row: log, subtract, sum; subtract."""
     logits.kept = True
     tally.flops["elementwise"] += 6 * logits.values + 4 * logits.values // workload.placed[-1].output_shape[-1]
 
 
 def _nce(workload: Workload, hidden: _Array, tally: _Tally) -> None:
-    """Negatives are one product, true pairs a dot product each.
+    """Count negatives as one product, true pairs as a dot product each.
 
     Per logit: bias, expected count, 3 of softplus, sum; sigmoid, scale, sum of the bias gradient. Per true pair and
     column: multiply, add; two gradients and one addition. Gradients of a word that occurs again are added.
@@ -221,7 +221,7 @@ def _nce(workload: Workload, hidden: _Array, tally: _Tally) -> None:
 
 
 def _updated(workload: Workload, rows: Mapping[str, int]) -> int:
-    """Values that the optimiser changes."""
+    """Return the number of values that the optimiser changes."""
     most = _most_rows(workload) if not isinstance(workload.optimiser, Adam) else {}
     total = 0
     for tensor in workload.tensors:
@@ -232,7 +232,7 @@ def _updated(workload: Workload, rows: Mapping[str, int]) -> int:
 
 
 def _most_rows(workload: Workload) -> dict[str, int]:
-    """Table -> ids of a batch."""
+    """Return table -> ids of a batch."""
     ids = workload.batch_size * math.prod(workload.dataset.shape)
     found = {p.tensors[0].name: ids for p in workload.leaves if isinstance(p.layer, Embedding)}
     if isinstance(workload.loss, NCE) and isinstance(workload.dataset, Pairs):

@@ -25,11 +25,11 @@ class Metric:
     ratio: bool = False
 
     def text(self, value: float | None) -> str:
-        """Four decimals for a proportion, otherwise four significant digits."""
+        """Return four decimals for a proportion, otherwise four significant digits."""
         return share(value) if self.proportion else number(value, 4)
 
     def over(self, value: float | None, bound: float | None) -> str:
-        """``1.21 × floor``, for a metric whose distances are multiples."""
+        """Return ``1.21 × floor``, for a metric whose distances are multiples."""
         return f"{ratio(value / bound)} × {self.bound}" if self.ratio and value is not None and bound else ""
 
 
@@ -41,14 +41,14 @@ METRICS = {
 
 
 def metric(declared: object) -> Metric:
-    """Of a declaration's ``metric``; results that lack a declaration are of accuracy."""
+    """Return the metric of that name in a declaration; results that lack a declaration are of accuracy."""
     name = "accuracy" if declared is None else str(declared)
     other = Metric(name.replace("_", " "), "optimum", "best possible on this test set", lower=None)
     return METRICS.get(name, other)
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """``digits`` significant digits, thousands separated; scientific below a thousandth."""
+    """Return ``digits`` significant digits, thousands separated; scientific below a thousandth."""
     if value is None:
         return NOTHING
     rounded = float(f"{value:.{digits}g}")
@@ -61,12 +61,12 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def decimals(value: float, digits: int) -> int:
-    """How many decimals ``value`` has at so many significant digits."""
+    """Return how many decimals ``value`` has at so many significant digits."""
     return max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else digits - 1
 
 
 def share(value: float | None) -> str:
-    """Four decimals: the resolution of a test set of 10,000, and how the books print it."""
+    """Return four decimals: the resolution of a test set of 10,000, and how the books print it."""
     return NOTHING if value is None else f"{value:.4f}"
 
 
@@ -75,13 +75,13 @@ def ratio(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Two significant digits, never in powers of ten; the least that is told apart is a millionth."""
+    """Return two significant digits, never in powers of ten; the smallest that is shown is a millionth."""
     if 0 < share < LEAST:
         return "less than 0.0001 %"
     return f"{float(f'{100 * share:.2g}'):.10f}".rstrip("0").rstrip(".") + " %"
 
 
 def amount(size: float, measure: Metric) -> str:
-    """A difference in words: points of an accuracy, per cent of any other metric."""
+    """Return a difference in words: points of an accuracy, per cent of any other metric."""
     number = percent(size).removesuffix(" %")
     return f"{number} {'point' if number == '1' else 'points'}" if measure.proportion else f"{number} %"

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from benchmarks.layers import LSTM, Conv2D, Dense, Embedding, Placed, Shape
 from benchmarks.workload import NCE, Adam, Pairs, Text, Workload
 
-# Thresholds; CONTRIBUTING.md says what was measured.
+# Thresholds; docs/PROTOCOL.md has the measurements.
 TOLERANCE = 0.05  # of a layer's multiply-adds
 UNDECLARED = 0.01  # of the step's multiply-adds: what the calls of a product that is no layer's may take
 LARGE = 2.0  # times the largest array of the declaration
@@ -40,7 +40,7 @@ class Product:
         return self.batch * math.prod(self.extents)
 
     def forms(self) -> Iterator[Form]:
-        """The product itself; a batched one is also the product that has the batch in one of its extents."""
+        """Return the product itself; a batched one is also the product that has the batch in one of its extents."""
         if self.batch == 1:
             yield self.kind, self.extents
             return
@@ -54,7 +54,7 @@ def matmul(rows: int, inner: int, columns: int, *, batch: int = 1) -> Product:
 
 
 def convolution(samples: int, image: Shape, kernel: Shape, inputs: int, filters: int) -> Product:
-    """``image`` is the output's height and width, also where a gradient is computed."""
+    """Return a convolution; ``image`` is the output's height and width, also where a gradient is computed."""
     return Product("convolution", (samples, *image, *kernel, inputs, filters))
 
 
@@ -98,7 +98,7 @@ class Need:
 
 
 def needs(workload: Workload) -> list[Need]:
-    """Of a training step: forward, weight gradient, and input gradient where something before it trains."""
+    """List a training step's forward, weight gradients, and input gradients where something before the layer trains."""
     out: list[Need] = []
     for placed, gradient in _leaves(workload.placed, False):
         need = _need(workload, placed, gradient)
@@ -112,7 +112,7 @@ def needs(workload: Workload) -> list[Need]:
 
 
 def _leaves(layers: Sequence[Placed], gradient: bool) -> Generator[tuple[Placed, bool], None, bool]:
-    """Each layer, and whether the gradient of its input is needed; returns whether that of the last output is."""
+    """Add each layer, and whether its input's gradient is needed; return whether that of the last output is."""
     for placed in layers:
         if placed.branches:
             ends = []
@@ -149,7 +149,7 @@ def _need(workload: Workload, placed: Placed, gradient: bool) -> Need | None:
 
 
 def _joined(groups: list[Need], new: Need) -> list[Need]:
-    """``groups`` and ``new``, as one where their forms meet: a product cannot tell which of them it is of."""
+    """Join ``groups`` and ``new`` where their forms meet: a product does not show which of them it belongs to."""
     same = [g for g in groups if g.forms & new.forms]
     for g in same:
         new = Need(g.names + new.names, g.forms | new.forms, g.multiply_adds + new.multiply_adds)
@@ -157,7 +157,7 @@ def _joined(groups: list[Need], new: Need) -> list[Need]:
 
 
 def largest(workload: Workload) -> int:
-    """Bytes of the largest array that the declaration needs: a tensor, a layer's output, the gates of an LSTM."""
+    """Return the bytes of the largest array that the declaration needs: a tensor, a layer's output, an LSTM's gates."""
     values = [math.prod(t.shape) for t in workload.tensors]
     values.append(workload.batch_size * math.prod(workload.dataset.shape))
     for p in workload.leaves:
@@ -167,7 +167,7 @@ def largest(workload: Workload) -> int:
 
 
 def tables(workload: Workload) -> dict[Shape, tuple[list[str], int]]:
-    """Shape -> the tables that have it and the most rows of a batch, where a step needs those only (Adam needs all)."""
+    """Return shape -> tables of it and the most rows of a batch, where a step needs only those (Adam needs all)."""
     if isinstance(workload.optimiser, Adam):
         return {}
     ids = workload.batch_size * (workload.dataset.steps if isinstance(workload.dataset, Text) else 1)
@@ -183,12 +183,12 @@ def tables(workload: Workload) -> dict[Shape, tuple[list[str], int]]:
 
 
 def compare(workload: Workload, operators: Sequence[Operator]) -> list[Flag]:
-    """Every way in which ``operators``, those of one step, are not what ``workload`` needs."""
+    """List every way in which ``operators``, those of one step, differ from what ``workload`` needs."""
     return [*_ranks(operators), *_multiplied(workload, operators), *_sizes(workload, operators)]
 
 
 def _ranks(operators: Iterable[Operator]) -> Iterator[Flag]:
-    """Batched products: no layer declares any."""
+    """List batched products: no layer declares any."""
     seen = Counter(o.words for o in operators if o.batched)
     names = {o.words: o.name for o in operators}
     for words, calls in seen.items():
@@ -223,7 +223,7 @@ def _multiplied(workload: Workload, operators: Iterable[Operator]) -> Iterator[F
 
 
 def _sizes(workload: Workload, operators: Sequence[Operator]) -> Iterator[Flag]:
-    """Arrays larger than any that the declaration needs, and new arrays of all rows where a few are needed."""
+    """List arrays larger than any that the declaration needs, and new arrays of all rows where a few are needed."""
     limit = largest(workload)
     seen: Counter[tuple[str, int]] = Counter()
     names: dict[str, str] = {}

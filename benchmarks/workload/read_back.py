@@ -13,7 +13,7 @@ GIVEN_UP = {"Accepted": {"margin"}}
 
 
 def read_back(plain: dict[str, Any]) -> Workload:
-    """The inverse of :meth:`benchmarks.workload.Workload.declaration`; DeclarationError if it is of another suite."""
+    """Invert :meth:`benchmarks.workload.Workload.declaration`; raise DeclarationError if it is of another suite."""
     try:
         found = _object(plain)
     except (TypeError, ValueError, KeyError) as error:

@@ -82,13 +82,13 @@ class Accepted:
     corpus: str | None = optional()
 
     def elsewhere(self, corpus: str | None) -> str:
-        """Why the range says nothing of a training on ``corpus``, in a sentence; empty when it does."""
+        """Return why the range does not apply to a training on ``corpus``, in a sentence; empty when it does."""
         if self.corpus in (None, corpus):
             return ""
         return f"the range was measured on {self.corpus}, this is {corpus or 'another text'}"
 
     def missed(self, metric: float, also: Mapping[str, float]) -> list[str]:
-        """What lies outside, in words; empty when all is in range."""
+        """Return what lies outside, in words; empty when all is in range."""
         out = [] if self.low <= metric <= self.high else [f"{metric:.5g} outside {self.low} to {self.high}"]
         for beside in self.also or ():
             value = also.get(beside.score)
