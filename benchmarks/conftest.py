@@ -67,7 +67,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def measured(request: pytest.FixtureRequest) -> Any:
     """The engine's result for everything that was collected."""
-    from benchmarks.engine.run import Run
+    from benchmarks.engine.context import opened
+    from benchmarks.engine.run import run
 
     plan = _plan(request.config)
     wanted: dict[str, set[str]] = {}
@@ -92,8 +93,12 @@ def measured(request: pytest.FixtureRequest) -> Any:
         capture = request.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             reporter.write_line("")
-            run = Run(plan, Path(folder), say=lambda text: print(f"  {text}", file=sys.stderr, flush=True))
-            return run.go()
+
+            def report(text: str) -> None:
+                print(f"  {text}", file=sys.stderr, flush=True)
+
+            with opened(plan, Path(folder), report=report) as ctx:
+                return run(ctx)
 
 
 class VirtualClock:

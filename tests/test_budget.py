@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from result_factory import make
 from tuned_factory import make_tuned
 
+from benchmarks.analysis.detectable import detectable, finds
 from benchmarks.analysis.ratios import FAMILY_ERROR
 from benchmarks.engine import budget
 from benchmarks.engine.estimate import estimate
@@ -52,7 +53,7 @@ def test_things_are_given_up_in_the_declared_order(toys):
         assert ("inference" in change["measure"]) == ("inference" not in given_up)
         assert "certificate" in change["measure"]
         assert "training" in change["measure"]
-    costs = [estimate(budget.changed(toys, **change)) for _, change in budget._levels(toys, ())]
+    costs = [estimate(toys.with_request(**change)) for _, change in budget._levels(toys, ())]
     assert costs == sorted(costs, reverse=True)
 
 
@@ -86,7 +87,7 @@ def test_what_is_chosen_fits_and_more_time_never_gives_fewer_workloads(toys, sha
 
 def test_a_short_time_leaves_out_workloads_unless_they_were_named(toys):
     leanest = list(budget._levels(toys, ()))[-1][1]
-    one = estimate(budget.changed(toys, passes=2, **leanest)) / len(toys.entries)
+    one = estimate(toys.with_request(passes=2, pilot=None, **leanest)) / len(toys.entries)
     chosen = budget.fit(toys, 2.5 * one / budget.SHARE)
     assert 1 <= len(chosen.entries) < len(toys.entries)
     assert chosen.options.workloads == [e.key for e in chosen.entries]
@@ -100,7 +101,7 @@ def test_the_command_chooses_and_says_so():
     chosen = plan(profile="quick", workload=["toy/sound"], budget="10m")
     assert chosen.options.passes == budget.MOST
     assert chosen.options.budget_seconds == 600
-    assert "20 passes, 3 rounds, 1 accuracy seed" in chosen.notes[-1]
+    assert f"{budget.MOST} passes, 3 rounds, 1 accuracy seed" in chosen.notes[-1]
     assert plan(profile="quick", workload=["toy/sound"], passes=3, budget="10m").options.passes == 3
 
 
@@ -109,30 +110,30 @@ def test_detectable_is_what_a_paired_t_test_detects():
     from scipy.stats import t
 
     rng, passes, sd = np.random.default_rng(0), 6, 0.02
-    ratio = budget.detectable(passes, sd)
+    ratio = detectable(passes, sd)
     logs = rng.normal(np.log(ratio), sd * np.sqrt(2), (20_000, passes))
     half = t.ppf(1 - FAMILY_ERROR / 2, passes - 1) * logs.std(axis=1, ddof=1) / np.sqrt(passes)
     assert np.mean(logs.mean(axis=1) - half > 0) == pytest.approx(0.9, abs=0.01)
-    assert budget.detectable(1, sd) == float("inf")
-    assert budget.detectable(6, sd, pairs=28) > ratio > budget.detectable(12, sd) > 1
+    assert detectable(1, sd) == float("inf")
+    assert detectable(6, sd, pairs=28) > ratio > detectable(12, sd) > 1
 
 
 def test_what_was_found_uses_the_spread_of_each_workload_and_no_canary():
     rows = make(passes=6, interrupted=False).rows
-    found = budget.finds(rows)
+    found = finds(rows)
     assert {f.workload for f in found} == {r.workload for r in rows if r.launches}
     mlp = next(f for f in found if f.workload == "mnist_mlp")
     assert mlp.passes == 6 and mlp.pairs == mlp.stacks * (mlp.stacks - 1) // 2
     assert mlp.spread == pytest.approx(0.012, rel=0.4)  # the factory's launches
-    assert mlp.ratio == budget.detectable(6, mlp.spread, pairs=mlp.pairs)
+    assert mlp.ratio == detectable(6, mlp.spread, pairs=mlp.pairs)
     canary = rows[0].model_copy(update={"stack": rows[0].stack.model_copy(update={"replica": 1})})
-    assert budget.finds([*rows, canary]) == found
+    assert finds([*rows, canary]) == found
 
 
 def test_what_was_found_is_of_the_pairs_that_are_judged_together():
-    (found,) = budget.finds(make_tuned().rows)
+    (found,) = finds(make_tuned().rows)
     assert (found.stacks, found.pairs) == (5, 10)  # documented; 6 pairs of tuned ones, 8 of both
-    assert found.ratio == budget.detectable(6, found.spread, pairs=10)
+    assert found.ratio == detectable(6, found.spread, pairs=10)
 
 
 def test_a_pass_that_stayed_disturbed_does_not_count():
@@ -142,14 +143,12 @@ def test_a_pass_that_stayed_disturbed_does_not_count():
     launches = [first.model_copy(update={"blocks": blocks}), *rows[0].launches[1:]]
     spoilt = [rows[0].model_copy(update={"launches": launches}), *rows[1:]]
     key = (rows[0].workload, rows[0].variant)
-    assert [f.passes for f in budget.finds(spoilt)] == [
-        5 if (f.workload, f.variant) == key else 6 for f in budget.finds(rows)
-    ]
+    assert [f.passes for f in finds(spoilt)] == [5 if (f.workload, f.variant) == key else 6 for f in finds(rows)]
 
 
 def test_few_passes_find_nothing():
-    assert budget.finds(make(passes=1, interrupted=False).rows) == []
-    found = budget.finds(make(passes=2, interrupted=False).rows)
+    assert finds(make(passes=1, interrupted=False).rows) == []
+    found = finds(make(passes=2, interrupted=False).rows)
     assert found and all(f.ratio is None for f in found)
     options = plan(workload=["toy/sound"], budget="10m").options
     assert "provisional" in budget.notes(Budget(spent_seconds=90, cuts=[], finds=found), options)[0]

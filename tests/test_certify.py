@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from benchmarks.certificate.judge import Fed, dropout_at_work, rest_probe
 from benchmarks.certificate.reference import Reference
-from benchmarks.engine import certify
 from benchmarks.frameworks.base import Conventions
 from benchmarks.tasks import inputs
 from benchmarks.workload import discover
@@ -16,14 +16,14 @@ TORCH = Conventions(adam_epsilon="after", running_variance="unbiased")
 
 
 def test_weights_with_a_gradient_of_zero_must_stay():
-    assert certify._rest_probe(0.0).passed
-    moved = certify._rest_probe(1.5e-7)
+    assert rest_probe(0.0).passed
+    moved = rest_probe(1.5e-7)
     assert not moved.passed
     assert "1.5e-07" in moved.detail
 
 
 @pytest.fixture
-def run(tmp_path):
+def fed(tmp_path):
     rng = np.random.default_rng(0)
     arrays = {
         "train_x": rng.random((1_000, 784), np.float32),
@@ -32,24 +32,23 @@ def run(tmp_path):
         "test_y": rng.integers(0, 10, 10),
     }
     inputs.save_arrays(tmp_path, arrays)
-    return SimpleNamespace(inputs=tmp_path, options=SimpleNamespace(seed=0))
+    return Fed(MLP, tmp_path, seed=0, batch_size=16)
 
 
-def loss_without_dropout(run):
-    (first,) = certify.tasks.first(certify.tasks.task(MLP, run.inputs, 0), 1)
+def loss_without_dropout(fed):
     plain = MLP.without_dropout()
-    return Reference(plain, inputs.initial_tensors(plain, 0), TORCH).gradients(*first.arrays)[1]
+    return Reference(plain, inputs.initial_tensors(plain, 0), TORCH).gradients(*fed.timed)[1]
 
 
-def test_every_dropout_layer_must_draw_by_itself(run):
-    loss = loss_without_dropout(run)
+def test_every_dropout_layer_must_draw_by_itself(fed):
+    loss = loss_without_dropout(fed)
     drawn = {
         "": np.array([loss * 1.01, loss * 0.98]),
         "drop1": np.array([loss * 1.001, loss * 0.999]),
         "drop2": np.array([loss, loss]),  # left out of the model
         "drop3": np.array([loss * 1.01, loss * 1.01]),  # the same mask twice
     }
-    probes = certify._dropout_at_work(run, MLP, SimpleNamespace(conventions=TORCH), drawn)
+    probes = dropout_at_work(fed, SimpleNamespace(conventions=TORCH), drawn)
     assert {p.name: p.passed for p in probes} == {
         "dropout at work": True,
         "dropout drop1 at work": True,

@@ -4,13 +4,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from measured import measure
 
+from benchmarks.analysis.pilot import MOST
 from benchmarks.engine import budget, clock
-from benchmarks.engine.estimate import estimate
-from benchmarks.engine.journal import Journal
-from benchmarks.engine.run import Run
+from benchmarks.engine.estimate import estimate, extremes
+from benchmarks.engine.journal import Journal, PassMade, PilotDecided
 from benchmarks.engine.select import make_plan
-from benchmarks.schema.results import Result, digest, read
+from benchmarks.schema.results import Pilot, Result, digest, read
 from benchmarks.verify.file import verify
 
 TOYS = Path(__file__).parent / "toys"
@@ -23,7 +24,7 @@ def plan():
         command="test", impls=TOYS, threads=1, recipe="smoke", profile="full", passes=20,
         workload=["toy/sound", "toy/slow", "toy/raises"],
     )  # fmt: skip
-    return budget.changed(whole, budget_seconds=1.1 * estimate(whole))
+    return whole.with_request(budget_seconds=1.1 * estimate(whole))
 
 
 @pytest.fixture
@@ -40,10 +41,10 @@ def passes_on(plan, now, journal, slower):
         for p in counting.left(entry, list(range(plan.options.passes))):
             took = slower * (counting._passes(k, p + 1) - (counting._passes(k, p) if p else 0))
             now[0] += took
-            journal.add("pass", workload=entry.key, index=p)
+            journal.add(PassMade(key=entry.key, index=p))
             if counting.cut(entry, took=took):
                 break
-        made = len(journal.of("pass", workload=entry.key))
+        made = len(journal.of(PassMade, key=entry.key))
         now[0] += slower * (counting._whole(k, made) - counting._passes(k, made))
         out.append(made)
     return out
@@ -65,7 +66,7 @@ def test_a_slower_machine_gives_passes_up_and_is_in_time(plan, now, tmp_path, sl
 def test_a_hopeless_time_still_gives_each_workload_a_pass_and_says_so(plan, now, tmp_path):
     journal = Journal(tmp_path)
     assert passes_on(plan, now, journal, 100.0) == [1, 1, 1]
-    words = [budget.cut_words(cut) for cut in clock.cuts(journal.events).values()]
+    words = [budget.cut_words(cut) for e in plan.entries if (cut := journal.cut(e.key))]
     assert words[0].startswith(f"--budget: {plan.entries[0].key} got 1 of 20 passes, more did not fit into the time")
     assert len(words) == 3 and all(w.endswith("; its verdicts are provisional") for w in words)
 
@@ -80,9 +81,9 @@ def test_resume_counts_on_and_keeps_the_decision(plan, now, tmp_path):
     spent = now[0]
     now[0] = 5.0  # another process, another day
     again = clock.Clock(plan, Journal(tmp_path))
-    assert clock.spent(again.journal.events) <= again.seconds <= spent
+    assert again.journal.spent() <= again.seconds <= spent
     now[0] = 12.0
-    assert again.seconds == clock.spent(again.journal.events) + 7.0
+    assert again.seconds == again.journal.spent() + 7.0
     assert [len(again.left(e, list(range(20)))) for e in plan.entries] == made
 
 
@@ -99,18 +100,18 @@ def run(tmp_path_factory):
         measure=["training"],
         budget="9m",
     )
-    assert whole.options.passes == 20
-    Run(budget.changed(whole, budget_seconds=1.0), out, say=lambda text: None).go()
+    assert whole.options.passes == MOST
+    measure(whole.with_request(budget_seconds=1.0), out)
     return read(out / "result.json")
 
 
 def test_a_run_stops_when_its_time_is_over_and_says_what_it_took(run):
     (cut,) = run.budget.cuts
     assert [len(row.launches) for row in run.rows] == [cut.passes]
-    assert 1 <= cut.passes < 20
+    assert 1 <= cut.passes < MOST
     assert run.complete and run.rows[0].status == "ok"
     assert any(note.startswith("--budget: took ") and note.endswith(" of 1 s") for note in run.notes)
-    assert any(f"got {cut.passes} of 20 passes" in note for note in run.notes)
+    assert any(f"got {cut.passes} of {MOST} passes" in note for note in run.notes)
     assert list(verify(run)) == []
 
 
@@ -125,7 +126,7 @@ FOUND = {"workload": "toy", "variant": "sound", "stacks": 2, "pairs": 1, "passes
         (lambda r: r["budget"]["finds"].append(FOUND), "what the passes could find does not follow"),
         (lambda r: r["budget"].update(spent_seconds=1e6), "not within start and end"),
         (lambda r: r["budget"]["cuts"].clear(), "has passes"),
-        (lambda r: r["budget"]["cuts"][0].update(planned=21), "is no cut of the 20"),
+        (lambda r: r["budget"]["cuts"][0].update(planned=31), "is no cut of the 30"),
         (lambda r: r["budget"]["cuts"][0].update(spent_seconds=1e6), "after the run had ended"),
         (lambda r: r["notes"].pop(), "lacks the note: --budget: took"),
     ],
@@ -136,3 +137,39 @@ def test_verify_derives_it_again(run, change, says):
     changed = Result.model_validate(plain)
     changed = changed.model_copy(update={"digest": digest(changed)})
     assert any(says in v for v in verify(changed))
+
+
+def test_before_a_pilot_the_estimate_is_of_what_it_is_likely_to_ask_for():
+    """Five passes are the least of a full run; up to thirty may follow."""
+    whole = make_plan(
+        command="test", impls=TOYS, threads=1, recipe="smoke", profile="full", workload=["toy/sound"],
+    )  # fmt: skip
+    least, most = extremes(whole)
+    assert least == estimate(whole.with_request(pilot=None, passes=5))
+    assert most == estimate(whole.with_request(pilot=None, passes=MOST))
+    assert least < estimate(whole) < most
+
+
+@pytest.mark.parametrize("passes", [5, 12, 30])
+def test_progress_goes_with_the_passes_that_a_pilot_asks_for(tmp_path, passes):
+    """Two workloads whose pilots ask for equally many: the first is half of the work, whatever was estimated."""
+    whole = make_plan(
+        command="test", impls=TOYS, threads=1, recipe="smoke", profile="full", measure=["training"],
+        workload=["toy/sound", "toy/raises"],
+    )  # fmt: skip
+    journal, shares = Journal(tmp_path), []
+    counting = clock.Clock(whole, journal)
+    for place, entry in enumerate(whole.entries):
+        for p in range(passes):
+            journal.add(PassMade(key=entry.key, index=p))
+            if p == 2:
+                decision = Pilot(
+                    workload=entry.workload, variant=entry.variant, pilot=3, stacks=2, spread=0.01, upper=0.01,
+                    needed=passes, passes=passes, most_passes=MOST,
+                )  # fmt: skip
+                journal.add(PilotDecided(key=entry.key, decision=decision))
+            shares.append(counting.share(place))
+        assert len(shares) != passes or shares[-1] == pytest.approx(counting.share(1))
+    assert shares[passes + 2 :] == sorted(shares[passes + 2 :])
+    assert sum(share > 0.9 for share in shares) <= 0.2 * len(shares) + 1
+    assert counting.share(2) == 1.0

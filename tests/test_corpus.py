@@ -5,9 +5,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from measured import measure
 
+from benchmarks import experiments
 from benchmarks.data import DataError, skipgram
-from benchmarks.engine.run import Run
 from benchmarks.engine.select import make_plan
 from benchmarks.experiments import typed
 from benchmarks.schema.results import digest
@@ -84,6 +85,7 @@ def planned(folder):
         threads=1,
         measure=["accuracy", "precision"],
         impls=folder / "impls",
+        experiments=experiments.MEASURING,
     )
 
 
@@ -91,7 +93,7 @@ def trained(folder, monkeypatch, corpus):
     monkeypatch.setenv("BOOKBENCH_CORPUS", corpus)
     out = folder / Path(corpus).stem
     out.mkdir()
-    return Run(planned(folder), out, say=lambda text: None).go()
+    return measure(planned(folder), out)
 
 
 def test_a_run_does_not_go_on_with_another_text(folder, monkeypatch):
@@ -103,7 +105,7 @@ def test_a_run_does_not_go_on_with_another_text(folder, monkeypatch):
     with pytest.raises(
         DataError, match=r"began with other data \(enwiki100M .*\) than there are now \(text novel.txt, .*\)"
     ):
-        Run(planned(folder), folder / "enwiki", say=lambda text: None).go()
+        measure(planned(folder), folder / "enwiki")
 
 
 def changed(result, *, corpus, **accuracy):

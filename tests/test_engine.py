@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from measured import measure
 
 from benchmarks.schema.results import read
 from benchmarks.verify.file import verify, verify_file
@@ -89,6 +91,17 @@ def test_failures_become_rows_and_the_run_goes_on(tmp_path):
     assert any("ValueError" in line for line in failed.launches[0].log_tail)
     assert list(verify(result)) == []
     assert "crashed: toy/dies on numpy eager" in done.stderr
+
+
+def test_a_pass_in_which_no_stack_gets_as_far_as_its_rounds_ends_nothing(tmp_path):
+    folder = tmp_path / "impls" / "toy"
+    shutil.copytree(TOYS / "toy", folder)
+    code = (folder / "toy_numpy.py").read_text()
+    (folder / "toy_numpy.py").write_text(code.replace("model.steps > 3", "model.steps > 0"))
+    done = run(tmp_path / "run", "--impls", tmp_path / "impls", variants="raises,sound")
+    assert "Traceback" not in done.stderr
+    status = {row.variant: row.status for row in read(tmp_path / "run" / "result.json").rows}
+    assert status == {"raises": "failed", "sound": "ok"}
 
 
 def test_time_limit(tmp_path):
@@ -268,7 +281,6 @@ def test_another_batch_size_is_not_judged(tmp_path):
 
 def test_a_second_interpreter_and_short_memory(tmp_path, monkeypatch):
     """Two stacks of one toy under two names; without memory for both they take turns, and the result says so."""
-    import benchmarks.engine.run
     from benchmarks.engine.select import make_plan
 
     plan = make_plan(
@@ -281,10 +293,10 @@ def test_a_second_interpreter_and_short_memory(tmp_path, monkeypatch):
         env=[f"second={sys.executable}"],
     )
     for have, interleaved in ((10**12, True), (1, False)):
-        monkeypatch.setattr(benchmarks.engine.run, "memory_available", lambda have=have: have)
+        monkeypatch.setattr("benchmarks.engine.passes.memory_available", lambda have=have: have)
         out = tmp_path / str(have)
         out.mkdir()
-        result = benchmarks.engine.run.Run(plan, out, say=lambda text: None).go()
+        result = measure(plan, out)
         assert {row.stack.interpreter for row in result.rows} == {"default", "second"}
         assert [row.status for row in result.rows] == ["ok", "ok"]
         assert {launch.interleaved for row in result.rows for launch in row.launches} == {interleaved}
@@ -292,6 +304,22 @@ def test_a_second_interpreter_and_short_memory(tmp_path, monkeypatch):
         assert {i.name for i in result.interpreters} == {"default", "second"}
         assert len(result.comparisons) == 1
         assert result.comparisons[0].verdict == "provisional"
+
+
+def test_after_a_pass_the_whole_run_is_not_derived_again(tmp_path, monkeypatch):
+    """Once a workload, and when the run has ended: as often whether there is one pass or four."""
+    import benchmarks.engine.run as engine
+    from benchmarks.engine.select import make_plan
+
+    made, assemble = [], engine.assemble
+    monkeypatch.setattr(engine, "assemble", lambda plan, journal: made.append(plan) or assemble(plan, journal))
+    for passes in (1, 4):
+        asked = {"workload": ["toy/sound", "toy/slow"], "profile": "smoke", "measure": ["training"], "rounds": 1}
+        out = tmp_path / str(passes)
+        out.mkdir()
+        measure(make_plan(command="test", threads=1, impls=TOYS, passes=passes, **asked), out)
+        assert len(made) <= 3
+        made.clear()
 
 
 def test_the_canary_is_launched_in_every_pass_and_owes_only_rounds(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from result_factory import make
 
 from benchmarks.analysis import multimodal
-from benchmarks.engine.assemble import mark_rounds
+from benchmarks.analysis.rounds import mark_rounds
 from benchmarks.schema.results import Alone, CarryOver, Isolated, Result, Standing, Stretch, digest
 from reports import findings
 from reports.render import html

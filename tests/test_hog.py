@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from result_factory import make
 
-from benchmarks.engine.worker_process import Worker
+from benchmarks.engine.worker_process import WorkerProcess
 from benchmarks.errors import Problem
 from benchmarks.machine.computer import cpu_budget
 from benchmarks.protocol.profiles import PROFILES
@@ -63,9 +63,8 @@ class Measured:
     def __init__(self, *measurements):
         self.left = list(measurements)
 
-    def __call__(self, plan, folder, *, say):
-        rows = self.left.pop(0)
-        return SimpleNamespace(go=lambda: SimpleNamespace(rows=rows))
+    def __call__(self, ctx):
+        return SimpleNamespace(rows=self.left.pop(0))
 
 
 def spoil_a_pass(rows):
@@ -90,7 +89,7 @@ def spoil_a_pass(rows):
     ],
 )
 def test_what_a_run_publishes_decides(tiny, monkeypatch, capsys, beside, code, told):
-    monkeypatch.setattr(hog, "Run", Measured(two(), beside(), beside()))
+    monkeypatch.setattr(hog, "run", Measured(two(), beside(), beside()))
     assert hog.run_hog(**tiny, env=[f"other={sys.executable}"]) == code
     seen = [line for line in capsys.readouterr().out.splitlines() if "with detection" in line]
     assert len(seen) == 2 and all(told in line for line in seen)
@@ -134,7 +133,7 @@ def tiny(monkeypatch):
     """Smoke amounts; the evidence is whether the hog runs, whatever else this machine does."""
     monkeypatch.setitem(PROFILES, "smoke", dataclasses.replace(PROFILES["smoke"], repeats=1.0))
     running = []
-    setter, ask = hog.Hog.busy.fset, Worker.ask
+    setter, ask = hog.Hog.busy.fset, WorkerProcess.ask
 
     def busy(self, wanted):
         setter(self, wanted)
@@ -148,7 +147,7 @@ def tiny(monkeypatch):
         return answer
 
     monkeypatch.setattr(hog.Hog, "busy", property(hog.Hog.busy.fget, busy))
-    monkeypatch.setattr(Worker, "ask", evident)
+    monkeypatch.setattr(WorkerProcess, "ask", evident)
     begin = hog.Hog.__init__
 
     def bound(self, affinity=()):

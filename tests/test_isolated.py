@@ -4,13 +4,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from measured import measure
 from result_factory import make
 
+from benchmarks.analysis.solo import isolated, stands, top
 from benchmarks.analysis.verdicts import compare_all
-from benchmarks.engine.run import Run
+from benchmarks.engine.journal import Journal, Launched
 from benchmarks.engine.select import make_plan
-from benchmarks.engine.solo import FASTEST, isolated, stands, top
+from benchmarks.engine.workers import Workers
 from benchmarks.errors import Problem
+from benchmarks.protocol.profiles import FASTEST
 from benchmarks.schema.results import Result, digest, read
 from benchmarks.verify.file import verify
 
@@ -29,18 +32,18 @@ def plan(**options):
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("isolated")
     said = []
-    whole = Run(plan(env=[f"second={sys.executable}"]), out, say=said.append)
     most = {"alone": 0}
-    start = whole.start
+    start = Workers.start
 
-    def counted(*words, **fields):
-        running = start(*words, **fields)
-        if fields["name"].startswith("alone"):
-            most["alone"] = max(most["alone"], len(whole._alive))
-        return running
+    def counted(self, *words, **fields):
+        launch = start(self, *words, **fields)
+        if launch.solo:
+            most["alone"] = max(most["alone"], len(self.alive))
+        return launch
 
-    whole.start = counted
-    whole.go()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workers, "start", counted)
+        measure(plan(env=[f"second={sys.executable}"]), out, report=said.append)
     return out, read(out / "result.json"), most, said
 
 
@@ -69,11 +72,10 @@ def test_resume_redoes_only_what_is_missing(run, tmp_path):
         if '"event": "isolated_pass"' in line:
             break
     (tmp_path / "journal.jsonl").write_text("\n".join(kept) + "\n")
-    again = Run(plan(env=[f"second={sys.executable}"]), tmp_path, say=lambda text: None)
-    before = len(again.journal.of("launch"))
-    again.go()
+    before = len(Journal(tmp_path).of(Launched))
+    measure(plan(env=[f"second={sys.executable}"]), tmp_path)
     result = read(tmp_path / "result.json")
-    assert len(again.journal.of("launch")) == before + len(result.isolated[0].stacks)
+    assert len(Journal(tmp_path).of(Launched)) == before + len(result.isolated[0].stacks)
     assert list(verify(result)) == []
 
 

@@ -17,7 +17,7 @@ from benchmarks.frameworks.discovery import Framework, frameworks
 from benchmarks.frameworks.modes import Mode
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
-from benchmarks.worker.proof import losses
+from benchmarks.worker.certificate import losses
 from benchmarks.worker.session import Session
 from benchmarks.workload import ROOT, discover, load
 from reports import svg

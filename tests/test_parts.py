@@ -15,7 +15,7 @@ from benchmarks.workload import ROOT
 
 @pytest.mark.parametrize("name", experiments.names())
 def test_a_part_offers_what_the_run_the_check_and_the_report_need(name):
-    schema, measuring = experiments.schema(name), experiments.measuring(name)
+    schema, measuring = experiments.schema(name), experiments.MEASURING[name]
     assert issubclass(schema.Value, BaseModel)
     assert schema.TITLE
     assert schema.QUESTION

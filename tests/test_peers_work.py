@@ -37,6 +37,7 @@ def work(framework: str, scratch: Path) -> None:
     import numpy as np
 
     from benchmarks import data
+    from benchmarks.peers import worker
     from benchmarks.tasks import inputs
     from benchmarks.worker.session import Session
 
@@ -52,7 +53,7 @@ def work(framework: str, scratch: Path) -> None:
         job |= {"folder": str(found.folder), "variant": w.variant, "batch_size": w.batch_size}
         job |= {"inputs": str(folder), "weights": str(folder / "weights.npz")}
         session = Session(job, event=lambda fields: None)
-        answer = session.do_peer(path=str(peer.path), rounds=2, seconds=0.001, first=0)
+        answer = worker.answer(session, path=str(peer.path), rounds=2, seconds=0.001, first=0)
         lines.append(json.dumps({"peer": f"{w.name}/{peer.path.name}", **answer}))
     (scratch / "answers").write_text("\n".join(lines))
 

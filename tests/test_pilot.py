@@ -1,5 +1,6 @@
 """How many passes follow from a pilot: the rule against brute force, what it may see, and that it is kept."""
 
+import json
 import math
 
 import numpy as np
@@ -12,7 +13,9 @@ from tuned_factory import make_tuned
 
 from benchmarks.analysis import pilot
 from benchmarks.analysis.ratios import FAMILY_ERROR
-from benchmarks.engine.journal import Journal
+from benchmarks.engine import passes
+from benchmarks.engine.context import opened
+from benchmarks.engine.journal import PassMade, PilotDecided
 from benchmarks.engine.select import make_plan
 from benchmarks.schema.results import LATER
 from benchmarks.workload import ROOT
@@ -88,38 +91,47 @@ def plan_for(**words):
     return make_plan(command="test", workload=["toy/sound"], impls=TOYS, threads=1, recipe="smoke", **words)
 
 
-def passes_of(plan, journal, monkeypatch, spread):
-    """The passes made, as the engine makes them; samples of the given spread stand in for workers."""
-    entry, made = plan.entries[0], []
+@pytest.fixture
+def full(tmp_path):
+    """The context of a full run, in which workers are never started."""
+    with opened(plan_for(profile="full", measure=["training"]), tmp_path, report=lambda text: None) as ctx:
+        yield ctx
 
-    def assembled(plan, events):
-        done = len([e for e in events if e["event"] == "pass"])
-        mine = row("numpy", around(1, passes=done, spread=spread))
-        other = row("other", around(1, passes=done, spread=spread, seed=4))
-        named = {"workload": entry.workload, "variant": entry.variant}
-        rows = [x.model_copy(update=named) for x in (mine, other)]
-        return type("Assembled", (), {"rows": rows})
 
-    monkeypatch.setattr("benchmarks.engine.assemble.assemble", assembled)
-    while todo := pilot.undone(plan, journal, entry):
+def passes_of(ctx, monkeypatch, sample):
+    """The passes made, as the engine makes them; ``sample`` gives rows of so many passes in the place of workers."""
+    (entry,), made = ctx.plan.entries, []
+    named = {"workload": entry.workload, "variant": entry.variant}
+
+    def rows(plan, entry, journal):
+        return [x.model_copy(update=named) for x in sample(len(journal.of(PassMade, key=entry.key)))]
+
+    monkeypatch.setattr(passes, "rows", rows)
+    while todo := passes.undone(ctx, entry):
+        assert len(made) < 20
         for p in todo:
-            journal.add("pass", workload=entry.key, index=p)
+            ctx.journal.add(PassMade(key=entry.key, index=p))
             made.append(p)
     return made
 
 
-def test_a_full_run_decides_once_and_resumes_as_decided(tmp_path, monkeypatch):
-    plan = plan_for(profile="full", measure=["training"])
-    assert (plan.options.pilot, plan.options.passes) == (3, 5)
-    journal = Journal(tmp_path)
-    assert pilot.undone(plan, journal, plan.entries[0]) == [0, 1, 2]
-    made = passes_of(plan, journal, monkeypatch, spread=0.02)
-    (decision,) = journal.of("pilot")
-    assert made == list(range(decision["decision"]["passes"]))
+def varying(spread):
+    return lambda done: [row(n, around(1, passes=done, spread=spread, seed=k)) for k, n in enumerate("ab")]
+
+
+def test_a_full_run_decides_once_and_resumes_as_decided(full, monkeypatch):
+    (entry,) = full.plan.entries
+    assert (full.request.pilot, full.request.passes) == (3, 5)
+    assert passes.undone(full, entry) == [0, 1, 2]
+    made = passes_of(full, monkeypatch, varying(0.02))
+    (decided,) = full.journal.of(PilotDecided)
+    assert made == list(range(decided.decision.passes))
     assert 5 < len(made) < 20
-    torn = Journal(tmp_path)
-    torn.events = [e for e in torn.events if e.get("index", 0) < 4]  # interrupted in the fifth pass
-    assert passes_of(plan, torn, monkeypatch, spread=0.3) == made[4:]  # whatever the samples would say now
+    lines = full.journal.path.read_text().splitlines(keepends=True)
+    lines = [line for line in lines if json.loads(line).get("index", 0) < 4]
+    full.journal.path.write_text("".join(lines))  # interrupted in the fifth pass
+    with opened(full.plan, full.folder, report=lambda text: None) as again:
+        assert passes_of(again, monkeypatch, varying(0.3)) == made[4:]  # whatever the samples would say now
 
 
 def spoilt(x, *passes):
@@ -131,35 +143,21 @@ def spoilt(x, *passes):
 
 
 @pytest.mark.parametrize("disturbed", [(), (1,), (1, 2), (4,), (4, 5)])
-def test_one_pass_replaces_those_that_stayed_disturbed_once(tmp_path, monkeypatch, disturbed):
+def test_one_pass_replaces_those_that_stayed_disturbed_once(full, monkeypatch, disturbed):
     """Five are decided; whatever stays disturbed, a sixth is all that is made, and its own state changes nothing."""
-    plan = plan_for(profile="full", measure=["training"])
-    journal, entry, made = Journal(tmp_path), plan.entries[0], []
-
-    def assembled(plan, events):
-        done = len([e for e in events if e["event"] == "pass"])
-        named = {"workload": entry.workload, "variant": entry.variant}
-        rows = [spoilt(row(n, around(1, passes=done, spread=1e-3, seed=k)), *disturbed) for k, n in enumerate("ab")]
-        return type("Assembled", (), {"rows": [x.model_copy(update=named) for x in rows]})
-
-    monkeypatch.setattr("benchmarks.engine.assemble.assemble", assembled)
-    while todo := pilot.undone(plan, journal, entry):
-        assert len(made) < 7
-        for p in todo:
-            journal.add("pass", workload=entry.key, index=p)
-            made.append(p)
-        if todo == [5]:
-            assert pilot.reason(journal, entry, todo) == "one more pass, for one that stayed disturbed"
-    (decision,) = journal.of("pilot")
-    assert decision["decision"]["passes"] == 5
+    made = passes_of(full, monkeypatch, lambda done: [spoilt(x, *disturbed) for x in varying(1e-3)(done)])
+    (entry,) = full.plan.entries
+    assert full.journal.pilot(entry.key).passes == 5
     assert made == list(range(6 if disturbed else 5))
+    assert passes.reason(full, entry, [5]) == "one more pass, for one that stayed disturbed"
 
 
 @pytest.mark.parametrize("words", [{"passes": 4}, {"profile": "quick"}, {"measure": ["certificate"]}])
 def test_a_fixed_number_of_passes_has_no_pilot(tmp_path, words):
     plan = plan_for(**{"profile": "full", "measure": ["training"], **words})
     assert plan.options.pilot is None
-    assert pilot.undone(plan, Journal(tmp_path), plan.entries[0]) == list(range(plan.options.passes))
+    with opened(plan, tmp_path, report=lambda text: None) as ctx:
+        assert passes.undone(ctx, plan.entries[0]) == list(range(plan.options.passes))
 
 
 def test_the_most_of_an_older_rule_still_decides():

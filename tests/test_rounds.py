@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from measured import measure
 from result_factory import make
 
-from benchmarks.engine.assemble import mark_rounds
-from benchmarks.engine.run import Run
+from benchmarks.analysis.rounds import mark_rounds
 from benchmarks.engine.select import make_plan
-from benchmarks.engine.worker_process import Worker
+from benchmarks.engine.worker_process import WorkerProcess
 from benchmarks.protocol.profiles import PROFILES
 from benchmarks.schema.results import Result, Row, digest, read
 from benchmarks.verify import rounds as verify_rounds
@@ -38,13 +38,12 @@ def measured(monkeypatch, tmp_path):
             **options,
         )
         plan = plan.model_copy(update={"options": plan.options.model_copy(update={"pilot": pilot})})
-        run = Run(plan, tmp_path, say=lambda text: None)
         now = {"where": (0, 0), "block": 0}
 
         def on_round(index, number):
             now.update(where=(index, number), block=0)
 
-        ask = Worker.ask
+        ask = WorkerProcess.ask
 
         def evident(self, command, **words):
             answer = ask(self, command, **words)
@@ -55,9 +54,8 @@ def measured(monkeypatch, tmp_path):
                 answer["cpu_throttles"] = int(now["block"] == 2 and disturb(*now["where"]))
             return answer
 
-        monkeypatch.setattr(Worker, "ask", evident)
-        run.on_round = on_round
-        run.go()
+        monkeypatch.setattr(WorkerProcess, "ask", evident)
+        measure(plan, tmp_path, on_round=on_round)
         return read(tmp_path / "result.json")
 
     return go
@@ -120,7 +118,7 @@ def test_a_decided_pass_that_stays_disturbed_is_replaced(measured, monkeypatch):
 
 
 def test_stacks_that_took_turns_have_rounds_of_their_own(measured, monkeypatch):
-    monkeypatch.setattr("benchmarks.engine.run.memory_available", lambda: 1)
+    monkeypatch.setattr("benchmarks.engine.passes.memory_available", lambda: 1)
     result = measured(lambda index, number: False)
     assert not any(b.round_disturbed for row in result.rows for la in row.launches for b in la.blocks)
     plain = [row.model_dump(mode="json", by_alias=True) for row in result.rows]

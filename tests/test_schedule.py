@@ -28,7 +28,8 @@ from benchmarks.certificate.reference import Reference
 from benchmarks.engine.environment import ROOT, worker_environment
 from benchmarks.frameworks.base import Conventions
 from benchmarks.tasks import inputs
-from benchmarks.worker.session import Session, states
+from benchmarks.worker.model_handle import states
+from benchmarks.worker.session import Session
 from benchmarks.workload import base_mode, load
 
 STACKS = [

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from measured import measure
 from small import LANGUAGE, RESNET, SKIPGRAM
 
 from benchmarks import tasks
@@ -82,7 +83,6 @@ def test_a_declared_text_that_is_too_short_is_refused_when_planned(tmp_path):
 
 def test_a_text_found_too_short_is_refused_before_a_worker_starts(tmp_path, monkeypatch):
     from benchmarks import data
-    from benchmarks.engine.run import Run
 
     plan = make_plan(**recipes(tmp_path / "impls"))
     whole = data.load
@@ -95,5 +95,5 @@ def test_a_text_found_too_short_is_refused_before_a_worker_starts(tmp_path, monk
     out = tmp_path / "run"
     out.mkdir()
     with pytest.raises(data.DataError, match="the test text has 65 words"):
-        Run(plan, out, say=lambda text: None).go()
+        measure(plan, out)
     assert not (out / "logs").exists()  # no worker was started

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.engine.journal import Journal
+from benchmarks.engine.journal import Answered, Journal
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.experiments.turns import by_turns, refuse
 
@@ -15,7 +15,9 @@ TURNS = ("one", "two")
 
 @pytest.fixture
 def run(tmp_path):
-    return SimpleNamespace(journal=Journal(tmp_path), say=lambda text: None, clean=lambda text: text)
+    return SimpleNamespace(
+        journal=Journal(tmp_path), report=lambda text: None, workers=SimpleNamespace(redact=lambda text: text)
+    )
 
 
 def go(run, ask):
@@ -29,13 +31,13 @@ def go(run, ask):
         return {"found": found}
 
     by_turns(run, ENTRY, "memory", [A, B], TURNS, find, together)
-    return asked, {e["answer"]["stack"]: e["answer"] for e in run.journal.of("answer")}
+    return asked, {e.answer.stack: e.answer for e in run.journal.of(Answered)}
 
 
 def test_every_stack_has_its_turn_before_any_has_its_second(run):
     asked, answers = go(run, lambda planned, turn: {"turn": turn})
     assert asked == ["a one", "b one", "a two", "b two"]
-    assert answers["b"]["value"] == {"found": [{"turn": "one"}, {"turn": "two"}]}
+    assert answers["b"].value == {"found": [{"turn": "one"}, {"turn": "two"}]}
 
 
 def test_a_stack_that_failed_is_answered_and_not_asked_again(run):
@@ -46,8 +48,8 @@ def test_a_stack_that_failed_is_answered_and_not_asked_again(run):
 
     asked, answers = go(run, ask)
     assert asked == ["a one", "b one", "b two"]
-    assert (answers["a"]["status"], answers["a"]["reason"]) == ("crashed", "it died")
-    assert answers["b"]["status"] == "ok"
+    assert (answers["a"].status, answers["a"].reason) == ("crashed", "it died")
+    assert answers["b"].status == "ok"
 
 
 def test_after_an_interruption_only_the_rest_is_asked(run, tmp_path):
@@ -61,11 +63,9 @@ def test_after_an_interruption_only_the_rest_is_asked(run, tmp_path):
     run.journal = Journal(tmp_path)
     asked, answers = go(run, lambda planned, turn: {"turn": turn})
     assert asked == ["b two"]
-    assert answers["a"]["value"] == answers["b"]["value"]
+    assert answers["a"].value == answers["b"].value
 
 
 def test_refused_stacks_are_unavailable_with_the_reason(run):
     refuse(run, ENTRY, "memory", [A, B], "not here")
-    assert [(e["answer"]["status"], e["answer"]["reason"]) for e in run.journal.of("answer")] == [
-        ("unavailable", "not here")
-    ] * 2
+    assert [(e.answer.status, e.answer.reason) for e in run.journal.of(Answered)] == [("unavailable", "not here")] * 2

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from measured import measure
 
-from benchmarks.engine.run import Run
 from benchmarks.engine.select import make_plan
 from benchmarks.schema.results import Result, digest, read
 from benchmarks.verify import schedule as verify_schedule
@@ -77,7 +77,7 @@ def measured(tmp_path_factory):
         command="test", workload=["toy/sound"], profile="smoke", threads=1, measure=["training"], impls=TOYS,
         passes=2, rounds=3, canary=True, isolated=True, env=[f"other={sys.executable}"],
     )  # fmt: skip
-    Run(plan, out, say=lambda text: None).go()
+    measure(plan, out)
     return read(out / "result.json")
 
 

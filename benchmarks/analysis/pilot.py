@@ -11,23 +11,21 @@ and a calm one in 76 %. What a run could have found stands beside each verdict a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from statistics import fmean, variance
-from typing import TYPE_CHECKING
 
 from benchmarks.analysis.ratios import FAMILY_ERROR, PROVISIONAL_BELOW, detectable
 from benchmarks.analysis.verdicts import families, rows_as_judged
 from benchmarks.schema.results import Options, Pilot, Result, Row
 
-if TYPE_CHECKING:
-    from benchmarks.engine.journal import Journal
-    from benchmarks.engine.plan import Entry, Plan
-
 PASSES = 3  # of the pilot
 LEAST, MOST = PROVISIONAL_BELOW, 30
 MOST_BEFORE = 20  # in results without ``most_passes``; docs/PROTOCOL.md has what it left unfound
 DETECT = 0.05  # the difference to be found with 90 % probability between stacks of average spread
+TYPICAL_SPREAD = (
+    0.02  # of log step seconds over launches of one stack (1 to 4 % was measured), until it is known better
+)
 ASSURANCE = 0.8  # the variance is itself uncertain: plan for its upper confidence limit
 
 
@@ -104,52 +102,16 @@ def judge_pilot(rows: Sequence[Row], *, pilot: int, most: int = MOST) -> Pilot:
     )
 
 
-def total(options: Options, pilots: Mapping[tuple[str, str], Pilot], workload: str, variant: str) -> int:
+def total(options: Options, decided: Pilot | None) -> int:
     """Passes of a workload variant: fixed, or decided; before the decision those of the pilot."""
     if options.pilot is None:
         return options.passes
-    decided = pilots.get((workload, variant))
     return decided.passes if decided else options.pilot
-
-
-def decisions(journal: Journal) -> dict[tuple[str, str], Pilot]:
-    found = [Pilot.model_validate(e["decision"]) for e in journal.of("pilot")]
-    return {(p.workload, p.variant): p for p in found}
-
-
-def undone(plan: Plan, journal: Journal, entry: Entry) -> list[int]:
-    """Passes still to make of ``entry``, as far as is decided. Decides, and writes it down, when the pilot is done."""
-
-    def left() -> list[int]:
-        passes = total(plan.options, decisions(journal), entry.workload, entry.variant)
-        return [p for p in range(passes) if not journal.of("pass", workload=entry.key, index=p)]
-
-    found = left()
-    key = (entry.workload, entry.variant)
-    timed = "training" in plan.options.measure and bool(entry.runnable())
-    if found or plan.options.pilot is None or not timed:
-        return found
-    from benchmarks.engine.assemble import assemble
-
-    rows = [r for r in assemble(plan, journal.events).rows if (r.workload, r.variant) == key]
-    if decided := decisions(journal).get(key):
-        extra = decided.passes
-        owed = replacements(rows, extra) and not journal.of("pass", workload=entry.key, index=extra)
-        return [extra] if owed else []
-    decision = judge_pilot(rows, pilot=plan.options.pilot)
-    journal.add("pilot", decision=decision.model_dump(mode="json"))
-    return left()
 
 
 def replacements(rows: Sequence[Row], passes: int) -> int:
     """1 where one of the decided passes stayed disturbed and so counts for no verdict, otherwise 0: made once."""
     return int(any(index < passes for row in rows for index in row.disturbed_passes()))
-
-
-def reason(journal: Journal, entry: Entry, passes: Sequence[int]) -> str:
-    """Why ``passes`` are still to be made, in a sentence without its full stop."""
-    decided = decisions(journal)[entry.workload, entry.variant]
-    return decided.words if passes[0] < decided.passes else "one more pass, for one that stayed disturbed"
 
 
 def verify_pilots(result: Result) -> Iterator[str]:

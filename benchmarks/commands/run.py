@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,10 +23,12 @@ from benchmarks import experiments
 from benchmarks.analysis.agreement import words
 from benchmarks.analysis.pilot import MOST
 from benchmarks.data import DataError
-from benchmarks.engine.estimate import estimate
+from benchmarks.engine.context import opened
+from benchmarks.engine.estimate import estimate, extremes
 from benchmarks.engine.plan import FILE, Plan
-from benchmarks.engine.run import LIMIT, Run
+from benchmarks.engine.run import run
 from benchmarks.engine.select import make_plan
+from benchmarks.engine.workers import TIMEOUT
 from benchmarks.errors import Problem
 from benchmarks.protocol.profiles import MEASURES
 from benchmarks.schema.results import Baseline, Result, Row
@@ -44,7 +46,7 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
         folder = (out or latest_unfinished()).resolve()
         plan = read_plan(folder)
     else:
-        plan = make_plan(command=_command(), **options)
+        plan = make_plan(command=_command(), experiments=experiments.MEASURING, **options)
         if missing := _required(plan):
             raise Problem("; ".join(missing))
         folder = out.resolve() if out else LOCAL / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{plan.machine.name}"
@@ -57,10 +59,12 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
     # Also where the shell had SIGINT ignored, as it does for background jobs: whoever sends it means it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _as_interrupt)
-    with _progress(console, estimate(plan)) as say:
-        run = Run(plan, folder, say=say, limit=time_limit or LIMIT)
+    with (
+        _progress(console) as (say, advance),
+        opened(plan, folder, report=say, timeout=time_limit or TIMEOUT, on_progress=advance) as ctx,
+    ):
         try:
-            result = run.go()
+            result = run(ctx, experiments.MEASURING)
         except KeyboardInterrupt:
             interrupted = True
         except DataError as error:
@@ -113,10 +117,9 @@ def _command() -> str:
 
 def latest_unfinished() -> Path:
     """The newest run under results/local whose journal has no end."""
-    from benchmarks.engine.journal import read
-
     for folder in sorted(LOCAL.glob("*"), reverse=True):
-        if (folder / FILE).exists() and not any(e["event"] == "finished" for e in read(folder / "journal.jsonl")):
+        journal = folder / "journal.jsonl"
+        if (folder / FILE).exists() and not (journal.exists() and '"event": "finished"' in journal.read_text("utf-8")):
             return folder
     raise Problem("there is no unfinished run under results/local; name one with --out")
 
@@ -163,15 +166,23 @@ def _announce(console: Console, plan: Plan, folder: Path) -> None:
     console.print(
         f"  profile {o.profile}, {o.data} data, {passes} passes × {o.rounds} rounds, {o.threads} threads, seed {o.seed}"
     )
-    console.print(f"  estimated time: about {max(1, round(estimate(plan) / 60))} min; results under {folder}")
+    console.print(f"  estimated time: {_expected(plan)}; results under {folder}")
+
+
+def _expected(plan: Plan) -> str:
+    """How long the run may take: between which times where pilots decide."""
+    about, least, most = (
+        max(1, round(s / 60)) for s in (estimate(plan, experiments.MEASURING), *extremes(plan, experiments.MEASURING))
+    )
+    return f"about {about} min" if least == most else f"about {about} min, {least} to {most} by what the pilots show"
 
 
 @contextmanager
-def _progress(console: Console, expected: float) -> Iterator[Any]:
-    """A live line on a terminal, one line per step of the work elsewhere."""
+def _progress(console: Console) -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
+    """A live line on a terminal, one line per step of the work elsewhere; and what tells it how much is done."""
     start = time.monotonic()
     if not console.is_terminal:
-        yield lambda text: click.echo(f"[{time.monotonic() - start:6.0f} s] {text}", err=True)
+        yield lambda text: click.echo(f"[{time.monotonic() - start:6.0f} s] {text}", err=True), lambda share: None
         return
     columns = (
         SpinnerColumn(),
@@ -181,14 +192,11 @@ def _progress(console: Console, expected: float) -> Iterator[Any]:
         TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("starting", total=expected)
-
-        def say(text: str) -> None:
-            # The share done is of the estimate and stops short of the end until the end is reached.
-            done = min(time.monotonic() - start, 0.98 * expected)
-            progress.update(task, description=text, completed=done)
-
-        yield say
+        task = progress.add_task("starting", total=1.0)
+        yield (
+            lambda text: progress.update(task, description=text),
+            lambda share: progress.update(task, completed=share),
+        )
 
 
 def print_summary(console: Console, result: Result) -> None:

@@ -3,79 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from benchmarks import __version__
 from benchmarks.analysis import multimodal
 from benchmarks.analysis.agreement import agree_all
 from benchmarks.analysis.carry_over import carry_over
+from benchmarks.analysis.detectable import finds
 from benchmarks.analysis.pilot import total
+from benchmarks.analysis.rounds import mark_rounds
+from benchmarks.analysis.solo import isolated
 from benchmarks.analysis.verdicts import compare_all, rank_all
-from benchmarks.engine import clock
-from benchmarks.engine.budget import finds
-from benchmarks.engine.journal import Event
+from benchmarks.engine.journal import (
+    Answered,
+    BaselineEnded,
+    BlockTimed,
+    Certified,
+    EpochTrained,
+    Journal,
+    Launched,
+    LaunchEnded,
+    Note,
+    PhaseEnded,
+    Seen,
+    SoloChosen,
+    TrainingBegun,
+    TrainingEnded,
+)
 from benchmarks.engine.plan import Entry, Plan, Planned
-from benchmarks.engine.solo import ALONE, chosen, isolated
 from benchmarks.schema.results import (
     Accuracy,
-    Answer,
     Baseline,
     Budget,
-    CarryOver,
     Certificate,
-    Data,
     Declared,
     Isolated,
     Launch,
+    Memory,
     Phases,
-    Pilot,
     Result,
     Row,
     Status,
     Training,
-    WarmUp,
 )
 from benchmarks.workload import Accepted, Workload
 
-PHASES = ("import_seconds", "build_seconds", "first_step_seconds")
-MEMORY = (
-    "imported_resident",
-    "build_peak_resident",
-    "training_peak_resident",
-    "inference_peak_resident",
-    "training_peak_device",
-    "inference_peak_device",
-)
+CUT_SHORT = {"status": "interrupted", "reason": "the run ended early"}
 
 
-def assemble(plan: Plan, events: list[Event]) -> Result:
+def assemble(plan: Plan, journal: Journal) -> Result:
     """Derive the result; what is missing because the run ended early has status interrupted."""
-    rows: list[Row] = []
-    declared, notes = [], list(plan.notes)
-    carried: list[CarryOver] = []
-    alone: list[Isolated] = []
-    for entry in plan.entries:
-        workload = entry.load()
-        declared.append(
-            Declared(name=entry.workload, variant=entry.variant, hash=workload.hash, declaration=workload.declaration())
-        )
-        mine = mark_rounds([_row(plan, entry, workload, planned, events) for planned in entry.stacks])
-        mine = [row.model_copy(update={"multimodal": multimodal.find(row.launches)}) for row in mine]
-        rows += mine
-        carried += [found] if (found := carry_over(mine)) else []
-        if stacks := chosen(events, entry.key):
-            alone.append(_isolated(entry, mine, stacks, events))
-    last = next((e for e in reversed(events) if e["event"] == "finished"), None)
-    notes += [e["text"] for e in events if e["event"] == "note" and e["text"] not in notes]
-    data = {e["data"]["workload"] + "/" + e["data"]["variant"]: e["data"] for e in events if e["event"] == "data"}
-    comparisons = compare_all(rows)
+    groups = {entry.key: rows(plan, entry, journal) for entry in plan.entries}
+    every = [row for group in groups.values() for row in group]
+    declared = [
+        Declared(name=e.workload, variant=e.variant, hash=e.declaration_hash, declaration=e.declared.declaration())
+        for e in plan.entries
+    ]
+    comparisons, finished = compare_all(every), journal.finished
+    keys = [entry.key for entry in plan.entries]
     return Result(
         schema_version=1,
         suite_version=__version__,
         id=plan.id,
         started=plan.started,
-        finished=last["time"] if last else None,
-        complete=last is not None,
+        finished=finished.time if finished else None,
+        complete=finished is not None,
         command=plan.command,
         options=plan.options,
         git_commit=plan.git_commit,
@@ -83,95 +74,68 @@ def assemble(plan: Plan, events: list[Event]) -> Result:
         machine=plan.machine,
         interpreters=plan.interpreters,
         affinity=plan.affinity,
-        notes=notes,
+        notes=list(dict.fromkeys([*plan.notes, *(e.text for e in journal.of(Note))])),
         declared=declared,
-        data=[Data.model_validate(d) for d in data.values()],
-        rows=rows,
-        baselines=[found for entry in plan.entries for found in _baselines(plan, entry, events)],
+        data=[found for key in keys if (found := journal.data(key))],
+        rows=every,
+        baselines=[found for entry in plan.entries for found in _baselines(plan, entry, journal)],
         comparisons=comparisons,
         verdict_rule=3,
-        rankings=rank_all(rows, comparisons),
-        agreements=agree_all(rows, declared, data=plan.options.data),
-        pilots=list(_pilots(events).values()),
-        carry_over=carried,
-        isolated=alone,
-        budget=_budget(plan, rows, events),
-        answers=[Answer.model_validate(e["answer"]) for e in events if e["event"] == "answer"],
+        rankings=rank_all(every, comparisons),
+        agreements=agree_all(every, declared, data=plan.options.data),
+        pilots=[found for key in keys if (found := journal.pilot(key))],
+        carry_over=[found for group in groups.values() if (found := carry_over(group))],
+        isolated=[found for entry in plan.entries if (found := _isolated(entry, groups[entry.key], journal))],
+        budget=_budget(plan, every, journal),
+        answers=[e.answer for e in journal.of(Answered)],
     )
 
 
-def _budget(plan: Plan, rows: Sequence[Row], events: list[Event]) -> Budget | None:
+def rows(plan: Plan, entry: Entry, journal: Journal) -> list[Row]:
+    """Those of one workload variant."""
+    found = mark_rounds([_row(plan, entry, planned, journal) for planned in entry.stacks])
+    return [row.model_copy(update={"multimodal": multimodal.find(row.launches)}) for row in found]
+
+
+def _budget(plan: Plan, rows: Sequence[Row], journal: Journal) -> Budget | None:
     if plan.options.budget_seconds is None:
         return None
-    cuts = list(clock.cuts(events).values())
-    return Budget(spent_seconds=clock.spent(events), cuts=cuts, finds=finds(rows))
+    cuts = [found for entry in plan.entries if (found := journal.cut(entry.key))]
+    return Budget(spent_seconds=journal.spent(), cuts=cuts, finds=finds(rows))
 
 
-def _baselines(plan: Plan, entry: Entry, events: list[Event]) -> list[Baseline]:
-    out = []
-    for planned in entry.baselines:
-        mine = [e for e in events if (e.get("key"), e.get("name")) == (entry.key, planned.name)]
-        end = next((e["baseline"] for e in mine if e["event"] == "baseline"), None)
-        end = end or {"status": "interrupted", "reason": "the run ended early"}
-        if planned.reason:
-            end = {"status": "unavailable", "reason": planned.reason}
-        facts = planned.model_dump(exclude={"reason"})
-        asked = {"recipe": plan.options.recipe, "seed": plan.options.seed, "threads": plan.options.threads}
-        place = {"workload": entry.workload, "variant": entry.variant}
-        out.append(Baseline.model_validate({**place, **facts, **asked, **end}))
-    return out
+def _baselines(plan: Plan, entry: Entry, journal: Journal) -> list[Baseline]:
+    known = {e.name: e.baseline for e in journal.of(BaselineEnded, key=entry.key)}
+    lost = {b.name: {"status": "unavailable", "reason": b.reason} if b.reason else CUT_SHORT for b in entry.baselines}
+    return [known.get(b.name) or entry.baseline(b, plan.options, **lost[b.name]) for b in entry.baselines]
 
 
-def _pilots(events: list[Event]) -> dict[tuple[str, str], Pilot]:
-    """The decision for each workload variant that has one."""
-    found = [Pilot.model_validate(e["decision"]) for e in events if e["event"] == "pilot"]
-    return {(p.workload, p.variant): p for p in found}
-
-
-def mark_rounds(rows: Sequence[Row]) -> list[Row]:
-    """The rows of one workload variant, each block told whether its round was disturbed for any stack.
-
-    Rounds of launches that were not interleaved are their own.
-    """
-    disturbed = {
-        (la.pass_index, b.round)
-        for row in rows
-        for la in row.launches
-        for b in la.blocks
-        if la.interleaved and b.disturbed
-    }
-
-    def marked(la: Launch) -> Launch:
-        own = {(la.pass_index, b.round) for b in la.blocks if b.disturbed}
-        seen = disturbed if la.interleaved else own
-        blocks = [b.model_copy(update={"round_disturbed": (la.pass_index, b.round) in seen}) for b in la.blocks]
-        return la.model_copy(update={"blocks": blocks})
-
-    return [row.model_copy(update={"launches": [marked(la) for la in row.launches]}) for row in rows]
-
-
-def _isolated(entry: Entry, rows: Sequence[Row], stacks: Sequence[str], events: list[Event]) -> Isolated:
-    launches = {}
-    for planned in entry.runnable():
-        if planned.stack.key in stacks:
-            mine = [e for e in events if e.get("row") == entry.row(planned) + ALONE]
-            launches[planned.stack.key] = _launches(mine)
+def _isolated(entry: Entry, rows: Sequence[Row], journal: Journal) -> Isolated | None:
+    chosen = journal.of(SoloChosen, key=entry.key)
+    if not chosen or not chosen[-1].stacks:
+        return None
+    planned = [p for p in entry.runnable() if p.stack.key in chosen[-1].stacks]
+    launches = {p.stack.key: _launches(entry.row(p), journal, solo=True) for p in planned}
     marked = mark_rounds([r.model_copy(update={"launches": launches.get(r.stack.key, [])}) for r in rows])
     found = {r.stack.key: r.launches for r in marked if r.stack.key in launches}
     return isolated(rows, found, compare_all(rows))
 
 
-def _row(plan: Plan, entry: Entry, workload: Workload, planned: Planned, events: list[Event]) -> Row:
-    mine = [e for e in events if e.get("row") == entry.row(planned)]
-    launches = _launches(mine)
-    certificate = next((e["certificate"] for e in reversed(mine) if e["event"] == "certificate"), None)
-    certificate = Certificate.model_validate(certificate) if certificate else None
-    accuracy = _accuracy(plan, entry, workload, mine, corpus=_corpus(entry, events))
-    passes = total(plan.options, _pilots(events), entry.workload, entry.variant)
-    cut = clock.cuts(events).get((entry.workload, entry.variant))
-    passes = passes if cut is None else cut.passes
-    trains = planned in entry.trainable()
-    status, reason = _status(plan, planned, launches, certificate, accuracy, events, passes=passes, trains=trains)
+def _row(plan: Plan, entry: Entry, planned: Planned, journal: Journal) -> Row:
+    name, workload = entry.row(planned), entry.declared
+    launches = _launches(name, journal)
+    certified = journal.of(Certified, row=name)
+    certificate = certified[-1].certificate if certified else None
+    accuracy = _accuracy(plan, entry, workload, name, journal)
+    status, reason = _first_failure(launches, certificate, accuracy)
+    if not planned.available:
+        status, reason = "unavailable", planned.reason
+    elif (
+        status == "ok"
+        and not journal.finished
+        and _owes(plan, entry, planned, journal, launches, certificate, accuracy)
+    ):
+        status, reason = "interrupted", "the run ended before this stack was measured"
     return Row(
         workload=entry.workload,
         variant=entry.variant,
@@ -189,70 +153,52 @@ def _row(plan: Plan, entry: Entry, workload: Workload, planned: Planned, events:
     )
 
 
-def _launches(mine: list[Event]) -> list[Launch]:
+def _launches(row: str, journal: Journal, *, solo: bool = False) -> list[Launch]:
     """The last attempt of each pass."""
-    latest: dict[int, int] = {}
-    for e in mine:
-        if e["event"] == "launch":
-            latest[e["pass_index"]] = max(e["attempt"], latest.get(e["pass_index"], 0))
-    return [
-        _launch([e for e in mine if e.get("pass_index") == p and e.get("attempt") == attempt])
-        for p, attempt in sorted(latest.items())
-    ]
+    latest = {e.pass_index: e for e in journal.of(Launched, row=row, solo=solo)}
+    return [_launch(latest[index], journal) for index in sorted(latest)]
 
 
-def _launch(mine: list[Event]) -> Launch:
-    start = next(e for e in mine if e["event"] == "launch")
-    cut: Event = {"status": "interrupted", "reason": "the run ended early"}
-    end = next((e for e in mine if e["event"] == "end"), cut)
-    fields: dict[str, Any] = {}
-    for e in mine:
-        if e["event"] == "phase":
-            fields |= e["fields"]
+def _launch(start: Launched, journal: Journal) -> Launch:
+    mine = {"row": start.row, "pass_index": start.pass_index, "attempt": start.attempt, "solo": start.solo}
+    ends = journal.of(LaunchEnded, **mine)
+    end = ends[-1] if ends else LaunchEnded.model_validate({**mine, **CUT_SHORT})
+    found: dict[str, object] = {}
+    for e in journal.of(PhaseEnded, **mine):
+        found |= e.seen.model_dump(exclude_defaults=True)
+    seen = Seen.model_validate(found)
     return Launch(
-        pass_index=start["pass_index"],
-        attempt=start["attempt"],
-        status=end["status"],
-        reason=end["reason"],
-        log_tail=end.get("log_tail", []),
-        caches=start["caches"],
-        interleaved=start["interleaved"],
-        versions=fields.get("versions", {}),
-        environment=fields.get("environment", {}),
-        settings=fields.get("settings", {}),
-        used=fields.get("used", {}),
-        precision_error=fields.get("precision_error"),
-        phases=Phases(
-            **{name: fields.get(name) for name in PHASES},
-            warm_up=WarmUp.model_validate(fields["warm_up"]) if "warm_up" in fields else None,
-        ),
-        blocks=[e["block"] for e in mine if e["event"] == "block"],
-        stretch=fields.get("stretch"),
-        memory={name: fields.get(name) for name in MEMORY},  # type: ignore[arg-type]
-        inference=fields.get("inference"),
+        pass_index=start.pass_index,
+        attempt=start.attempt,
+        status=end.status,
+        reason=end.reason,
+        log_tail=end.log_tail,
+        caches=start.caches,
+        interleaved=start.interleaved,
+        versions=seen.versions,
+        environment=seen.environment,
+        settings=seen.settings,
+        used=seen.used,
+        precision_error=seen.precision_error,
+        phases=Phases(**{name: getattr(seen, name) for name in Phases.model_fields}),
+        blocks=[e.block for e in journal.of(BlockTimed, **mine)],
+        stretch=seen.stretch,
+        memory=Memory(**{name: getattr(seen, name) for name in Memory.model_fields}),
+        inference=seen.inference,
     )
 
 
-def _corpus(entry: Entry, events: list[Event]) -> str | None:
-    """Which text the workload was given; None for images, generated data, and runs from before this was kept."""
-    return next((e["data"].get("corpus") for e in events if e["event"] == "data" and e["key"] == entry.key), None)
-
-
-def _accuracy(
-    plan: Plan, entry: Entry, workload: Workload, mine: list[Event], *, corpus: str | None
-) -> Accuracy | None:
+def _accuracy(plan: Plan, entry: Entry, workload: Workload, row: str, journal: Journal) -> Accuracy | None:
+    begun = {e.seed: e.attempt for e in journal.of(TrainingBegun, row=row)}  # the last attempt of each seed
     trainings = []
-    seeds = sorted({e["seed"] for e in mine if e["event"] == "training_start"})
-    for seed in seeds:
-        own = [e for e in mine if e.get("seed") == seed]
-        attempt = max(e["attempt"] for e in own if e["event"] == "training_start")
-        own = [e for e in own if e["attempt"] == attempt]
-        end = next((e["training"] for e in own if e["event"] == "training"), None)
-        end = end or {"status": "interrupted", "reason": "the run ended early"}
-        curve = [e["point"] for e in own if e["event"] == "curve"]
-        trainings.append(Training.model_validate({**end, "seed": seed, "curve": curve}))
+    for seed, attempt in sorted(begun.items()):
+        mine = {"row": row, "seed": seed, "attempt": attempt}
+        ended = [e.training for e in journal.of(TrainingEnded, **mine)]
+        found = ended[0] if ended else Training.model_validate({"seed": seed, **CUT_SHORT})
+        trainings.append(found.model_copy(update={"curve": [e.point for e in journal.of(EpochTrained, **mine)]}))
     if not trainings:
         return None
+    data = journal.data(entry.key)
     recipe = workload.recipe(plan.options.recipe)
     accepted = recipe.accepted
     judged, reason = isinstance(accepted, Accepted), ""
@@ -260,7 +206,7 @@ def _accuracy(
         reason = f"no measured range: {accepted.reason}"
     elif entry.batch_size != workload.batch_size:
         judged, reason = False, f"the range holds for batch size {workload.batch_size}, not {entry.batch_size}"
-    elif elsewhere := accepted.elsewhere(corpus):
+    elif elsewhere := accepted.elsewhere(data.corpus if data else None):
         judged, reason = False, elsewhere
     else:
         missed = [
@@ -280,20 +226,10 @@ def _accuracy(
     )
 
 
-def _status(
-    plan: Plan,
-    planned: Planned,
-    launches: list[Launch],
-    certificate: Certificate | None,
-    accuracy: Accuracy | None,
-    events: list[Event],
-    *,
-    passes: int,
-    trains: bool,
+def _first_failure(
+    launches: Sequence[Launch], certificate: Certificate | None, accuracy: Accuracy | None
 ) -> tuple[Status, str]:
     """The first phase that failed decides."""
-    if not planned.available:
-        return "unavailable", planned.reason
     for launch in launches:
         if launch.status != "ok":
             return launch.status, f"pass {launch.pass_index + 1}: {launch.reason}"
@@ -304,27 +240,24 @@ def _status(
             return training.status, f"training, seed {training.seed}: {training.reason}"
     if accuracy and accuracy.judged and accuracy.reason:
         return "accuracy_failed", accuracy.reason
-    if not any(e["event"] == "finished" for e in events) and _unfinished(
-        plan, planned, launches, certificate, accuracy, passes, trains
-    ):
-        return "interrupted", "the run ended before this stack was measured"
     return "ok", ""
 
 
-def _unfinished(
+def _owes(
     plan: Plan,
+    entry: Entry,
     planned: Planned,
-    launches: list[Launch],
+    journal: Journal,
+    launches: Sequence[Launch],
     certificate: Certificate | None,
     accuracy: Accuracy | None,
-    passes: int,
-    trains: bool,
 ) -> bool:
     """Whether an unfinished run still owes this stack something. Modes that are not trained owe no training."""
-    o = plan.options
+    o, cut = plan.options, journal.cut(entry.key)
+    missing = accuracy is None or len(accuracy.trainings) < o.accuracy_seeds
     if not {"training", "inference", "certificate"} & set(o.measure):
-        return trains and "accuracy" in o.measure and (accuracy is None or len(accuracy.trainings) < o.accuracy_seeds)
-    owes = "certificate" in o.measure and certificate is None and not planned.stack.replica
-    if len(launches) < passes or owes:
+        return planned in entry.trainable() and "accuracy" in o.measure and missing
+    if "certificate" in o.measure and certificate is None and not planned.stack.replica:
         return True
-    return accuracy is not None and len(accuracy.trainings) < o.accuracy_seeds
+    passes = cut.passes if cut else total(o, journal.pilot(entry.key))
+    return len(launches) < passes or (accuracy is not None and missing)

@@ -11,21 +11,19 @@ There is no table: a baseline is a file ``impls/NAME/baseline_PROGRAM.py``. Its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.engine.availability import not_installed
-from benchmarks.engine.environment import worker_environment
+from benchmarks.engine.context import Context
+from benchmarks.engine.journal import BaselineBegun, BaselineEnded
 from benchmarks.engine.plan import Entry, PlannedBaseline
-from benchmarks.engine.worker_process import Worker, WorkerError
+from benchmarks.engine.worker_process import WorkerError
 from benchmarks.errors import Problem
 from benchmarks.machine.packages import describe, normalise
 from benchmarks.schema.results import Stack
-from benchmarks.workload import Found, Pairs, Workload
+from benchmarks.workload import Found, Pairs
 from benchmarks.workload.literals import literals
 from benchmarks.workload.sources import hashes
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run
 
 WORDS = ("LABEL", "DESCRIPTION", "UNIT")
 
@@ -55,51 +53,45 @@ def planned(found: Found, python: str) -> list[PlannedBaseline]:
     return out
 
 
-def train_all(run: Run, entry: Entry, workload: Workload) -> None:
+def train_all(ctx: Context, entry: Entry) -> None:
     """Every baseline that can run and that the journal does not hold yet, one after the other, alone."""
     for baseline in entry.baselines:
-        if baseline.reason or run.journal.of("baseline", key=entry.key, name=baseline.name):
+        about = {"key": entry.key, "name": baseline.name}
+        if baseline.reason or ctx.journal.of(BaselineEnded, **about):
             continue
-        attempt = 1 + len(run.journal.of("baseline_start", key=entry.key, name=baseline.name))
-        run.journal.add("baseline_start", key=entry.key, name=baseline.name, attempt=attempt)
-        run.say(f"{entry.key}  baseline {baseline.label}: training")
-        found = _train(run, entry, workload, baseline, attempt)
-        run.journal.add("baseline", key=entry.key, name=baseline.name, baseline=found)
+        attempt = 1 + len(ctx.journal.of(BaselineBegun, **about))
+        ctx.journal.add(BaselineBegun(key=entry.key, name=baseline.name, attempt=attempt))
+        ctx.report(f"{entry.key}  baseline {baseline.label}: training")
+        found = entry.baseline(baseline, ctx.request, **_train(ctx, entry, baseline, attempt))
+        ctx.journal.add(BaselineEnded(key=entry.key, name=baseline.name, baseline=found))
 
 
-def _train(run: Run, entry: Entry, workload: Workload, baseline: PlannedBaseline, attempt: int) -> dict[str, Any]:
-    recipe = workload.recipe(run.options.recipe)
+def _train(ctx: Context, entry: Entry, baseline: PlannedBaseline, attempt: int) -> dict[str, Any]:
+    recipe, workers = entry.sized.recipe(ctx.request.recipe), ctx.workers
     name = f"{entry.key}-baseline-{baseline.name}".replace("/", "-")
-    home, caches = run.scratch / "home" / name, run.folder / "caches" / name
-    (home / "tmp").mkdir(parents=True, exist_ok=True)
-    alone = Stack(framework=baseline.name, mode="baseline", device="cpu")
-    environment = worker_environment(alone, threads=run.options.threads, scratch=home, caches=caches)
-    environment["TMPDIR"] = str(home / "tmp")
-    worker = Worker(
-        python=run.plan.pythons["default"],
-        environment=environment,
-        log=run.folder / "logs" / f"{name}-{attempt}.log",
+    process = workers.spawn(
+        Stack(framework=baseline.name, mode="baseline", device="cpu"),
+        name=f"{name}-{attempt}",
+        threads=ctx.request.threads,
+        caches=workers.caches(name),
     )
     try:
-        answer = worker.ask(
+        answer = process.ask(
             "baseline",
-            limit=run.limit * recipe.epochs,
+            limit=workers.timeout * recipe.epochs,
             folder=entry.folder,
             variant=entry.variant,
             name=baseline.name,
             recipe=recipe.name,
-            inputs=str(run.inputs),
-            threads=run.options.threads,
-            seed=run.options.seed,
-            affinity=run.plan.affinity,
+            inputs=str(workers.inputs),
+            threads=ctx.request.threads,
+            seed=ctx.request.seed,
+            affinity=ctx.plan.affinity,
         )
-        worker.stop()
     except WorkerError as error:
-        worker.kill()
-        run.say(f"{entry.key}  baseline {baseline.label}: {error.status}: {error.reason}")
-        log = [run.clean(line) for line in worker.log_tail()]
-        return {"status": error.status, "reason": run.clean(error.reason), "log_tail": log}
-    except BaseException:
-        worker.kill()
-        raise
+        process.kill()
+        ctx.report(f"{entry.key}  baseline {baseline.label}: {error.status}: {error.reason}")
+        return {"status": error.status, "reason": workers.redact(error.reason), "log_tail": workers.log_tail(process)}
+    finally:
+        workers.stop(process)
     return {"status": "ok", **answer}

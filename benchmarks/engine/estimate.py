@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from functools import cache
-from pathlib import Path
 
-from benchmarks import experiments
+from benchmarks.analysis.pilot import MOST, TYPICAL_SPREAD, passes_needed
+from benchmarks.engine.context import NONE, Experiments
 from benchmarks.engine.plan import Entry, Plan, Planned
-from benchmarks.engine.solo import FASTEST
 from benchmarks.layers import Embedding
-from benchmarks.protocol.profiles import PROFILES
-from benchmarks.workload import Workload, load
+from benchmarks.protocol.profiles import FASTEST, MEASURES, PROFILES
+from benchmarks.workload import Workload
 
 # Rough figures of a small CPU, from the phases of a published run on two cores (six workloads, eight stacks, 40 min):
 # the estimate has to tell a quarter of an hour from half of one, not more.
@@ -27,17 +24,37 @@ PREPARING = 5.0  # data of a workload
 CERTIFICATE_STEPS = 40  # of float32, as long as the float64 reference takes
 
 
-def estimate(plan: Plan) -> float:
-    """Seconds: start-up, rounds, inference, certificates, training, and what --isolated measures again."""
-    return sum(entry_seconds(plan, i) for i in range(len(plan.entries)))
+def estimate(plan: Plan, experiments: Experiments = NONE) -> float:
+    """Seconds: start-up, rounds, inference, certificates, training, experiments, and what --isolated measures again."""
+    return sum(entry_seconds(plan, i, experiments) for i in range(len(plan.entries)))
 
 
-def entry_seconds(plan: Plan, index: int) -> float:
+def extremes(plan: Plan, experiments: Experiments = NONE) -> tuple[float, float]:
+    """Seconds where every pilot asks for the fewest passes, and where every one asks for the most."""
+    counts = [plan.options.passes, plan.options.passes if plan.options.pilot is None else MOST]
+    least, most = (estimate(plan.with_request(passes=n, pilot=None), experiments) for n in counts)
+    return least, most
+
+
+def expected_passes(plan: Plan, entry: Entry) -> int:
+    """As many as are to be made; before a pilot, as many as it asks for where launches vary as they usually do."""
+    if plan.options.pilot is None:
+        return plan.options.passes
+    return passes_needed(TYPICAL_SPREAD, pairs=max(1, math.comb(judged_together(entry), 2))) or MOST
+
+
+def judged_together(entry: Entry) -> int:
+    """Stacks of the larger family, documented or tuned, without the canary."""
+    tuned = [p.stack.tuned for p in entry.runnable() if not p.stack.replica]
+    return max(tuned.count(which) for which in (False, True))
+
+
+def entry_seconds(plan: Plan, index: int, experiments: Experiments) -> float:
     """Of one workload."""
     entry, options = plan.entries[index], plan.options
     profile, measure = PROFILES[options.profile], options.measure
-    workload, runnable = _workload(entry.folder, entry.variant), entry.runnable()
-    macs, passes = multiply_accumulates(workload), options.passes
+    workload, runnable = entry.sized, entry.runnable()
+    macs, passes = multiply_accumulates(workload), expected_passes(plan, entry)
     step = 6 * entry.batch_size * macs / FLOPS + STEP_OVERHEAD
     timing = profile.warm_floor * SETTLING
     timing += options.rounds * (profile.lead_in * step + max(profile.block_seconds, step * profile.steps(step)))
@@ -60,32 +77,21 @@ def entry_seconds(plan: Plan, index: int) -> float:
         total += sum(_starts(p, passes, cold=False) + passes * timing for p in runnable[:FASTEST])
     if "accuracy" in measure:
         recipe = workload.recipe(options.recipe)
-        sized = dataclasses.replace(workload, batch_size=entry.batch_size)
-        steps = recipe.epochs * sized.steps(recipe.train_examples or workload.dataset.train_examples)
+        steps = recipe.epochs * workload.steps(recipe.train_examples or workload.dataset.train_examples)
         frameworks = len({p.stack.kind for p in runnable})
         trained = frameworks if "training" in measure else len(entry.trainable())
         total += trained * options.accuracy_seeds * (START_SECONDS + steps * step)
         words = recipe.epochs * (recipe.train_examples or workload.dataset.train_examples)
         total += sum(not b.reason for b in entry.baselines) * (START_SECONDS + words / BASELINE_WORDS)
-    for name in experiments.chosen(measure):
-        total += sum(experiments.measuring(name).seconds(plan, entry, p) for p in runnable if not p.stack.replica)
+    for name in measure:
+        if name not in MEASURES:
+            total += sum(experiments[name].seconds(plan, entry, p) for p in runnable if not p.stack.replica)
     return total
-
-
-def declared(entry: Entry) -> Workload:
-    """As it is declared, at the declared batch size."""
-    return _workload(entry.folder, entry.variant)
 
 
 def step_seconds(entry: Entry) -> float:
     """Of a training step as the run takes it."""
-    return 6 * entry.batch_size * multiply_accumulates(declared(entry)) / FLOPS + STEP_OVERHEAD
-
-
-@cache
-def _workload(folder: str, variant: str) -> Workload:
-    """As it stands now, loaded once: a budget is fitted with hundreds of estimates."""
-    return load(Path(folder), variant).workload
+    return 6 * entry.batch_size * multiply_accumulates(entry.declared) / FLOPS + STEP_OVERHEAD
 
 
 def _starts(planned: Planned, passes: int, *, cold: bool) -> float:

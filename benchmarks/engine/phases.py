@@ -3,84 +3,86 @@ and the certificate. Every answer goes to the journal; a worker that fails raise
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import Any
 
 from benchmarks.engine.certify import certify
-from benchmarks.engine.plan import Entry
+from benchmarks.engine.context import Context
+from benchmarks.engine.journal import Certified, PhaseEnded, Seen
 from benchmarks.engine.trainings import train_in_pass
-from benchmarks.workload import Workload
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run, Running
+from benchmarks.engine.workers import Launch
 
 
-def importing(run: Run, entry: Entry, r: Running, index: int) -> None:
-    run.say(f"{_label(run, entry, r, index)}: import")
-    _keep(run, r, index, **run.hello(r))
+def importing(ctx: Context, launch: Launch) -> None:
+    ctx.report(f"{_label(ctx, launch)}: import")
+    _keep(ctx, launch, **ctx.workers.greet(launch))
 
 
-def before_rounds(run: Run, entry: Entry, r: Running, index: int) -> None:
-    """Build, first step and, where training is timed, warm-up, which leaves ``r.step_seconds``."""
-    label = _label(run, entry, r, index)
-    run.say(f"{label}: build")
-    _keep(run, r, index, **r.worker.ask("build", limit=run.limit))
-    run.say(f"{label}: first step")
-    _keep(run, r, index, **r.worker.ask("first_step", limit=run.limit))
-    if "training" not in run.options.measure:
-        return
-    run.say(f"{label}: warm-up")
-    profile = run.profile
-    warm = r.worker.ask(
+def before_rounds(ctx: Context, launch: Launch) -> None:
+    """Build, first step and, where training is timed, warm-up, which leaves ``launch.step_seconds``."""
+    label = _label(ctx, launch)
+    ctx.report(f"{label}: build")
+    _keep(ctx, launch, **launch.ask("build"))
+    ctx.report(f"{label}: first step")
+    _keep(ctx, launch, **launch.ask("first_step"))
+    if "training" in ctx.request.measure:
+        ctx.report(f"{label}: warm-up")
+        _keep(ctx, launch, warm_up=warm_up(ctx, launch), **launch.ask("used"))
+
+
+def warm_up(ctx: Context, launch: Launch) -> dict[str, Any]:
+    """What the worker says of its warm-up; the step time of its last windows becomes that of the launch."""
+    profile = ctx.profile
+    answer = launch.ask(
         "warm_up",
-        limit=run.limit,
         floor_seconds=profile.warm_floor,
         ceiling_seconds=profile.warm_ceiling,
         windows=profile.warm_windows,
     )
-    _keep(run, r, index, warm_up=warm, **r.worker.ask("used", limit=run.limit))
-    last = warm["window_seconds"][-profile.warm_windows :]
-    r.step_seconds = sorted(last)[len(last) // 2] / warm["window_steps"]
+    launch.step_seconds = median(answer["window_seconds"][-profile.warm_windows :]) / answer["window_steps"]
+    return answer
 
 
-def after_rounds(run: Run, entry: Entry, workload: Workload, r: Running, index: int) -> None:
+def after_rounds(ctx: Context, launch: Launch) -> None:
     """Stretch, memory, inference, the certificate, a training in this process.
 
     Nothing of stacks alone and of the canary, whose rounds are all that is asked for.
     """
-    if r.alone or r.planned.stack.replica:
+    if launch.solo or launch.stack.replica:
         return
-    label, profile = _label(run, entry, r, index), run.profile
-    if "training" in run.options.measure and index < profile.stretch_passes:
-        run.say(f"{label}: unbroken stretch")
-        stretch = r.worker.ask("stretch", limit=run.limit, seconds=profile.stretch, windows=profile.stretch_windows)
-        _keep(run, r, index, stretch=stretch)
-    _keep(run, r, index, **r.worker.ask("training_memory", limit=run.limit))
-    if "inference" in run.options.measure and index < profile.inference_passes:
-        run.say(f"{label}: inference")
-        answer = r.worker.ask(
-            "inference",
-            limit=run.limit,
+    label, profile, measure = _label(ctx, launch), ctx.profile, ctx.request.measure
+    if "training" in measure and launch.pass_index < profile.stretch_passes:
+        ctx.report(f"{label}: unbroken stretch")
+        stretch = launch.ask("stretch", seconds=profile.stretch, windows=profile.stretch_windows)
+        _keep(ctx, launch, stretch=stretch)
+    _keep(ctx, launch, **launch.ask("training_memory"))
+    if "inference" in measure and launch.pass_index < profile.inference_passes:
+        ctx.report(f"{label}: inference")
+        answer = launch.ask(
+            "benchmarks.worker.inference",
             calls=profile.single_calls,
             warm_calls=profile.single_warm,
             batch_sizes=list(profile.offline_sizes),
             min_seconds=profile.offline_seconds,
         )
         seen = {"single": answer.pop("single"), "offline": answer.pop("offline")}
-        _keep(run, r, index, inference=seen, **answer)
-    if "certificate" in run.options.measure and not _certified(run, r.row):
-        run.say(f"{label}: parity certificate")
-        certify(run, entry, workload, r)
-    train_in_pass(run, entry, workload, r)
+        _keep(ctx, launch, inference=seen, **answer)
+    if "certificate" in measure and not _is_certified(ctx, launch.row):
+        ctx.report(f"{label}: parity certificate")
+        certify(ctx, launch)
+    train_in_pass(ctx, launch)
 
 
-def _keep(run: Run, r: Running, index: int, **fields: Any) -> None:
-    run.journal.add("phase", row=r.row, attempt=r.attempt, fields=fields, pass_index=index)
+def _keep(ctx: Context, launch: Launch, **seen: Any) -> None:
+    ctx.journal.add(PhaseEnded(**launch.named, seen=Seen.model_validate(seen)))
 
 
-def _label(run: Run, entry: Entry, r: Running, index: int) -> str:
-    words = "alone, pass" if r.alone else "pass"
-    return f"{entry.key}  {words} {index + 1}/{run.passes}  {r.planned.stack.label}"
+def _label(ctx: Context, launch: Launch) -> str:
+    number = launch.pass_index + 1
+    words = "alone, pass" if launch.solo else "pass"
+    return f"{launch.entry.key}  {words} {number}/{max(number, ctx.passes(launch.entry))}  {launch.stack.label}"
 
 
-def _certified(run: Run, row: str) -> bool:
-    return any(e["certificate"]["status"] in ("ok", "parity_failed") for e in run.journal.of("certificate", row=row))
+def _is_certified(ctx: Context, row: str) -> bool:
+    known = ctx.journal.of(Certified, row=row)
+    return any(e.certificate.status in ("ok", "parity_failed") for e in known)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
-from benchmarks.schema.results import Interpreter, Machine, Options, Stack, Strict
+from benchmarks.schema.results import Baseline, Interpreter, Machine, Options, Stack, Strict
 from benchmarks.workload import Workload, load
 from benchmarks.workload.sources import hashes, implementation_files
 
@@ -58,6 +61,16 @@ class Entry(Strict):
         return load(Path(self.folder), self.variant).workload
 
     @property
+    def declared(self) -> Workload:
+        """The declaration, read once in this process."""
+        return _declared(self.folder, self.variant)
+
+    @property
+    def sized(self) -> Workload:
+        """The declaration with this run's batch size."""
+        return dataclasses.replace(self.declared, batch_size=self.batch_size)
+
+    @property
     def key(self) -> str:
         return self.workload if self.variant == "default" else f"{self.workload}/{self.variant}"
 
@@ -78,6 +91,12 @@ class Entry(Strict):
         kinds = {p.stack.kind for p in runnable if not p.stack.tuned}
         return [p for p in runnable if not p.stack.tuned or p.stack.kind not in kinds]
 
+    def baseline(self, planned: PlannedBaseline, options: Options, **found: Any) -> Baseline:
+        """What came of one of the baselines, beside what it was given."""
+        given = {"recipe": options.recipe, "seed": options.seed, "threads": options.threads}
+        about = {"workload": self.workload, "variant": self.variant, **planned.model_dump(exclude={"reason"})}
+        return Baseline.model_validate({**about, **given, **found})
+
 
 class Plan(Strict):
     id: str
@@ -93,6 +112,10 @@ class Plan(Strict):
     notes: list[str]
     entries: list[Entry]
     passes_fixed: bool = False  # asked for by number: --budget may not give any of them up
+
+    def with_request(self, **changes: Any) -> Plan:
+        """The plan with other options."""
+        return self.model_copy(update={"options": self.options.model_copy(update=changes)})
 
     def write(self, folder: Path) -> None:
         part = folder / (FILE + ".part")
@@ -117,6 +140,11 @@ class Plan(Strict):
                 now = hashes([found.baseline(baseline.name)])
                 out += [name for name, value in now.items() if baseline.implementation.get(name) != value]
         return sorted(set(out))
+
+
+@cache
+def _declared(folder: str, variant: str) -> Workload:
+    return load(Path(folder), variant).workload
 
 
 def combined_hash(files: dict[str, str]) -> str:

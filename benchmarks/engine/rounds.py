@@ -4,97 +4,90 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from benchmarks.engine.context import Context
+from benchmarks.engine.journal import BlockTimed
 from benchmarks.engine.orders import round_orders
 from benchmarks.engine.plan import Entry
+from benchmarks.engine.workers import Launch
 from benchmarks.machine import cpu_speed, gpu
 from benchmarks.machine.disturbance import is_disturbed, process_cpu_seconds
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run, Running
+from benchmarks.schema.results import Block
 
 IDLE_POLL, IDLE_SHARE, IDLE_CEILING = 0.02, 0.05, 2.0  # seconds, share of one CPU, seconds
 GPU_LEAD_IN = 0.3  # seconds of untimed steps, so that an idle GPU's clocks have risen
 
 
-def measure_rounds(run: Run, entry: Entry, index: int, running: list[Running]) -> None:
+def measure_rounds(ctx: Context, entry: Entry, index: int, launches: Sequence[Launch]) -> None:
     """Planned rounds in balanced orders, then repeats of disturbed ones for all stacks, in the same order each.
 
-    A stack that fails is taken out of ``running`` and of the remaining rounds. Repeats end when as many rounds as were
-    planned are quiet, or when the profile's budget is used up.
+    A stack that fails is left out of the remaining rounds. Repeats end when as many rounds as were planned are quiet,
+    or when the profile's budget is used up.
     """
-    planned, rounds = run.options.rounds, _Rounds(run, index, running)
-    orders = round_orders(len(running), planned, seed=run.options.seed, workload=entry.key, pass_index=index)
-    label = f"{entry.key}  pass {index + 1}/{run.passes}"
+    planned, rounds = ctx.request.rounds, _Rounds(ctx, index, launches)
+    orders = round_orders(len(launches), planned, seed=ctx.request.seed, workload=entry.key, pass_index=index)
+    label = f"{entry.key}  pass {index + 1}/{max(index + 1, ctx.passes(entry))}"
     waiting = []
     for number, order in enumerate(orders):
-        run.say(f"{label}  round {number + 1}/{planned}")
+        ctx.report(f"{label}  round {number + 1}/{planned}")
         if rounds.measure(number, order):
             waiting.append(number)
-    for extra in range(run.profile.extra_rounds(planned)):
+    for extra in range(ctx.profile.extra_rounds(planned)):
         if not waiting or not rounds.left:
             break
         repeated = waiting.pop(0)
-        run.say(f"{label}  round {repeated + 1}/{planned} again: it was disturbed")
+        ctx.report(f"{label}  round {repeated + 1}/{planned} again: it was disturbed")
         if rounds.measure(planned + extra, orders[repeated], repeats=repeated):
             waiting.append(repeated)
     if waiting and rounds.left:
-        run.say(f"{label}  {len(waiting)} of {planned} rounds stay disturbed")
-    running[:] = rounds.left
+        ctx.report(f"{label}  {len(waiting)} of {planned} rounds stay disturbed")
 
 
 class _Rounds:
     """What rounds of one pass share: the workers, and which of them are still good."""
 
-    def __init__(self, run: Run, index: int, running: Sequence[Running]) -> None:
-        self.run, self.index, self.running = run, index, list(running)
-        self.dropped: set[int] = set()
+    def __init__(self, ctx: Context, index: int, launches: Sequence[Launch]) -> None:
+        self.ctx, self.index, self.launches = ctx, index, list(launches)
         self.disturbed = False
 
     @property
-    def left(self) -> list[Running]:
-        return [r for k, r in enumerate(self.running) if k not in self.dropped]
+    def left(self) -> list[Launch]:
+        return [launch for launch in self.launches if not launch.ended]
 
     def measure(self, number: int, order: Sequence[int], *, repeats: int | None = None) -> bool:
         """One round; whether any block of it was disturbed."""
-        self.run.on_round(self.index, number)
+        self.ctx.on_round(self.index, number)
         self.disturbed = False
         for position, i in enumerate(order):
-            if i in self.dropped:
+            launch = self.launches[i]
+            if launch.ended:
                 continue
-            r = self.running[i]
-            others = [other for other in self.left if other is not r]
-            if not self.run.guard(r, self.index, self._block, r, others, number, position, repeats):
-                self.dropped.add(i)
+            others = [other for other in self.left if other is not launch]
+            with self.ctx.workers.guard(launch):
+                self._block(launch, others, number, position, repeats)
         return self.disturbed
 
-    def _block(self, r: Running, others: list[Running], number: int, position: int, repeats: int | None) -> None:
-        run, cuda = self.run, r.planned.stack.device == "cuda"
+    def _block(self, launch: Launch, others: list[Launch], number: int, position: int, repeats: int | None) -> None:
+        ctx, cuda = self.ctx, launch.stack.device == "cuda"
         waited = wait_until_idle(others)
-        loop_before = cpu_speed.slowest(cpus := run.plan.affinity[: run.options.threads])
-        lead = r.worker.ask(
-            "lead_in",
-            limit=run.limit,
-            steps=run.profile.lead_in,
-            seconds=GPU_LEAD_IN if cuda else 0.0,
-        )
+        loop_before = cpu_speed.slowest(cpus := ctx.plan.affinity[: ctx.request.threads])
+        lead = launch.ask("lead_in", steps=ctx.profile.lead_in, seconds=GPU_LEAD_IN if cuda else 0.0)
         gpu_before = gpu.before() if cuda else None
         idle_before, own_before = cpu_seconds(others), time.process_time()
-        answer = r.worker.ask("block", limit=run.limit, steps=run.profile.steps(r.step_seconds))
+        answer = launch.ask("block", steps=ctx.profile.steps(launch.step_seconds))
         idle = max(0.0, cpu_seconds(others) - idle_before)
         busy, own = answer.get("busy_seconds"), answer["cpu_seconds"]
         parent = time.process_time() - own_before
         foreign = None if busy is None else max(0.0, busy - own - idle - parent)
         loop_after = cpu_speed.slowest(cpus)
-        seen = gpu.evidence(gpu_before, own=[x.worker.pid for x in (r, *others)]) if cuda else {}
+        seen = gpu.evidence(gpu_before, own=[x.process.pid for x in (launch, *others)]) if cuda else {}
         # A stack that has become faster since its warm-up still gets blocks of the declared length.
-        r.step_seconds = min(r.step_seconds, answer["seconds"] / answer["steps"])
+        launch.step_seconds = min(launch.step_seconds, answer["seconds"] / answer["steps"])
         told = ("steal_seconds", "throttled_seconds", "cpu_throttles")
         disturbed = is_disturbed(
             foreign,
             seconds=answer["seconds"],
-            cpus=max(1, run.options.threads),
+            cpus=max(1, ctx.request.threads),
             **{name: seen.get(name) for name in gpu.MARKS},
             **{name: answer.get(name) for name in told},
         )
@@ -117,10 +110,10 @@ class _Rounds:
             "disturbed": disturbed,
             "repeats": repeats,
         }
-        run.journal.add("block", row=r.row, attempt=r.attempt, block=block, pass_index=self.index)
+        ctx.journal.add(BlockTimed(**launch.named, block=Block.model_validate(block)))
 
 
-def wait_until_idle(others: list[Running]) -> float:
+def wait_until_idle(others: list[Launch]) -> float:
     """Wait until the other workers use no CPU, two seconds at most; seconds waited."""
     start = time.monotonic()
     used = cpu_seconds(others)
@@ -133,6 +126,6 @@ def wait_until_idle(others: list[Running]) -> float:
     return time.monotonic() - start
 
 
-def cpu_seconds(running: Sequence[Running]) -> float:
+def cpu_seconds(launches: Sequence[Launch]) -> float:
     """What the workers have used of the CPUs since they started."""
-    return sum(process_cpu_seconds(r.worker.pid) or 0.0 for r in running)
+    return sum(process_cpu_seconds(launch.process.pid) or 0.0 for launch in launches)

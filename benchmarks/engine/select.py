@@ -8,10 +8,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import experiments, tasks
+from benchmarks import tasks
 from benchmarks.engine import baselines
 from benchmarks.engine import budget as budgets
 from benchmarks.engine.availability import DEVICES, Availability
+from benchmarks.engine.context import NONE, Experiments
 from benchmarks.engine.interpreters import interpreters
 from benchmarks.engine.plan import Entry, Plan, Planned, PlannedBaseline
 from benchmarks.errors import Problem
@@ -50,16 +51,17 @@ def make_plan(
     isolated: bool = False,
     budget: str | None = None,
     price_per_hour: float | None = None,
+    experiments: Experiments = NONE,
 ) -> Plan:
     """Check every word of the request and fix what will be done."""
     allowed = None if budget is None else budgets.seconds(budget)
     amounts = PROFILES[profile]
     devices = list(device) or ["cpu"]
     _known("--device", devices, DEVICES)
-    sweeps = [name.removeprefix("sweep_") for name in experiments.names() if name.startswith("sweep_")]
+    sweeps = [name.removeprefix("sweep_") for name in experiments if name.startswith("sweep_")]
     _known("--sweep", sweep, sweeps)
     measure = list(dict.fromkeys([*measure, *(f"sweep_{word}" for word in sweep)]))
-    _known("--measure", measure, [*MEASURES, *experiments.names()])
+    _known("--measure", measure, [*MEASURES, *experiments])
     for wanted in require:
         if len(wanted.split(":")) != 3:
             raise Problem(f"--require takes FRAMEWORK:MODE:DEVICE, got {wanted!r}")
@@ -153,7 +155,9 @@ def make_plan(
     )
     given = {"workload": workload, "passes": passes, "rounds": rounds, "accuracy_seeds": accuracy_seeds}
     given["measure"] = measure
-    return plan if allowed is None else budgets.fit(plan, allowed, fixed={name for name, v in given.items() if v})
+    if allowed is None:
+        return plan
+    return budgets.fit(plan, allowed, experiments, fixed={name for name, v in given.items() if v})
 
 
 def choose(found: list[Found], words: Sequence[str], *, everything: bool, gpu: bool = False) -> list[Found]:

@@ -3,109 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks import tasks
-from benchmarks.engine.assemble import assemble
+from benchmarks.engine.assemble import rows
+from benchmarks.engine.context import Context
+from benchmarks.engine.journal import EpochTrained, TrainingBegun, TrainingEnded
 from benchmarks.engine.plan import Entry, Planned
 from benchmarks.engine.worker_process import WorkerError
-from benchmarks.workload import Workload
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run, Running
+from benchmarks.engine.workers import Launch
+from benchmarks.schema.results import CurvePoint, Training
 
 
-def train_all(run: Run, entry: Entry, workload: Workload) -> None:
+def train_all(ctx: Context, entry: Entry) -> None:
     """Every training that the journal does not hold yet."""
 
-    def started() -> Iterator[tuple[Running, int]]:
-        for planned in trained(run, entry):
-            for seed in range(run.options.seed, run.options.seed + run.options.accuracy_seeds):
+    def started() -> Iterator[tuple[Launch, int]]:
+        for planned in trained(ctx, entry):
+            for seed in range(ctx.request.seed, ctx.request.seed + ctx.request.accuracy_seeds):
                 row = entry.row(planned)
-                if run.journal.of("training", row=row, seed=seed):
+                if ctx.journal.of(TrainingEnded, row=row, seed=seed):
                     continue
-                attempt = 1 + len(run.journal.of("training_start", row=row, seed=seed))
-                run.journal.add("training_start", row=row, seed=seed, attempt=attempt)
-                yield run.start(entry, workload, planned, name=f"train{seed}", seed=seed, attempt=attempt), seed
+                attempt = 1 + len(ctx.journal.of(TrainingBegun, row=row, seed=seed))
+                ctx.journal.add(TrainingBegun(row=row, seed=seed, attempt=attempt))
+                yield ctx.workers.start(entry, planned, name=f"train{seed}", seed=seed, attempt=attempt), seed
 
-    def train(item: tuple[Running, int]) -> None:
-        r, seed = item
+    def train(item: tuple[Launch, int]) -> None:
+        launch, seed = item
         try:
-            found = _train(run, entry, workload, r, seed, fresh=True)
+            found = _train(ctx, launch, seed, fresh=True)
         finally:
-            run.stop(r)
-        if not run.stopping:
-            run.journal.add("training", row=r.row, seed=seed, attempt=r.attempt, training=found)
+            ctx.workers.stop(launch.process)
+        if not ctx.workers.stopping:
+            _keep(ctx, launch, seed, found)
 
-    run.side_by_side(train, started())
+    ctx.workers.side_by_side(train, started())
 
 
-def train_in_pass(run: Run, entry: Entry, workload: Workload, r: Running) -> None:
+def train_in_pass(ctx: Context, launch: Launch) -> None:
     """Where the profile says so, train on a worker that has been timed, if its mode is its framework's first."""
-    options, stack = run.options, r.planned.stack
-    same = [p for p in entry.trainable() if p.stack.kind == stack.kind]
-    if not _trains_in_pass(run) or not same or same[0].stack.key != stack.key:
+    seed, stack = ctx.request.seed, launch.stack
+    same = [p for p in launch.entry.trainable() if p.stack.kind == stack.kind]
+    if not _trains_in_pass(ctx) or not same or same[0].stack.key != stack.key:
         return
-    if not run.journal.of("training", row=r.row, seed=options.seed):
-        run.journal.add("training_start", row=r.row, seed=options.seed, attempt=r.attempt)
-        found = _train(run, entry, workload, r, options.seed, fresh=False)
-        run.journal.add("training", row=r.row, seed=options.seed, attempt=r.attempt, training=found)
+    if not ctx.journal.of(TrainingEnded, row=launch.row, seed=seed):
+        ctx.journal.add(TrainingBegun(row=launch.row, seed=seed, attempt=launch.attempt))
+        _keep(ctx, launch, seed, _train(ctx, launch, seed, fresh=False))
 
 
-def _trains_in_pass(run: Run) -> bool:
-    one = run.profile.trains_in_pass and run.options.accuracy_seeds == 1
-    return one and {"training", "accuracy"} <= set(run.options.measure)
+def _keep(ctx: Context, launch: Launch, seed: int, found: dict[str, Any]) -> None:
+    training = Training(seed=seed, **found)
+    ctx.journal.add(TrainingEnded(row=launch.row, seed=seed, attempt=launch.attempt, training=training))
 
 
-def _train(run: Run, entry: Entry, workload: Workload, r: Running, seed: int, *, fresh: bool) -> dict[str, Any]:
-    recipe = workload.recipe(run.options.recipe)
-    label = f"{entry.key}  {r.planned.stack.label}  training, seed {seed}"
+def _trains_in_pass(ctx: Context) -> bool:
+    one = ctx.profile.trains_in_pass and ctx.request.accuracy_seeds == 1
+    return one and {"training", "accuracy"} <= set(ctx.request.measure)
+
+
+def _train(ctx: Context, launch: Launch, seed: int, *, fresh: bool) -> dict[str, Any]:
+    recipe = launch.entry.sized.recipe(ctx.request.recipe)
+    label = f"{launch.entry.key}  {launch.stack.label}  training, seed {seed}"
 
     def on_epoch(point: dict[str, Any]) -> None:
-        run.say(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {point['metric']:.5g}")
-        run.journal.add("curve", row=r.row, seed=seed, attempt=r.attempt, point=point)
+        ctx.report(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {point['metric']:.5g}")
+        curve = EpochTrained(row=launch.row, seed=seed, attempt=launch.attempt, point=CurvePoint(**point))
+        ctx.journal.add(curve)
 
     try:
         if fresh:
-            run.say(f"{label}: import")
-            run.hello(r)
-        answer = r.worker.ask(
-            "train",
-            limit=run.limit * recipe.epochs,
-            event=on_epoch,
-            recipe=recipe.name,
-        )
+            ctx.report(f"{label}: import")
+            ctx.workers.greet(launch)
+        answer = launch.ask("train", timeout=launch.timeout * recipe.epochs, event=on_epoch, recipe=recipe.name)
     except WorkerError as error:
-        r.worker.kill()
-        run.say(f"{label}: {error.status}: {error.reason}")
-        return {"status": error.status, "reason": run.clean(error.reason), "log_tail": run.log_tail(r)}
-    expected = tasks.epoch_digest(tasks.task(workload, run.inputs, seed), recipe.epochs)
+        launch.process.kill()
+        ctx.report(f"{label}: {error.status}: {error.reason}")
+        log = ctx.workers.log_tail(launch.process)
+        return {"status": error.status, "reason": ctx.workers.redact(error.reason), "log_tail": log}
+    expected = tasks.epoch_digest(tasks.task(launch.entry.sized, ctx.workers.inputs, seed), recipe.epochs)
     if answer["sample_order"] != expected:
         return {"status": "parity_failed", "reason": "the samples were not trained in the declared order", **answer}
     return {"status": "ok", **answer}
 
 
-def trained(run: Run, entry: Entry) -> list[Planned]:
+def trained(ctx: Context, entry: Entry) -> list[Planned]:
     """The stacks that train: each framework's fastest sound documented mode, or all of these when nothing was timed.
 
     Tuned stacks train only where a framework has no documented stack in the run.
     """
-    if "training" not in run.options.measure:
+    if "training" not in ctx.request.measure:
         return entry.trainable()
-    if _trains_in_pass(run):
+    if _trains_in_pass(ctx):
         return []
-    rows = {
-        row.stack.key: row
-        for row in assemble(run.plan, run.journal.events).rows
-        if (row.workload, row.variant) == (entry.workload, entry.variant)
-    }
+    found = {row.stack.key: row for row in rows(ctx.plan, entry, ctx.journal)}
     speeds: dict[tuple[str, str, str], dict[float, Planned]] = {}
     for planned in entry.trainable():
-        stack, row = planned.stack, rows[planned.stack.key]
+        stack, row = planned.stack, found[planned.stack.key]
         if stack.replica:
             continue
         speed = row.samples_per_second()
         timed = all(launch.status == "ok" for launch in row.launches)
         if speed is not None and timed and (row.certificate is None or row.certificate.status == "ok"):
             speeds.setdefault(stack.kind, {})[speed] = planned
-    return [found[max(found)] for found in speeds.values()]
+    return [mine[max(mine)] for mine in speeds.values()]

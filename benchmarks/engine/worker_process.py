@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine.disturbance import process_cpu_seconds
+from benchmarks.schema.samples import Status
 from benchmarks.workload import ROOT
 
 LOG_LINES = 20
@@ -23,13 +24,14 @@ LOG_LINES = 20
 class WorkerError(Exception):
     """A launch that ended badly: a legal status and a sentence."""
 
-    def __init__(self, status: str, reason: str) -> None:
+    def __init__(self, status: Status, reason: str) -> None:
         super().__init__(reason)
-        self.status, self.reason = status, reason
+        self.status: Status = status
+        self.reason = reason
         self.log_tail: list[str] = []
 
 
-class Worker:
+class WorkerProcess:
     """A running worker process. Every request has a time limit in seconds."""
 
     def __init__(self, *, python: str, environment: dict[str, str], log: Path) -> None:
@@ -142,7 +144,8 @@ class Worker:
 
 
 def _plain(command: str) -> str:
-    return command.replace("_", " ")
+    """The request in words; of a module the folder or file that it is about."""
+    return [word for word in command.split(".") if word not in ("worker", "inside")][-1].replace("_", " ")
 
 
 def oom_kills() -> int:

@@ -6,9 +6,9 @@
   ``check(result, answer)``, violations in words for ``verify``; ``words(value)``, the answer in one line for the
   terminal. It imports nothing that measures, because reports read it. With ``PER_FRAMEWORK = True`` one stack answers
   for all modes of its framework.
-* ``measure.py``: ``measure(run, entry, workload)`` asks every stack that the journal holds no answer of (see
+* ``measure.py``: ``measure(ctx, entry)`` asks every stack that the journal holds no answer of (see
   :mod:`benchmarks.experiments.answering`), and ``seconds(plan, entry, planned)`` estimates what that takes for one
-  stack.
+  stack: :class:`benchmarks.engine.context.Experiment`.
 * ``worker.py``: ``answer(session, **fields)``, done inside the worker; framework-free. What needs a framework stands in
   ``NAME_FRAMEWORK.py`` beside it and is loaded with :func:`of_framework`.
 
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,22 @@ def schema(name: str) -> Any:
     return importlib.import_module(f"benchmarks.experiments.{name}.schema")
 
 
-def measuring(name: str) -> Any:
-    return importlib.import_module(f"benchmarks.experiments.{name}.measure")
+class _Measuring(Mapping[str, Any]):
+    """Each experiment's ``measure`` module, imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in names():
+            raise KeyError(name)
+        return importlib.import_module(f"benchmarks.experiments.{name}.measure")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(names())
+
+    def __len__(self) -> int:
+        return len(names())
+
+
+MEASURING = _Measuring()
 
 
 def typed(answer: Answer) -> Any:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.engine.context import Context
+from benchmarks.engine.journal import Found
 from benchmarks.engine.plan import Entry, Planned
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.experiments.answering import keep
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run
 
 Finding = dict[str, Any]
 
 
 def by_turns(
-    run: Run,
+    ctx: Context,
     entry: Entry,
     part: str,
     stacks: Sequence[Planned],
@@ -34,32 +33,32 @@ def by_turns(
     for turn in turns:
         for planned in stacks:
             name = planned.stack.key
-            if name in failed or run.journal.of("finding", part=part, key=entry.key, stack=name, turn=turn):
+            if name in failed or ctx.journal.of(Found, part=part, key=entry.key, stack=name, turn=turn):
                 continue
-            run.say(f"{entry.key}  {part.replace('_', ' ')}  {planned.stack.label}  {turn}")
+            ctx.report(f"{entry.key}  {part.replace('_', ' ')}  {planned.stack.label}  {turn}")
             try:
                 finding = ask(planned, turn)
             except WorkerError as error:
                 failed[name] = error
             else:
-                run.journal.add("finding", part=part, key=entry.key, stack=name, turn=turn, finding=finding)
+                ctx.journal.add(Found(part=part, key=entry.key, stack=name, turn=turn, finding=finding))
     for planned in stacks:
 
         def found(planned: Planned = planned) -> dict[str, Any]:
             if planned.stack.key in failed:
                 raise failed[planned.stack.key]
-            events = run.journal.of("finding", part=part, key=entry.key, stack=planned.stack.key)
-            kept = {e["turn"]: e["finding"] for e in events}
+            events = ctx.journal.of(Found, part=part, key=entry.key, stack=planned.stack.key)
+            kept = {e.turn: e.finding for e in events}
             return value(planned, [kept[turn] for turn in turns])
 
-        keep(run, entry, part, planned, found)
+        keep(ctx, entry, part, planned, found)
 
 
-def refuse(run: Run, entry: Entry, part: str, stacks: Iterable[Planned], reason: str) -> None:
+def refuse(ctx: Context, entry: Entry, part: str, stacks: Iterable[Planned], reason: str) -> None:
     """Answer each of ``stacks`` with unavailable and the ``reason``."""
     for planned in stacks:
 
         def unavailable() -> dict[str, Any]:
             raise WorkerError("unavailable", reason)
 
-        keep(run, entry, part, planned, unavailable)
+        keep(ctx, entry, part, planned, unavailable)

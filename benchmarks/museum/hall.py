@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from benchmarks import museum
 from benchmarks.engine.certify import certify
+from benchmarks.engine.context import Context
 from benchmarks.engine.plan import Entry, Planned
-from benchmarks.engine.run import Run, Running
 from benchmarks.engine.worker_process import WorkerError
+from benchmarks.engine.workers import Launch
 from benchmarks.machine import disturbance
-from benchmarks.schema.results import Certificate
-from benchmarks.workload import Workload
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,72 +40,64 @@ AMOUNTS = {
 class Room:
     """One case being looked at. Its worker is started when it is first needed and serves the next case of its stack."""
 
-    def __init__(
-        self, run: Run, entry: Entry, workload: Workload, planned: Planned, place: museum.Place, exhibit: str
-    ) -> None:
-        self._run, self._entry, self._planned = run, entry, planned
-        self.workload, self.place, self.exhibit = workload, place, exhibit
-        self.amounts = AMOUNTS[run.options.profile]
-        self.threads = run.options.threads
-        self.affinity = run.plan.affinity
-        self.recipe = run.options.recipe
-        self._running: Running | None = None
+    def __init__(self, ctx: Context, entry: Entry, planned: Planned, place: museum.Place, exhibit: str) -> None:
+        self._ctx, self._entry, self._planned = ctx, entry, planned
+        self.workload, self.place, self.exhibit = entry.sized, place, exhibit
+        self.amounts = AMOUNTS[ctx.request.profile]
+        self.threads = ctx.request.threads
+        self.affinity = ctx.plan.affinity
+        self.recipe = ctx.request.recipe
+        self._launch: Launch | None = None
         self._built = False
 
-    def lend(self, running: Running | None) -> None:
+    def lend(self, launch: Launch | None) -> None:
         """A worker of the same stack that another case has left; it is built anew when it is needed."""
-        self._running = running
+        self._launch = launch
 
     @property
-    def running(self) -> Running:
-        if self._running is None:
-            self._running = self._started()
+    def launch(self) -> Launch:
+        if self._launch is None:
+            self._launch = self._started()
         if not self._built:
             self._built = True
             self.ask("build")
-        return self._running
+        return self._launch
 
     @property
-    def held(self) -> Running | None:
+    def held(self) -> Launch | None:
         """The worker, if there is one yet."""
-        return self._running
+        return self._launch
 
-    def _started(self, **changes: Any) -> Running:
-        self._run.counter += 1
-        name = f"{self.exhibit}-{self._run.counter}"
-        started = self._run.start(
-            self._entry, self.workload, self._planned, name=name, seed=self._run.options.seed, attempt=1, **changes
-        )
+    def _started(self) -> Launch:
+        workers = self._ctx.workers
+        started = workers.start(self._entry, self._planned, name=self.exhibit)
         try:
-            started.hello = self._run.hello(started)
+            workers.greet(started)
         except WorkerError as error:
-            error.log_tail = self._run.log_tail(started)
-            self._run.stop(started)
+            error.log_tail = workers.log_tail(started.process)
+            workers.stop(started.process)
             raise
         return started
 
     @contextmanager
     def launched(self) -> Iterator[Room]:
         """The same room with a fresh worker of its own, its compile caches empty."""
-        other = Room(self._run, self._entry, self.workload, self._planned, self.place, self.exhibit)
-        other.lend(started := self._started(caches=self._run.folder / "caches" / f"fresh-{self._run.counter}"))
-        try:
-            yield other
-        except WorkerError as error:
-            error.log_tail = self._run.log_tail(started)
-            raise
-        finally:
-            self._run.stop(started)
+        other = Room(self._ctx, self._entry, self._planned, self.place, self.exhibit)
+        with tempfile.TemporaryDirectory(dir=self._ctx.workers.scratch) as caches:
+            fresh = self._ctx.workers.fresh(self._entry, self._planned, self.exhibit, caches=Path(caches))
+            with fresh as launch:
+                other.lend(launch)
+                yield other
 
     # -- what looks may ask --------------------------------------------------------------------------
 
     def ask(self, command: str, **fields: Any) -> dict[str, Any]:
         """Any request that a worker of a run answers, such as build, warm_up or block."""
-        return self.running.worker.ask(command, limit=self._run.limit, **fields)
+        return self.launch.ask(command, **fields)
 
     def inside(self, **fields: Any) -> dict[str, Any]:
         """What the exhibit's own ``inside`` answers."""
-        return self.ask("museum", exhibit=self.exhibit, **fields)
+        return self.ask("benchmarks.museum.inside", exhibit=self.exhibit, **fields)
 
     def by_turns(self, **fields: Any) -> dict[str, Any]:
         """``inside`` with the amounts that :func:`benchmarks.museum.inside.by_turns` needs."""
@@ -135,10 +128,9 @@ class Room:
         return {"sound": sound, "faulty": faulty}
 
     def _certificate(self) -> dict[str, Any]:
-        self._run.say(f"{self.workload.key}  {self.exhibit}  parity certificate")
-        certify(self._run, self._entry, self.workload, self.running)
-        event = self._run.journal.of("certificate", row=self.running.row)[-1]
-        found = Certificate.model_validate(event["certificate"])
+        self._ctx.report(f"{self.workload.key}  {self.exhibit}  parity certificate")
+        found = certify(self._ctx, self.launch)
+        assert found is not None
         failed = [t.check for t in found.tensors if not t.passed] + [p.name for p in found.probes if not p.passed]
         return {"status": found.status, "reason": found.reason, "failed": list(dict.fromkeys(failed))}
 
@@ -149,10 +141,9 @@ class Room:
         seeds = list(range(self.amounts.seeds))
         found: dict[str, list[float]] = {}
         for side, what in (("right", "take out"), ("wrong", "put in")):
-            self._run.say(f"{self.workload.key}  {self.exhibit}  training, {side}")
+            self._ctx.report(f"{self.workload.key}  {self.exhibit}  training, {side}")
             self.inside(what=what)
             found[side] = [self.inside(what="train", seed=s, recipe=self.recipe)["metric"] for s in seeds]
         self.inside(what="take out")
-        (data,) = self._run.journal.of("data", key=self._entry.key)
         kept = {"metric": self.workload.metric, "recipe": self.recipe, "seeds": seeds}
-        return {"scores": kept | found | {"optimum": data["data"]["optimum"]}}
+        return {"scores": kept | found | {"optimum": self._ctx.data(self._entry).optimum}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle
@@ -21,6 +22,12 @@ Take = Callable[[int], float]  # takes so many steps and gives the seconds that 
 LEAD_IN = 3  # untimed steps before each block, fewer only where a block is shorter
 FEWEST = 2  # steps of a block
 PROBE = 5  # steps from which the length of a block is chosen
+
+
+def answer(session: Session, *, exhibit: str, **fields: Any) -> dict[str, Any]:
+    """What ``inside`` of the exhibit's module answers."""
+    found: dict[str, Any] = importlib.import_module(f"benchmarks.museum.exhibits.{exhibit}").inside(session, **fields)
+    return found
 
 
 def taking(session: Session, program: Program | None = None, batches: Iterable[tuple[Any, ...]] | None = None) -> Take:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
 from benchmarks import museum
+from benchmarks.engine.context import Context, opened
 from benchmarks.engine.plan import Entry, Planned
-from benchmarks.engine.run import LIMIT, Run, Running, now
+from benchmarks.engine.prepare import prepare
+from benchmarks.engine.run import now
 from benchmarks.engine.select import make_plan
 from benchmarks.engine.worker_process import WorkerError
+from benchmarks.engine.workers import Launch, Report
 from benchmarks.errors import Problem, Unavailable
 from benchmarks.museum.hall import Room
 from benchmarks.museum.schema import NOT_VISITED, Case, Exhibit, Museum
 from benchmarks.workload import DEFAULT_IMPLS
 
-Say = Callable[[str], None]
 Shown = tuple[str, museum.Place]  # exhibit and place
 
 
@@ -32,7 +33,7 @@ def visit(
     threads: int | None = None,
     minutes: float | None = None,
     command: str,
-    say: Say,
+    say: Report,
     impls: Path = DEFAULT_IMPLS,
 ) -> Museum:
     """Measure the exhibits named in ``only``, or all; after so many ``minutes`` nothing further is begun."""
@@ -49,13 +50,12 @@ def visit(
         threads=threads,
         impls=impls,
     )
-    with tempfile.TemporaryDirectory(prefix="bookbench-museum-") as folder:
-        run = Run(plan, Path(folder), say=say, limit=LIMIT)
-        try:
-            end = math.inf if minutes is None else begun + 60 * minutes
-            cases = _Walk(run, len(shown), say, end).all(shown)
-        finally:
-            run.close()
+    end = math.inf if minutes is None else begun + 60 * minutes
+    with (
+        tempfile.TemporaryDirectory(prefix="bookbench-museum-") as folder,
+        opened(plan, Path(folder), report=say) as ctx,
+    ):
+        cases = _Walk(ctx, len(shown), end).all(shown)
     return Museum(
         started=started,
         seconds=monotonic() - begun,
@@ -85,22 +85,22 @@ class _Walk:
     What has not begun at ``end`` of the monotonic clock is left out.
     """
 
-    def __init__(self, run: Run, count: int, say: Say, end: float) -> None:
-        self.run, self.count, self.say, self.end, self.done = run, count, say, end, 0
+    def __init__(self, ctx: Context, count: int, end: float) -> None:
+        self.ctx, self.count, self.say, self.end, self.done = ctx, count, ctx.report, end, 0
         self.cases: dict[Shown, Case] = {}
 
     def all(self, shown: Sequence[Shown]) -> dict[Shown, Case]:
-        for entry in self.run.plan.entries:
+        for entry in self.ctx.plan.entries:
             here = [s for s in shown if s[1].workload == entry.key]
             if not self._over():
                 self.say(f"{entry.key}: preparing data")
-                self.run.prepare(entry, dataclasses.replace(entry.load(), batch_size=entry.batch_size))
+                prepare(self.ctx, entry)
             for stack in sorted({place.stack for _, place in here}):
                 self._stack(entry, _planned(entry, stack), [s for s in here if s[1].stack == stack])
         return self.cases
 
     def _stack(self, entry: Entry, planned: Planned | None, shown: Sequence[Shown]) -> None:
-        kept: Running | None = None
+        kept: Launch | None = None
         try:
             for name, place in shown:
                 self.done += 1
@@ -114,30 +114,29 @@ class _Walk:
                 self.cases[name, place], kept = self._case(entry, planned, name, place, kept)
         finally:
             if kept is not None:
-                self.run.stop(kept)
+                self.ctx.workers.stop(kept.process)
 
     def _over(self) -> bool:
         return monotonic() >= self.end
 
     def _left(self, entry: Entry, place: museum.Place) -> Case:
-        stack = f"{place.stack}:{self.run.options.devices[0]}"
+        stack = f"{place.stack}:{self.ctx.request.devices[0]}"
         return Case(
             workload=entry.key, stack=stack, form=place.form, batch_size=entry.batch_size, status="unavailable",
             reason=NOT_VISITED,
         )  # fmt: skip
 
     def _case(
-        self, entry: Entry, planned: Planned | None, name: str, place: museum.Place, kept: Running | None
-    ) -> tuple[Case, Running | None]:
+        self, entry: Entry, planned: Planned | None, name: str, place: museum.Place, kept: Launch | None
+    ) -> tuple[Case, Launch | None]:
         """The case, and the worker that the next one may have: none after a failure."""
-        device = self.run.options.devices[0]
+        device = self.ctx.request.devices[0]
         fields: dict[str, Any] = {"workload": entry.key, "stack": f"{place.stack}:{device}", "form": place.form}
         fields["batch_size"] = entry.batch_size
         if planned is None or not planned.available:
             reason = planned.reason if planned else f"{entry.key} is not written for {place.stack}"
             return Case(status="unavailable", reason=reason, **fields), kept
-        workload = dataclasses.replace(entry.load(), batch_size=entry.batch_size)
-        room = Room(self.run, entry, workload, planned, place, name)
+        room = Room(self.ctx, entry, planned, place, name)
         try:
             room.lend(kept)
             found = museum.exhibit(name).look(room)
@@ -146,13 +145,13 @@ class _Walk:
             return Case(status="unavailable", reason=str(error), **fields), room.held
         except WorkerError as error:
             self.say(f"{name}: {error.status}: {error.reason}")
-            reason = self.run.clean(error.reason)
+            reason = self.ctx.workers.redact(error.reason)
             if error.status == "unavailable":
                 return Case(status="unavailable", reason=reason, **fields), room.held
-            log = error.log_tail or (self.run.log_tail(room.held) if room.held else [])
+            log = error.log_tail or (self.ctx.workers.log_tail(room.held.process) if room.held else [])
             if room.held:
-                room.held.worker.kill()
-                self.run.stop(room.held)
+                room.held.process.kill()
+                self.ctx.workers.stop(room.held.process)
             failed = fields | {"status": error.status, "reason": reason, "log_tail": log}
             return Case.model_validate(failed), None
 

@@ -19,15 +19,15 @@ from benchmarks import __version__, data, tasks
 from benchmarks.engine.availability import Availability
 from benchmarks.engine.environment import clean_paths, worker_environment
 from benchmarks.engine.select import choose
-from benchmarks.engine.worker_process import Worker, WorkerError
+from benchmarks.engine.worker_process import WorkerError, WorkerProcess
 from benchmarks.errors import Problem
 from benchmarks.frameworks.discovery import distributions, frameworks, is_written, own_variables
 from benchmarks.machine.computer import cpu_budget, git_state, interpreter, machine
 from benchmarks.peers import Peer, page, peers
 from benchmarks.peers.record import TOLERANCE, TOLERANCE_AMPLIFYING, Pass, Record, Row, read
+from benchmarks.protocol.profiles import POOL
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
-from benchmarks.worker.session import POOL
 from benchmarks.workload import Found, Recipe, Unmeasured, discover
 from benchmarks.workload.sources import hashes
 
@@ -154,11 +154,11 @@ class _Bench:
         environment = worker_environment(stack, threads=self.threads, scratch=home, caches=caches)
         environment |= own_variables(asked.found, stack.framework, stack.mode)
         environment["TMPDIR"] = str(home / "tmp")
-        worker = Worker(python=sys.executable, environment=environment, log=self.scratch / f"{name}-{index}.log")
+        worker = WorkerProcess(python=sys.executable, environment=environment, log=self.scratch / f"{name}-{index}.log")
         try:
             worker.ask("hello", limit=LIMIT, **self._job(asked))
             answer = worker.ask(
-                "peer",
+                "benchmarks.peers.worker",
                 limit=LIMIT,
                 path=str(asked.peer.path),
                 rounds=self.rounds,

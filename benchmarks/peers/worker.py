@@ -7,13 +7,17 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.frameworks.base import Program
+from benchmarks.frameworks.discovery import uncompiled
 from benchmarks.machine import disturbance
-from benchmarks.workload import Workload
+from benchmarks.protocol.profiles import POOL
+from benchmarks.worker.session import Session
+from benchmarks.workload import Workload, load_module
 
 CHECKED = 3  # steps after which the updates of both are compared
 SLOW = 0.2  # seconds: a step that takes longer gets about half the rounds and a lead-in of one step instead of three
@@ -54,6 +58,14 @@ class Side:
         """Seconds per step of a block."""
         self.steps(1 if self.once > SLOW else LEAD_IN)
         return self.steps(self.block) / self.block
+
+
+def answer(session: Session, *, path: str, **fields: Any) -> dict[str, Any]:
+    """This session's workload by the implementation at ``path``, timed by turns with the session's own."""
+    both = (session.implementation, load_module(Path(path), Path(path).stem))
+    batches = [batch.arrays for batch in session.first(session.workload, POOL)]
+    plain = uncompiled(session.framework, session.mode)
+    return compare(session.adapter, session.workload, both, session.initial, batches, plain=plain, **fields)
 
 
 def compare(

@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 
 MEASURES = ("training", "inference", "certificate", "accuracy")
+POOL = 8  # distinct batches that rotate in timed blocks
+ORDER_BATCHES = 512  # batches of an epoch whose order the certificate checks
+FASTEST = 3  # stacks that --isolated measures again, and those that cannot be told from the first
 
 
 @dataclass(frozen=True, kw_only=True)

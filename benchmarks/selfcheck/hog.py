@@ -18,10 +18,11 @@ from types import TracebackType
 
 import click
 
+from benchmarks.analysis.solo import DECIDED, agree
 from benchmarks.analysis.verdicts import compare_all
-from benchmarks.engine.run import Run
+from benchmarks.engine.context import opened
+from benchmarks.engine.run import run
 from benchmarks.engine.select import make_plan
-from benchmarks.engine.solo import DECIDED, agree
 from benchmarks.errors import Problem
 from benchmarks.schema.results import Comparison, Row
 from benchmarks.workload import DEFAULT_IMPLS
@@ -96,13 +97,12 @@ def run_hog(
         if len(plan.entries) != 1 or len(runnable) != 2:
             raise Problem(f"hog compares two stacks on one workload; {workload} with {', '.join(stacks)} is not that")
         with tempfile.TemporaryDirectory(prefix="bookbench-hog-") as folder, Hog(plan.affinity) as hog:
-            run = Run(plan, Path(folder), say=say)
 
             def on_round(index: int, number: int) -> None:
                 hog.busy = throughout or number in hogged
 
-            run.on_round = on_round
-            rows = run.go().rows
+            with opened(plan, Path(folder), report=say, on_round=on_round) as ctx:
+                rows = run(ctx).rows
         bad = next((r for r in rows if r.status not in ("ok", "unavailable")), None)
         if bad is not None:
             raise Problem(f"{bad.stack.label}: {bad.status}: {bad.reason}")

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import data
 from benchmarks.engine.availability import available
 from benchmarks.engine.environment import KEEP_MEMORY, worker_environment
-from benchmarks.engine.worker_process import Worker, WorkerError
+from benchmarks.engine.worker_process import WorkerError, WorkerProcess
 from benchmarks.errors import Problem
 from benchmarks.frameworks.discovery import frameworks
 from benchmarks.machine.computer import cpu_budget
@@ -79,8 +79,8 @@ class _Bench:
         return worker_environment(stack, threads=self.threads, scratch=scratch, caches=caches) | self.extra
 
     @contextmanager
-    def _worker(self, found: Found, framework: str, mode: str) -> Iterator[Worker]:
-        worker = Worker(
+    def _worker(self, found: Found, framework: str, mode: str) -> Iterator[WorkerProcess]:
+        worker = WorkerProcess(
             python=sys.executable, environment=self._environment(framework, mode), log=self.scratch / "worker.log"
         )
         try:

@@ -20,13 +20,13 @@ from benchmarks import data, tasks
 from benchmarks.engine.availability import available
 from benchmarks.engine.environment import worker_environment
 from benchmarks.engine.select import choose
-from benchmarks.engine.worker_process import Worker, WorkerError
+from benchmarks.engine.worker_process import WorkerError, WorkerProcess
 from benchmarks.errors import Problem
 from benchmarks.frameworks.discovery import distributions
 from benchmarks.machine.computer import cpu_budget, interpreter, machine
+from benchmarks.protocol.profiles import POOL
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
-from benchmarks.worker.session import POOL
 from benchmarks.workload import Found, Recipe, Unmeasured, Workload, discover
 
 NEAR = 0.02
@@ -102,7 +102,7 @@ def _logs(
         scratch=scratch / "home",
         caches=scratch / "caches",
     )
-    worker = Worker(python=sys.executable, environment=environment, log=scratch / "worker.log")
+    worker = WorkerProcess(python=sys.executable, environment=environment, log=scratch / "worker.log")
     job: dict[str, Any] = {
         "framework": framework,
         "mode": mode,
@@ -119,7 +119,8 @@ def _logs(
     try:
         worker.ask("hello", limit=600, **job)
         worker.ask("build", limit=600)
-        seen = worker.ask("sources", limit=3600, other=str(folders["real"]), pairs=pairs, seconds=0.5)
+        words = {"other": str(folders["real"]), "pairs": pairs, "seconds": 0.5}
+        seen = worker.ask("benchmarks.selfcheck.inside", limit=3600, **words)
     except WorkerError as error:
         raise Problem(f"{w.key} on {framework} {mode}: {error.status}: {error.reason}") from None
     finally:

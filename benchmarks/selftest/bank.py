@@ -9,7 +9,6 @@ for the other.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import tempfile
 import time
@@ -20,17 +19,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmarks.engine.context import Context, opened
 from benchmarks.engine.orders import round_orders
 from benchmarks.engine.plan import Entry, Planned, combined_hash
+from benchmarks.engine.prepare import prepare
 from benchmarks.engine.rounds import cpu_seconds, wait_until_idle
-from benchmarks.engine.run import LIMIT, Run, Running, now
+from benchmarks.engine.run import now
 from benchmarks.engine.select import choose, make_plan
 from benchmarks.engine.worker_process import WorkerError
+from benchmarks.engine.workers import Launch
 from benchmarks.errors import Problem
 from benchmarks.machine.disturbance import is_disturbed
 from benchmarks.schema.results import Machine
 from benchmarks.schema.samples import Strict, field
-from benchmarks.workload import Workload, discover
+from benchmarks.workload import discover
 from benchmarks.workload.sources import implementation_files
 
 UNIT = 20  # a plain block has a multiple of so many steps, a slow one as many times one more
@@ -152,15 +154,16 @@ def measure(
     entry, planned = _only(plan.entries, workload, stack)
     path = out / f"{plan.machine.name}-{entry.key.replace('/', '-')}.json"
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bookbench-bank-") as folder:
-        run = Run(plan, Path(folder), say=lambda text: None, limit=LIMIT)
-        declared = dataclasses.replace(entry.load(), batch_size=entry.batch_size)
-        run.prepare(entry, declared)
+    with (
+        tempfile.TemporaryDirectory(prefix="bookbench-bank-") as folder,
+        opened(plan, Path(folder), report=lambda text: None) as ctx,
+    ):
+        prepare(ctx, entry)
         bank = read(path) if path.exists() else None
         try:
             while bank is None or len(bank.launches) < launches:
                 begun = time.monotonic()
-                fresh, made = _pass(run, entry, declared, planned, bank, blocks)
+                fresh, made = _pass(ctx, entry, planned, bank, blocks)
                 if bank is not None and fresh != bank.model_copy(
                     update={"launches": [], "git_commit": fresh.git_commit}
                 ):
@@ -176,8 +179,6 @@ def measure(
                 )
         except WorkerError as error:
             raise Problem(f"{entry.key} on {stack}: {error.status}: {error}") from None
-        finally:
-            run.close()
     return path
 
 
@@ -191,7 +192,7 @@ def _only(entries: list[Entry], workload: str, stack: str) -> tuple[Entry, Plann
 
 
 def _pass(
-    run: Run, entry: Entry, workload: Workload, planned: Planned, bank: Bank | None, blocks: int
+    ctx: Context, entry: Entry, planned: Planned, bank: Bank | None, blocks: int
 ) -> tuple[Bank, list[BankLaunch]]:
     """Fresh processes side by side, timed in rounds: the facts that all launches of a bank share, and the launches.
 
@@ -199,7 +200,7 @@ def _pass(
     """
     first = len(bank.launches) if bank else 0
     begun, started = [], []
-    running: list[Running] = []
+    running: list[Launch] = []
     timed: list[list[BankBlock]] = [[] for _ in range(BESIDE)]
     unit, versions = bank.unit if bank else None, {}
     try:
@@ -207,38 +208,38 @@ def _pass(
             begun.append(time.monotonic())
             started.append(now())
             name = f"launch{first + index + 1}"
-            running.append(run.start(entry, workload, planned, name=name, seed=run.options.seed, attempt=1))
-            versions = run.hello(running[-1])["versions"]
+            running.append(ctx.workers.start(entry, planned, name=name))
+            versions = ctx.workers.greet(running[-1])["versions"]
             for phase in ("build", "first_step"):
-                running[-1].worker.ask(phase, limit=run.limit)
-            warm = running[-1].worker.ask("warm_up", limit=run.limit, **WARM)
+                running[-1].ask(phase)
+            warm = running[-1].ask("warm_up", **WARM)
             step = median(warm["window_seconds"]) / warm["window_steps"]
             unit = unit or UNIT * max(1, round(BLOCK_SECONDS / step / UNIT))
         assert unit is not None
-        orders = round_orders(BESIDE, blocks, seed=run.options.seed, workload=entry.key, pass_index=first // BESIDE)
+        orders = round_orders(BESIDE, blocks, seed=ctx.request.seed, workload=entry.key, pass_index=first // BESIDE)
         place, again = 0, AGAIN
         while place < blocks:
             # Which kind comes first alternates from launch to launch, so that each round has both.
             for index in orders[place]:
-                timed[index].append(_block(run, running, index, unit, slow=(place + index) % 2 == 1))
+                timed[index].append(_block(ctx, running, index, unit, slow=(place + index) % 2 == 1))
             if again and any(blocks_of[-1].disturbed for blocks_of in timed):
                 again -= 1
             else:
                 place += 1
     finally:
         for r in running:
-            run.stop(r)
+            ctx.workers.stop(r.process)
     ended = time.monotonic()
     facts = Bank(
-        machine=f"{run.plan.machine.name}, {run.plan.machine.cpu}",
-        threads=run.options.threads,
+        machine=f"{ctx.plan.machine.name}, {ctx.plan.machine.cpu}",
+        threads=ctx.request.threads,
         workload=entry.key,
         declaration_hash=entry.declaration_hash,
         stack=planned.stack.key,
         implementation_hash=planned.implementation_hash,
         batch_size=entry.batch_size,
         versions=versions,
-        git_commit=run.plan.git_commit,
+        git_commit=ctx.plan.git_commit,
         unit=unit,
         beside=BESIDE,
         launches=[],
@@ -247,12 +248,12 @@ def _pass(
     return facts, launches
 
 
-def _block(run: Run, running: list[Running], index: int, unit: int, *, slow: bool) -> BankBlock:
+def _block(ctx: Context, running: list[Launch], index: int, unit: int, *, slow: bool) -> BankBlock:
     mine, others = running[index], [r for r in running if r is not running[index]]
     wait_until_idle(others)
-    mine.worker.ask("lead_in", limit=run.limit, steps=LEAD_IN, seconds=0.0)
+    mine.ask("lead_in", steps=LEAD_IN, seconds=0.0)
     own, idle = time.process_time(), cpu_seconds(others)
-    answer = mine.worker.ask("block", limit=run.limit, steps=unit + unit // UNIT if slow else unit)
+    answer = mine.ask("block", steps=unit + unit // UNIT if slow else unit)
     idle = max(0.0, cpu_seconds(others) - idle)
     busy = answer["busy_seconds"]
     foreign = None if busy is None else max(0.0, busy - answer["cpu_seconds"] - idle - (time.process_time() - own))
@@ -267,4 +268,4 @@ def _block(run: Run, running: list[Running], index: int, unit: int, *, slow: boo
         **{name: answer[name] for name in told},
         disturbed=False,
     )
-    return timed.model_copy(update={"disturbed": timed.evident(run.options.threads)})
+    return timed.model_copy(update={"disturbed": timed.evident(ctx.request.threads)})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from benchmarks.analysis.detectable import finds
 from benchmarks.analysis.verdicts import rows_as_judged
-from benchmarks.engine.budget import finds, notes
+from benchmarks.engine.budget import notes
 from benchmarks.schema.results import Result
 from benchmarks.verify.verdicts import near
 

@@ -199,7 +199,7 @@ def _complete(result: Result, row: Row) -> Iterator[str]:
     if timed and result.complete:
         passes = [launch.pass_index for launch in row.launches]
         pilots = {(p.workload, p.variant): p for p in result.pilots}
-        planned = total(result.options, pilots, row.workload, row.variant)
+        planned = total(result.options, pilots.get((row.workload, row.variant)))
         cuts = {(c.workload, c.variant): c.passes for c in result.budget.cuts} if result.budget else {}
         planned = cuts.get((row.workload, row.variant), planned)
         if (row.workload, row.variant) in pilots:

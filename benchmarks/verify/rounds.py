@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.analysis import multimodal
 from benchmarks.analysis.carry_over import carry_over
+from benchmarks.analysis.rounds import mark_rounds
+from benchmarks.analysis.solo import isolated
 from benchmarks.analysis.verdicts import rows_as_judged
-from benchmarks.engine.assemble import mark_rounds
-from benchmarks.engine.solo import isolated
 from benchmarks.machine.disturbance import MOST_CPU, is_disturbed
 from benchmarks.protocol import steady
 from benchmarks.protocol.profiles import PROFILES

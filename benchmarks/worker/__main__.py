@@ -9,6 +9,7 @@ its framework, nothing else. While it waits for a request it uses no CPU.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import signal
@@ -41,6 +42,8 @@ def main() -> None:
 
                 session = Session(request, event=lambda fields: _send(replies, {"event": fields}))
                 answer = session.hello()
+            elif "." in command:
+                answer = importlib.import_module(command).answer(session, **request)
             else:
                 answer = getattr(session, f"do_{command}")(**request)
             _send(replies, {"ok": answer})

@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from benchmarks.machine import process_memory
-from benchmarks.worker.session import Hands, Session
+from benchmarks.worker.model_handle import Hands
+from benchmarks.worker.session import Session
 
 
 def answer(

@@ -1,4 +1,7 @@
-"""What a worker can be asked to do, one method per request. Framework-free; the adapter is loaded by name."""
+"""What a worker can be asked to do, one method per request. Framework-free; the adapter is loaded by name.
+
+A request that is no method of :class:`Session` names a module, whose ``answer(session, **fields)`` answers it.
+"""
 
 from __future__ import annotations
 
@@ -20,29 +23,14 @@ from benchmarks import tasks
 from benchmarks.frameworks.base import Program
 from benchmarks.machine import disturbance, process_memory
 from benchmarks.protocol import steady
+from benchmarks.protocol.profiles import POOL
 from benchmarks.tasks import inputs
+from benchmarks.worker.model_handle import Hands, states
 from benchmarks.workload import Workload, load, load_module
 
-POOL = 8  # distinct batches that rotate in timed blocks
 MOST_WINDOWS = 256  # of a warm-up; then neighbours are joined
 
 Placed: TypeAlias = Iterator[tuple[inputs.Batch, tuple[Any, ...]]]  # batches, each with its arrays on the device
-
-
-class Hands:
-    """A program as tasks see it (:class:`benchmarks.tasks.Hands`)."""
-
-    def __init__(self, adapter: Any, program: Program) -> None:
-        self.place, self.to_numpy, self.predict = adapter.place, adapter.to_numpy, program.predict
-        self.tensors = program.get_tensors
-        self._program = program
-
-    def forward(self, *arrays: np.ndarray) -> np.ndarray:
-        """Logits in training mode; running statistics and states stay as they were."""
-        kept = self._program.get_tensors()
-        out = self._program.forward(*(self.place(a) for a in arrays))
-        self._program.set_tensors(kept)
-        return out
 
 
 class Session:
@@ -77,7 +65,7 @@ class Session:
         self._import_seconds = time.perf_counter() - start
         self._program: Program | None = None
         self.batches: Iterator[tuple[Any, ...]] = iter(())
-        self._stacks: Iterator[tuple[Any, ...]] = iter(())  # of batches, for modes that take several steps at once
+        self.stacks: Iterator[tuple[Any, ...]] = iter(())  # of batches, for modes that take several steps at once
 
     @contextmanager
     def running(self, program: Program, batches: Iterator[tuple[Any, ...]]) -> Iterator[None]:
@@ -153,7 +141,7 @@ class Session:
     def place(self, arrays: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
         return tuple(self.adapter.place(array) for array in arrays)
 
-    def _pool(self, host: list[inputs.Batch]) -> tuple[Iterator[tuple[Any, ...]], Iterator[tuple[Any, ...]]]:
+    def pool(self, host: list[inputs.Batch]) -> tuple[Iterator[tuple[Any, ...]], Iterator[tuple[Any, ...]]]:
         """Batches on the device, in turns for ever; and the same in stacks where steps are taken together."""
         stacks = [self.stack(host[i : i + self.together]) for i in range(0, len(host), self.together)]
         return cycle([self.place(batch.arrays) for batch in host]), cycle(stacks if self.together > 1 else [])
@@ -179,7 +167,7 @@ class Session:
         self._program = self.adapter.build(self.implementation, self.workload)
         self.program.set_tensors(self.initial(self.workload))
         host = tasks.first(self.task(self.workload), POOL)
-        self.batches, self._stacks = self._pool(host)
+        self.batches, self.stacks = self.pool(host)
         self.adapter.synchronize()
         return {"build_seconds": time.perf_counter() - start, "build_peak_resident": process_memory.peak()}
 
@@ -198,7 +186,7 @@ class Session:
         calls, single = divmod(count, self.together) if self.together > 1 else (0, count)
         synchronize()
         start = time.perf_counter_ns()
-        for stack in islice(self._stacks, calls):
+        for stack in islice(self.stacks, calls):
             several(*stack)
         for batch in islice(batches, single):
             step(*batch)
@@ -259,42 +247,6 @@ class Session:
         after = disturbance.snapshot(cpus)
         return {"seconds": seconds, "steps": steps, **disturbance.difference(before, after)}
 
-    def do_sources(self, *, other: str, pairs: int, seconds: float) -> dict[str, Any]:
-        """Seconds per step on this session's batches and on those of the folder ``other``, in blocks by turns."""
-        own = self.batches, self._stacks
-        host = tasks.first(tasks.task(self.workload, Path(other), self.job["seed"]), POOL)
-        both = (own, self._pool(host))
-        self.steps(3)
-        steps = self.whole_calls(max(3, round(seconds * 3 / self.steps(3))))
-        seen: tuple[list[float], list[float]] = ([], [])
-        for pair in range(pairs):
-            for side in ((0, 1), (1, 0))[pair % 2]:
-                self.batches, self._stacks = both[side]
-                self.steps(self.together)
-                seen[side].append(self.steps(steps) / steps)
-        self.batches, self._stacks = own
-        return {"own": seen[0], "other": seen[1]}
-
-    def do_part(self, *, part: str, **fields: Any) -> dict[str, Any]:
-        """What ``benchmarks/experiments/PART/worker.py`` answers."""
-        answer: dict[str, Any] = importlib.import_module(f"benchmarks.experiments.{part}.worker").answer(self, **fields)
-        return answer
-
-    def do_peer(self, *, path: str, **fields: Any) -> dict[str, Any]:
-        """This workload by another implementation, timed by turns with this one: :mod:`benchmarks.peers`."""
-        from benchmarks.frameworks.discovery import uncompiled
-        from benchmarks.peers.worker import compare
-
-        both = (self.implementation, load_module(Path(path), Path(path).stem))
-        batches = [batch.arrays for batch in tasks.first(self.task(self.workload), POOL)]
-        plain = uncompiled(self.framework, self.mode)
-        return compare(self.adapter, self.workload, both, self.initial, batches, plain=plain, **fields)
-
-    def do_museum(self, *, exhibit: str, **fields: Any) -> dict[str, Any]:
-        """What ``inside`` of ``benchmarks/museum/exhibits/EXHIBIT.py`` answers."""
-        answer: dict[str, Any] = importlib.import_module(f"benchmarks.museum.exhibits.{exhibit}").inside(self, **fields)
-        return answer
-
     def do_stretch(self, *, seconds: float, windows: int) -> dict[str, Any]:
         """One unbroken stretch of about ``seconds`` after a lead-in.
 
@@ -311,21 +263,9 @@ class Session:
     def do_training_memory(self) -> dict[str, Any]:
         return {"training_peak_resident": process_memory.peak(), "training_peak_device": self.adapter.peak_memory()}
 
-    def do_inference(self, **fields: Any) -> dict[str, Any]:
-        """What :mod:`benchmarks.worker.inference` answers."""
-        from benchmarks.worker import inference
-
-        return inference.answer(self, **fields)
-
     def inputs_of(self, size: int) -> list[tuple[Any, ...]]:
         """A few different inputs of ``program.predict`` with ``size`` rows, on the device."""
         return [self.place(arrays) for arrays in self.task(self.workload).offline(size)]
-
-    def do_certificate(self, **fields: Any) -> dict[str, Any]:
-        """What :mod:`benchmarks.worker.proof` answers."""
-        from benchmarks.worker import proof
-
-        return proof.answer(self, **fields)
 
     # -- accuracy ------------------------------------------------------------------------------
 
@@ -395,10 +335,6 @@ class Session:
 def _collections() -> int:
     """Runs of Python's garbage collector so far, of every generation."""
     return sum(int(generation["collections"]) for generation in gc.get_stats())
-
-
-def states(workload: Workload) -> dict[str, np.ndarray]:
-    return {t.name: np.zeros(t.shape, np.float32) for t in workload.tensors if t.state}
 
 
 def _affinity() -> list[int]:

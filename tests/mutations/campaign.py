@@ -20,18 +20,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TextIO
 
 import numpy as np
 
 from benchmarks import data
 from benchmarks.certificate import parity
-from benchmarks.engine import certify
+from benchmarks.certificate.judge import Fed, judge
 from benchmarks.frameworks.base import Conventions
-from benchmarks.protocol.profiles import PROFILES
 from benchmarks.schema.results import Certificate
 from benchmarks.tasks import inputs
+from benchmarks.worker import certificate
 from benchmarks.worker.session import Session
 from benchmarks.workload import DEFAULT_IMPLS, ROOT, Images, Text, discover, load_module
 from benchmarks.workload.sources import hashes, walk
@@ -77,25 +76,17 @@ class Bench:
         np.savez(self.scratch / "weights.npz", **inputs.initial_tensors(self.workload, seed))
         self._case: Case | None = None
         self.kept = Path()
-        # As much of a run as the certificate asks of it.
-        self.run: Any = SimpleNamespace(
-            folder=self.scratch,
-            inputs=self.scratch,
-            options=SimpleNamespace(seed=seed),
-            profile=PROFILES["smoke"],
-            say=lambda text: None,
-        )
+        self.fed = Fed(self.workload, self.scratch, seed, self.workload.batch_size)
 
     def arbiter(self, conventions: Conventions) -> parity.Arbiter:
-        """As :func:`benchmarks.engine.certify.arbiter` makes it; kept for the other frameworks."""
+        """As :mod:`benchmarks.engine.certify` makes it; kept for the other frameworks."""
         if self._case is None:
-            plain = certify.certified(self.run, self.workload)
+            plain = self.fed.certified
             kept = self.references / f"{self.scratch.name}-{plain.hash[:16]}-{made_by()}.pickle"
             if kept.exists():
                 self._case = pickle.loads(kept.read_bytes())
             else:
-                batches = [batch.arrays for batch in certify.host_batches(self.run, self.workload)]
-                self._case = Case(plain, inputs.initial_tensors(plain, self.seed), batches, seed=self.seed)
+                self._case = Case(plain, self.fed.tensors(plain), self.fed.batches, seed=self.seed)
             self.kept = kept
         known = len(self._case.forms)
         found = self._case.arbiter(conventions)
@@ -132,10 +123,10 @@ class Bench:
         if first:
             watch(session, ref)
         words = {"steps": parity.STEPS, "batch_size": self.workload.batch_size}
-        answer = session.do_certificate(**words, transplant=str(transplant), out=str(out))
+        answer = certificate.answer(session, **words, transplant=str(transplant), out=str(out))
         with np.load(out, allow_pickle=False) as stored:
             found = {name: stored[name] for name in stored.files}
-        return certify.judge(self.run, self.workload, ref, found, answer["order"])
+        return judge(self.fed, ref, found, answer["order"])
 
     def fault(self, fault: Fault, *, first: bool) -> dict[str, Any]:
         """How ``fault`` fared: caught, escaped, refused (at build), or broken where it should have run."""

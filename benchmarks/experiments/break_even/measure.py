@@ -6,17 +6,14 @@ import dataclasses
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.engine.context import Context
 from benchmarks.engine.plan import Entry, Plan, Planned
 from benchmarks.engine.worker_process import WorkerError
-from benchmarks.experiments.answering import fresh, unanswered
+from benchmarks.experiments.answering import unanswered
 from benchmarks.experiments.break_even.schema import Launch
 from benchmarks.experiments.turns import Finding, by_turns, refuse
-from benchmarks.workload import Workload
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run
 
 PART = "break_even"
 
@@ -55,16 +52,16 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     return total
 
 
-def measure(run: Run, entry: Entry, workload: Workload) -> None:
+def measure(ctx: Context, entry: Entry) -> None:
     """Whatever compiles, and the mode of each framework that it is held against."""
-    asked = unanswered(run, entry, PART)
-    refuse(run, entry, PART, [p for p in asked if not _is_asked(entry, p)], "nothing is compiled in this mode")
-    amounts = dataclasses.asdict(AMOUNTS[run.options.profile])
+    asked = unanswered(ctx, entry, PART)
+    refuse(ctx, entry, PART, [p for p in asked if not _is_asked(entry, p)], "nothing is compiled in this mode")
+    amounts = dataclasses.asdict(AMOUNTS[ctx.request.profile])
     turns = [f"cold {i + 1}" for i in range(amounts.pop("cold"))] + [
         f"warm {i + 1}" for i in range(amounts.pop("warm"))
     ]
-    epoch = workload.steps(len_of_training(run, entry))
-    kept = run.folder / "caches" / PART
+    epoch = entry.sized.steps(ctx.data(entry).train_examples)
+    kept = ctx.workers.caches(PART)
 
     def ask(planned: Planned, turn: str) -> Finding:
         own = kept / entry.slug(planned)
@@ -73,8 +70,8 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
         elif not own.exists():
             raise WorkerError("failed", "the caches of its cold launch are gone")
         files = _files(own)
-        with fresh(run, entry, workload, planned, PART, caches=own) as r:
-            answer = r.worker.ask("part", limit=run.limit, part=PART, **amounts)
+        with ctx.workers.fresh(entry, planned, PART, caches=own) as launch:
+            answer = launch.ask(f"{__package__}.worker", **amounts)
         found = Launch(
             caches="cold" if turn.startswith("cold") else "warm",
             cached_files=files,
@@ -86,7 +83,7 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
         out = {"batch_size": entry.batch_size, "evaluation_batch": found[0]["evaluation_batch"]}
         return {**out, "epoch_steps": epoch, "launches": [f["launch"] for f in found]}
 
-    by_turns(run, entry, PART, [p for p in asked if _is_asked(entry, p)], turns, ask, value)
+    by_turns(ctx, entry, PART, [p for p in asked if _is_asked(entry, p)], turns, ask, value)
     shutil.rmtree(kept, ignore_errors=True)
 
 
@@ -97,9 +94,3 @@ def _is_asked(entry: Entry, planned: Planned) -> bool:
 
 def _files(folder: Path) -> int:
     return sum(path.is_file() for path in folder.rglob("*"))
-
-
-def len_of_training(run: Run, entry: Entry) -> int:
-    """Training examples of this run: as many as the recipe asks, or fewer where a text of the user's has fewer."""
-    examples: int = run.journal.of("data", key=entry.key)[0]["data"]["train_examples"]
-    return examples

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.engine.context import Context
 from benchmarks.engine.plan import Entry, Plan, Planned
+from benchmarks.engine.workers import Launch
 from benchmarks.errors import Unavailable
 from benchmarks.experiments.answering import each, unanswered
 from benchmarks.experiments.energy.schema import LEAST
 from benchmarks.experiments.turns import refuse
 from benchmarks.machine.energy_counters import counters
-from benchmarks.workload import Workload
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run, Running
 
 WINDOWS = {"smoke": 0.4, "quick": 1.02 * LEAST, "full": 2 * LEAST}  # seconds, each of idle and load
 
@@ -26,16 +24,16 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     return START_SECONDS + 2.3 * WINDOWS[plan.options.profile]
 
 
-def measure(run: Run, entry: Entry, workload: Workload) -> None:
-    for device in run.options.devices:
+def measure(ctx: Context, entry: Entry) -> None:
+    for device in ctx.request.devices:
         if why := missing(device):
-            refuse(run, entry, "energy", [p for p in unanswered(run, entry, "energy") if p.stack.device == device], why)
+            refuse(ctx, entry, "energy", [p for p in unanswered(ctx, entry, "energy") if p.stack.device == device], why)
 
-    def ask(r: Running) -> dict[str, Any]:
-        seconds, device = WINDOWS[run.options.profile], r.planned.stack.device
-        return r.worker.ask("part", limit=run.limit, part="energy", window_seconds=seconds, device=device)
+    def ask(launch: Launch) -> dict[str, Any]:
+        seconds, device = WINDOWS[ctx.request.profile], launch.stack.device
+        return launch.ask(f"{__package__}.worker", window_seconds=seconds, device=device)
 
-    each(run, entry, workload, "energy", ask)
+    each(ctx, entry, "energy", ask)
 
 
 def missing(device: str) -> str:

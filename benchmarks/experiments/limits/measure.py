@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks import tasks
+from benchmarks.engine.context import Context
 from benchmarks.engine.plan import Entry, Plan, Planned
+from benchmarks.engine.workers import Launch
 from benchmarks.experiments.answering import each
 from benchmarks.machine.computer import memory_available
-from benchmarks.worker.session import POOL
-from benchmarks.workload import Workload, flops
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run, Running
+from benchmarks.protocol.profiles import POOL
+from benchmarks.workload import flops
 
 START_SECONDS = 6.0
 COMPILE_SECONDS = 25.0
@@ -71,20 +70,19 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     return total + (COMPILE_SECONDS if planned.stack.known.caches else 0.0)
 
 
-def measure(run: Run, entry: Entry, workload: Workload) -> None:
-    amounts = AMOUNTS[run.options.profile]
-    batches = tasks.first(tasks.task(workload, run.inputs, run.options.seed), POOL)
+def measure(ctx: Context, entry: Entry) -> None:
+    amounts = AMOUNTS[ctx.request.profile]
+    workload = entry.sized
+    batches = tasks.first(tasks.task(workload, ctx.workers.inputs, ctx.request.seed), POOL)
     rows = flops.touched_rows(workload, [batch.arrays for batch in batches])
     counted = dataclasses.asdict(flops.count(workload, rows))
     own = {name: counted.pop(name) for name in ("bytes", "operators")}
 
-    def ask(r: Running) -> dict[str, Any]:
-        value: dict[str, Any] = r.worker.ask(
-            "part",
-            limit=run.limit,
-            part="limits",
-            framework=r.planned.stack.framework,
-            sizes=amounts.sizes[r.planned.stack.device],
+    def ask(launch: Launch) -> dict[str, Any]:
+        value: dict[str, Any] = launch.ask(
+            f"{__package__}.worker",
+            framework=launch.stack.framework,
+            sizes=amounts.sizes[launch.stack.device],
             stream_bytes=amounts.stream_bytes,
             free_bytes=memory_available(),
             repetitions=amounts.repetitions,
@@ -97,4 +95,4 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
         smallest["launches"] = own["operators"] if each_operator else 1.0 / together
         return value | own | {"batch_size": entry.batch_size, "touched_rows": rows, "flops": counted}
 
-    each(run, entry, workload, "limits", ask)
+    each(ctx, entry, "limits", ask)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.engine.context import Context
 from benchmarks.engine.plan import Entry, Plan, Planned
 from benchmarks.engine.worker_process import WorkerError
+from benchmarks.engine.workers import Launch
 from benchmarks.experiments.answering import each, representatives
 from benchmarks.experiments.loops.schema import TOLERANCE
-from benchmarks.workload import Workload
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run, Running
 
 # ``seconds`` of a timed call of the bare loop at least, how many ``calls`` of each loop, and the ``most`` steps of an
 # epoch (always in eights, as many as Keras is told to take at once).
@@ -30,11 +28,11 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     return SETTING_UP + 1.5 * LOOPS * size["calls"] * size["seconds"] if asked else 0.0
 
 
-def measure(run: Run, entry: Entry, workload: Workload) -> None:
-    def ask(r: Running) -> dict[str, Any]:
-        framework, size = r.planned.stack.framework, SIZES[run.options.profile]
-        proof = run.profile.certified(entry.batch_size)
-        value = r.worker.ask("part", limit=run.limit, part="loops", framework=framework, proof_batch=proof, **size)
+def measure(ctx: Context, entry: Entry) -> None:
+    def ask(launch: Launch) -> dict[str, Any]:
+        framework, size = launch.stack.framework, SIZES[ctx.request.profile]
+        proof = ctx.profile.certified(entry.batch_size)
+        value = launch.ask(f"{__package__}.worker", framework=framework, proof_batch=proof, **size)
         for loop in value["loops"][1:]:
             if loop["error"] is None or loop["error"] > TOLERANCE:
                 error = "not finite" if loop["error"] is None else f"{loop['error']:.1e}"
@@ -45,4 +43,4 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
                 )
         return value
 
-    each(run, entry, workload, "loops", ask, among=representatives(entry.runnable()))
+    each(ctx, entry, "loops", ask, among=representatives(entry.runnable()))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.engine.context import Context
 from benchmarks.engine.plan import Entry, Plan, Planned
 from benchmarks.engine.worker_process import WorkerError
+from benchmarks.engine.workers import Launch
 from benchmarks.experiments.answering import each, representatives
 from benchmarks.experiments.pipeline.schema import Value, unlike
-from benchmarks.workload import Workload
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run, Running
 
 # ``seconds`` that the slowest feed may take for an epoch, with ``most`` steps (None: a whole epoch), and how many
 # ``epochs`` from each feed. Where the time does not suffice the epoch is cut, and the report says so.
@@ -27,27 +24,27 @@ SLOWER = 1.5  # than with data resident, a feed on average
 
 
 def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
-    from benchmarks.engine.estimate import declared, step_seconds
+    from benchmarks.engine.estimate import step_seconds
 
-    size, workload = SIZES[plan.options.profile], declared(entry)
+    size, workload = SIZES[plan.options.profile], entry.sized
     if planned not in representatives(entry.runnable()):
         return 0.0
     recipe = workload.recipe(plan.options.recipe)
     examples = recipe.train_examples or workload.dataset.train_examples
-    steps = dataclasses.replace(workload, batch_size=entry.batch_size).steps(examples)
+    steps = workload.steps(examples)
     epochs: int = size["epochs"] + 1
     epoch: float = min(size["seconds"], SLOWER * step_seconds(entry) * min(steps, size["most"] or steps))
     return SETTING_UP + 2 * FEEDS * epochs * epoch
 
 
-def measure(run: Run, entry: Entry, workload: Workload) -> None:
-    def ask(r: Running) -> dict[str, Any]:
-        framework, size = r.planned.stack.framework, SIZES[run.options.profile]
+def measure(ctx: Context, entry: Entry) -> None:
+    def ask(launch: Launch) -> dict[str, Any]:
+        framework, size = launch.stack.framework, SIZES[ctx.request.profile]
         # Whole epochs of all feeds may take longer together than what one request may; starts come on top.
-        limit = run.limit + 4 * FEEDS * (size["epochs"] + 1) * size["seconds"]
-        value = r.worker.ask("part", limit=limit, part="pipeline", framework=framework, **size)
+        timeout = launch.timeout + 4 * FEEDS * (size["epochs"] + 1) * size["seconds"]
+        value = launch.ask(f"{__package__}.worker", timeout=timeout, framework=framework, **size)
         if wrong := list(unlike(Value.model_validate(value))):
             raise WorkerError("parity_failed", "; ".join(wrong))
         return value
 
-    each(run, entry, workload, "pipeline", ask, among=representatives(entry.runnable()))
+    each(ctx, entry, "pipeline", ask, among=representatives(entry.runnable()))

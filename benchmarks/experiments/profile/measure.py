@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.engine.context import Context
 from benchmarks.engine.plan import Entry, Plan, Planned
+from benchmarks.engine.workers import Launch
 from benchmarks.experiments.answering import each
-from benchmarks.workload import Workload
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run, Running
 
 # Seconds of steps to profile, steps at most (traces grow with them), seconds of warm-up at most.
 AMOUNTS = {"smoke": (0.02, 8, 0.1), "quick": (0.5, 40, 3.0), "full": (1.0, 80, 6.0)}
@@ -22,17 +20,15 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     return START_SECONDS + 5 * profiled + warm + (COMPILE_SECONDS if planned.stack.known.caches else 0.0)
 
 
-def measure(run: Run, entry: Entry, workload: Workload) -> None:
-    profiled, most, warm = AMOUNTS[run.options.profile]
+def measure(ctx: Context, entry: Entry) -> None:
+    profiled, most, warm = AMOUNTS[ctx.request.profile]
 
-    def ask(r: Running) -> dict[str, Any]:
-        trace = run.folder / "traces" / f"{entry.slug(r.planned)}.json.gz"
+    def ask(launch: Launch) -> dict[str, Any]:
+        trace = ctx.folder / "traces" / f"{entry.slug(launch.planned)}.json.gz"
         trace.parent.mkdir(exist_ok=True)
-        value: dict[str, Any] = r.worker.ask(
-            "part",
-            limit=run.limit,
-            part="profile",
-            framework=r.planned.stack.framework,
+        value: dict[str, Any] = launch.ask(
+            f"{__package__}.worker",
+            framework=launch.stack.framework,
             seconds=profiled,
             most=most,
             warm=warm,
@@ -40,4 +36,4 @@ def measure(run: Run, entry: Entry, workload: Workload) -> None:
         )
         return value | {"batch_size": entry.batch_size, "trace": f"traces/{trace.name}"}
 
-    each(run, entry, workload, "profile", ask)
+    each(ctx, entry, "profile", ask)

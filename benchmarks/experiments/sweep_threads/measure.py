@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.engine.context import Context
 from benchmarks.engine.estimate import COMPILE_SECONDS, FLOPS, START_SECONDS, STEP_OVERHEAD, multiply_accumulates
 from benchmarks.engine.plan import Entry, Plan, Planned
 from benchmarks.engine.worker_process import WorkerError
-from benchmarks.experiments.answering import fresh, keep, unanswered
+from benchmarks.experiments.answering import keep, unanswered
 from benchmarks.experiments.sweep_threads.schema import counts
 from benchmarks.experiments.timing import time_steps
 from benchmarks.protocol.profiles import PROFILES
-from benchmarks.workload import Workload
-
-if TYPE_CHECKING:
-    from benchmarks.engine.run import Run
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     if planned.stack.device != "cpu":
         return 0.0
     amounts, profile = AMOUNTS[plan.options.profile], PROFILES[plan.options.profile]
-    work = 6 * entry.batch_size * multiply_accumulates(entry.load()) / FLOPS
+    work = 6 * entry.batch_size * multiply_accumulates(entry.declared) / FLOPS
     compiling = COMPILE_SECONDS["warm"] if planned.stack.known.caches else 0.0
     total = 0.0
     for threads in counts(plan.options.threads):
@@ -41,35 +38,35 @@ def seconds(plan: Plan, entry: Entry, planned: Planned) -> float:
     return total * amounts.launches
 
 
-def measure(run: Run, entry: Entry, workload: Workload) -> None:
-    for planned in unanswered(run, entry, "sweep_threads"):
+def measure(ctx: Context, entry: Entry) -> None:
+    for planned in unanswered(ctx, entry, "sweep_threads"):
 
         def find(planned: Planned = planned) -> dict[str, Any]:
             if planned.stack.device != "cpu":
                 raise WorkerError("unavailable", "this sweep is over the threads of a CPU; the stack runs on a GPU")
-            return _sweep(run, entry, workload, planned)
+            return _sweep(ctx, entry, planned)
 
-        keep(run, entry, "sweep_threads", planned, find)
+        keep(ctx, entry, "sweep_threads", planned, find)
 
 
-def _sweep(run: Run, entry: Entry, workload: Workload, planned: Planned) -> dict[str, Any]:
+def _sweep(ctx: Context, entry: Entry, planned: Planned) -> dict[str, Any]:
     """Launches of all counts by turns, every second turn the other way round, so that drift favours none."""
-    amounts = AMOUNTS[run.options.profile]
+    amounts = AMOUNTS[ctx.request.profile]
     found: dict[int, dict[str, Any]] = {
-        n: {"threads": n, "status": "ok", "launches": []} for n in counts(run.options.threads)
+        n: {"threads": n, "status": "ok", "launches": []} for n in counts(ctx.request.threads)
     }
-    for launch in range(amounts.launches):
-        for threads in list(found)[:: -1 if launch % 2 else 1]:
+    for index in range(amounts.launches):
+        for threads in list(found)[:: -1 if index % 2 else 1]:
             mine = found[threads]
             if mine["status"] != "ok":
                 continue
-            run.say(f"{entry.key}  sweep threads  {planned.stack.label}  {threads} threads, launch {launch + 1}")
+            ctx.report(f"{entry.key}  sweep threads  {planned.stack.label}  {threads} threads, launch {index + 1}")
             try:
-                with fresh(run, entry, workload, planned, "sweep_threads", threads=threads) as r:
-                    r.worker.ask("build", limit=run.limit)
-                    mine["launches"].append({"launch": launch, **time_steps(run, r, blocks=amounts.blocks)})
+                with ctx.workers.fresh(entry, planned, "sweep_threads", threads=threads) as launch:
+                    launch.ask("build")
+                    mine["launches"].append({"launch": index, **time_steps(ctx, launch, blocks=amounts.blocks)})
             except WorkerError as error:
-                mine |= {"status": error.status, "reason": run.clean(error.reason)}
+                mine |= {"status": error.status, "reason": ctx.workers.redact(error.reason)}
     if all(c["status"] != "ok" for c in found.values()):
         first = found[1]
         raise WorkerError(first["status"], first["reason"])

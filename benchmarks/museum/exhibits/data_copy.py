@@ -38,7 +38,7 @@ def inside(session: Session, **fields: Any) -> dict[str, Any]:
     import time
 
     from benchmarks.museum.inside import by_turns, taking
-    from benchmarks.worker.session import POOL
+    from benchmarks.protocol.profiles import POOL
 
     step, place, synchronize = session.program.train_step, session.place, session.adapter.synchronize
     host = cycle([batch.arrays for batch in tasks.first(session.task(session.workload), POOL)])

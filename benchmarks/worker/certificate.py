@@ -11,12 +11,12 @@ import numpy as np
 from benchmarks import tasks
 from benchmarks.frameworks.base import Program
 from benchmarks.frameworks.discovery import uncompiled
+from benchmarks.protocol.profiles import ORDER_BATCHES
 from benchmarks.tasks import inputs
 from benchmarks.tasks.text import GENERATED, PROMPT, TextTask
-from benchmarks.worker.session import Hands, Session, states
+from benchmarks.worker.model_handle import Hands, leading, states
+from benchmarks.worker.session import Session
 from benchmarks.workload import Images, Workload
-
-ORDER_BATCHES = 512  # batches of an epoch whose order the certificate checks
 
 
 def answer(session: Session, *, steps: int, batch_size: int, transplant: str, out: str) -> dict[str, Any]:
@@ -110,11 +110,6 @@ def _order_digest(session: Session) -> str:
     for batch in islice(session.task(session.workload).epoch(0), ORDER_BATCHES):
         digest.add(batch.ids, [session.adapter.to_numpy(handle) for handle in session.place(batch.arrays)])
     return digest.hexdigest()
-
-
-def leading(output: Any) -> Any:
-    """The logits of a model that returns its state as well."""
-    return output[0] if isinstance(output, (tuple, list)) else output
 
 
 def _host_layout(placed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
