@@ -1,4 +1,4 @@
-"""Writes ``results/README.md`` from the result schema: ``python -m benchmarks.commands.schema_document``."""
+"""Write ``results/README.md`` from the result schema: ``python -m benchmarks.commands.schema_document``."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ HEAD = f"""# Results
 
 One JSON file per run, schema version {SCHEMA_VERSION}. Files here are committed as they were written, never edited
 by hand: each carries a digest of its own content, and `python -m benchmarks verify results/FILE.json` checks it
-together with hashes, certificates, rounds and statuses. Runs of your own go to `results/local/`, which git ignores;
-each is a folder with `result.json`, the append-only `journal.jsonl` it was derived from, `plan.json`, worker logs and
-compile caches.
+together with hashes, certificates, rounds and statuses. Your own runs go to `results/local/`, which git ignores; each is
+a folder with `result.json`, the append-only `journal.jsonl` it was derived from, `plan.json`, worker logs and compile
+caches.
 
 `accuracy/` holds committed trainings, several seeds in each framework: the ranges and margins that their workloads
-declare come from them, and `tests/test_agreement.py` holds them to both. They time nothing, so the README's tables
-leave them out.
+declare come from them, and `tests/test_agreement.py` compares them with both. They time nothing, so the README's
+tables leave them out.
 
-`earlier/` holds published runs of implementations that were replaced since; CHANGELOG.md says why. They still verify.
+`earlier/` holds published runs of implementations that were replaced since; CHANGELOG.md gives the reasons. They still
+verify.
 
-`selftest/` holds a bank of launches that does not pass: `python -m benchmarks selftest --banks results/selftest` shows
-what a stack that varies too much from launch to launch keeps a run from finding. `parts/` holds runs of single parts
-(`--measure limits` and the like), `museum/` a visit to the museum.
+`selftest/` holds recorded launches that do not pass: `python -m benchmarks selftest --banks results/selftest` shows
+which differences a run misses when a stack varies too much from launch to launch. `parts/` holds runs of single
+experiments (`--measure limits` and the like), `museum/` a run of `pitfalls`.
 
 A row is one workload variant on one stack. Its `status` is that of its first failing phase:
 
@@ -38,10 +39,10 @@ A row is one workload variant on one stack. Its `status` is that of its first fa
 | failed | the framework or implementation raised |
 | crashed | the worker process died |
 | timeout | a request took longer than its time limit |
-| out_of_memory | the framework said so, or the kernel's out-of-memory killer counted a kill in this cgroup |
+| out_of_memory | the framework reported it, or the kernel's out-of-memory killer counted a kill in this cgroup |
 | parity_failed | the parity certificate, a probe or the sample order did not hold |
 | accuracy_failed | the metric lies outside the recipe's measured range |
-| interrupted | the run ended before this was finished; `--resume` goes on |
+| interrupted | the run ended before this was finished; `--resume` continues |
 
 This page is generated from `benchmarks/schema/results.py` by `python -m benchmarks.commands.schema_document`; a test
 keeps it current.
@@ -57,7 +58,7 @@ def document() -> str:
         module = measured.schema(part)
         own = module.Value.model_json_schema(by_alias=True)
         named = {"title": part, "description": f"{module.TITLE}: {module.QUESTION}. The value of its answers."}
-        parts.append(_section(f"Part {part}", own | named, f"{part}-"))
+        parts.append(_section(f"Experiment {part}", own | named, f"{part}-"))
         parts += [_section(f"{part}: {name}", own["$defs"][name], f"{part}-") for name in _order(own)]
     return "\n".join(parts)
 
