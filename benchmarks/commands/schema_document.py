@@ -15,9 +15,9 @@ HEAD = f"""# Results
 
 One JSON file per run, schema version {SCHEMA_VERSION}. Files here are committed as they were written, never edited
 by hand: each carries a digest of its own content, and `python -m benchmarks verify results/FILE.json` checks it
-together with hashes, certificates, rounds and statuses. Your own runs go to `results/local/`, which git ignores; each is
-a folder with `result.json`, the append-only `journal.jsonl` it was derived from, `plan.json`, worker logs and compile
-caches.
+together with hashes, certificates, rounds and statuses. Your own runs go to `results/local/`, which git ignores; each
+is a folder with `result.json`, the append-only `journal.jsonl` it was derived from, `plan.json`, worker logs and
+compile caches.
 
 `accuracy/` holds committed trainings, several seeds in each framework: the ranges and margins that their workloads
 declare come from them, and `tests/test_agreement.py` compares them with both. They time nothing, so the README's
