@@ -319,7 +319,7 @@ def test_a_stack_whose_compiler_made_no_graph_is_the_mode_it_is(both):
     assert "torch compile = eager: it compiled nothing, and is not ranked" in told
     alone = judged(both, [row for row in fast if row.stack.mode != "eager"])
     (work,) = gather([alone])
-    assert sentence(work).headline == "As documented: TensorFlow graph trains fastest"
+    assert sentence(work).headline == "As documented: Only TensorFlow graph has a timing that counts"
     assert f"| {name} |" in markdown([alone])
 
 
