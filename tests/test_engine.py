@@ -223,7 +223,7 @@ def test_killing_a_worker_mid_run_costs_only_its_row(tmp_path):
         (["--budget", "1s"], "--budget 1 s is too short"),
         (["--isolated", "--measure", "accuracy"], "--measure must name training too"),
         (["--batch-size", "500"], "does not go twice into the 600"),
-        (["--resume", "--passes", "3"], "leave out"),
+        (["--resume", "--passes", "3"], "remove --impls, --passes, --profile"),
         (["--require", "numpy:turbo:cpu"], "no workload of this run has that stack"),
     ],
 )

@@ -39,7 +39,7 @@ def test_a_schema_imports_nothing_that_measures(name):
 def test_an_answer_holds_a_value_exactly_when_it_is_ok():
     place = {"part": "memory", "workload": "w", "variant": "default", "stack": "torch:eager:cpu:default"}
     value = {"batch_size": 2, "steps": 1, "imported_resident": 10}
-    assert Answer(**place, status="ok", value=value).typed.imported_resident == 10
+    assert typed(Answer(**place, status="ok", value=value)).imported_resident == 10
     for wrong in ({"status": "ok"}, {"status": "failed", "reason": "x", "value": value}):
         with pytest.raises(ValidationError):
             Answer(**place, **wrong)

@@ -14,8 +14,9 @@ from small import RESNET
 
 from benchmarks import tasks
 from benchmarks.analysis.ratios import ratio
-from benchmarks.engine.journal import Journal
+from benchmarks.engine.journal import Journal, Note
 from benchmarks.engine.orders import launch_order, round_orders, williams
+from benchmarks.errors import Problem
 from benchmarks.protocol.profiles import PROFILES
 from benchmarks.tasks.inputs import OrderDigest, batch_ids, epoch_order, save_arrays
 
@@ -151,10 +152,16 @@ def test_blocks_are_long_enough():
 
 def test_a_torn_line_costs_only_itself(tmp_path):
     first = Journal(tmp_path)
-    first.add("a", x=1)
+    first.add(Note(text="a"))
     with first.path.open("a") as sink:
         sink.write('{"event": "b", "x"')  # the power went
     again = Journal(tmp_path)
-    again.add("c", x=3)
-    assert [e["event"] for e in Journal(tmp_path).events] == ["a", "c"]
-    assert json.loads(first.path.read_text().splitlines()[-1]) == {"event": "c", "x": 3}
+    again.add(Note(text="c"))
+    assert [e.text for e in Journal(tmp_path).of(Note)] == ["a", "c"]
+    assert json.loads(first.path.read_text().splitlines()[-1]) == {"event": "note", "text": "c"}
+
+
+def test_a_journal_of_another_version_says_so(tmp_path):
+    (tmp_path / "journal.jsonl").write_text('{"event": "note", "text": "a"}\n{"event": "note", "txet": "b"}\n')
+    with pytest.raises(Problem, match="is of another version, start a new run instead"):
+        Journal(tmp_path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from benchmarks import __version__
 from benchmarks.analysis import multimodal
@@ -47,6 +48,7 @@ from benchmarks.schema.results import (
 )
 from benchmarks.workload import Accepted, Workload
 
+T = TypeVar("T")
 CUT_SHORT = {"status": "interrupted", "reason": "the run ended early"}
 
 
@@ -76,19 +78,23 @@ def assemble(plan: Plan, journal: Journal) -> Result:
         affinity=plan.affinity,
         notes=list(dict.fromkeys([*plan.notes, *(e.text for e in journal.of(Note))])),
         declared=declared,
-        data=[found for key in keys if (found := journal.data(key))],
+        data=_present(map(journal.data, keys)),
         rows=every,
         baselines=[found for entry in plan.entries for found in _baselines(plan, entry, journal)],
         comparisons=comparisons,
         verdict_rule=3,
         rankings=rank_all(every, comparisons),
         agreements=agree_all(every, declared, data=plan.options.data),
-        pilots=[found for key in keys if (found := journal.pilot(key))],
-        carry_over=[found for group in groups.values() if (found := carry_over(group))],
-        isolated=[found for entry in plan.entries if (found := _isolated(entry, groups[entry.key], journal))],
+        pilots=_present(map(journal.pilot, keys)),
+        carry_over=_present(map(carry_over, groups.values())),
+        isolated=_present(_isolated(entry, groups[entry.key], journal) for entry in plan.entries),
         budget=_budget(plan, every, journal),
         answers=[e.answer for e in journal.of(Answered)],
     )
+
+
+def _present(found: Iterable[T | None]) -> list[T]:
+    return [one for one in found if one is not None]
 
 
 def rows(plan: Plan, entry: Entry, journal: Journal) -> list[Row]:
@@ -100,7 +106,7 @@ def rows(plan: Plan, entry: Entry, journal: Journal) -> list[Row]:
 def _budget(plan: Plan, rows: Sequence[Row], journal: Journal) -> Budget | None:
     if plan.options.budget_seconds is None:
         return None
-    cuts = [found for entry in plan.entries if (found := journal.cut(entry.key))]
+    cuts = _present(journal.cut(entry.key) for entry in plan.entries)
     return Budget(spent_seconds=journal.spent(), cuts=cuts, finds=finds(rows))
 
 

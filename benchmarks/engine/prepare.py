@@ -23,7 +23,7 @@ def prepare(ctx: Context, entry: Entry) -> None:
         train_examples=recipe.train_examples,
         test_examples=recipe.test_examples,
     )
-    sizes = {split: len(loaded.arrays[split]) for split in ("train", "test") if split in loaded.arrays}
+    sizes: dict[str, int] = {split: len(loaded.arrays[split]) for split in ("train", "test") if split in loaded.arrays}
     if short := tasks.too_short(workload, sizes):
         raise data.DataError(short)
     known = ctx.journal.data(entry.key)

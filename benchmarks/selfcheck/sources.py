@@ -119,7 +119,7 @@ def _logs(
     try:
         worker.ask("hello", limit=600, **job)
         worker.ask("build", limit=600)
-        words = {"other": str(folders["real"]), "pairs": pairs, "seconds": 0.5}
+        words: dict[str, Any] = {"other": str(folders["real"]), "pairs": pairs, "seconds": 0.5}
         seen = worker.ask("benchmarks.selfcheck.inside", limit=3600, **words)
     except WorkerError as error:
         raise Problem(f"{w.key} on {framework} {mode}: {error.status}: {error.reason}") from None
