@@ -172,7 +172,7 @@ def test_a_changed_baseline_cannot_be_resumed(tmp_path):
     plan = make_plan(command="test", workload=["vectors/sound"], profile="smoke", impls=impls, threads=1)
     assert plan.changed_files() == []
     with (impls / "vectors" / "baseline_fake.py").open("a") as file:
-        file.write("# changed\n")
+        file.write("CHANGED = True\n")
     assert plan.changed_files() == ["baseline_fake.py"]
 
 
