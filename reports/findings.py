@@ -84,7 +84,7 @@ def _carry_over(work: Work) -> Iterator[str]:
 
 
 def alone(work: Work) -> str:
-    """Whether the verdicts stand with each top stack alone on the machine. Empty without ``--isolated``."""
+    """Whether the verdicts stand with each top stack alone on the machine. Empty without ``--solo``."""
     for found in work.result.isolated:
         if (found.workload, found.variant) == (work.workload, work.variant):
             return _alone(found, _names(work))

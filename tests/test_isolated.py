@@ -1,4 +1,4 @@
-"""--isolated: the top stacks alone, after the passes; journal, resume, verdicts side by side. NumPy toys."""
+"""--solo: the top stacks alone, after the passes; journal, resume, verdicts side by side. NumPy toys."""
 
 import sys
 from pathlib import Path
@@ -90,7 +90,7 @@ def seal(plain):
         (lambda r: r["isolated"][0]["standings"][0].update(stands="stands"), "do not follow from the samples"),
         (lambda r: r["isolated"][0]["stacks"][0]["launches"].pop(), "has passes"),
         (lambda r: r["isolated"].clear(), "not measured alone"),
-        (lambda r: r["options"].update(isolate=False), "without --isolated"),
+        (lambda r: r["options"].update(isolate=False), "without --solo"),
         (lambda r: r["isolated"][0]["stacks"][0].update(stack="torch:eager:cpu:default"), "did not measure"),
         (lambda r: r["isolated"][0]["stacks"][0]["launches"][0]["blocks"].pop(), "has rounds"),
     ],
@@ -173,5 +173,5 @@ def test_a_reversed_verdict_falls_and_a_crash_is_told():
 
 
 def test_isolated_needs_training():
-    with pytest.raises(Problem, match="--isolated measures training again"):
+    with pytest.raises(Problem, match="--solo measures training again"):
         plan(measure=["accuracy"])

@@ -1,4 +1,4 @@
-"""``--isolated``: which stacks are measured again alone, and what that says of the verdicts of interleaved passes."""
+"""``--solo``: which stacks are measured again alone, and what that says of the verdicts of interleaved passes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from benchmarks.workload import discover
 
 
 def print_list(impls: Path, env: Sequence[str], *, as_json: bool) -> None:
-    """JSON: an array of objects, one per workload variant and stack, with the fields below."""
+    """Print a table or, as JSON, an array of objects: one per workload variant and stack, with the fields below."""
     from benchmarks.engine.interpreters import interpreters
 
     found = discover(impls.resolve())

@@ -40,7 +40,7 @@ LOCAL = ROOT / "results" / "local"
 
 
 def run_command(*, out: Path | None, resume: bool, time_limit: float | None, report: bool, **options: Any) -> int:
-    """Exit code: 0 all ok; 1 something failed (it is in the result); 2 bad request; 130 interrupted."""
+    """Return the exit code: 0 all ok; 1 something failed (it is in the result); 2 bad request; 130 interrupted."""
     console = _console(stderr=True)
     if resume:
         folder = (out or latest_unfinished()).resolve()
@@ -51,7 +51,7 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
             raise Problem("; ".join(missing))
         folder = out.resolve() if out else LOCAL / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{plan.machine.name}"
         if (folder / FILE).exists():
-            raise Problem(f"{folder} already holds a run; give --resume to go on with it, or another --out")
+            raise Problem(f"{folder} already holds a run; continue it with --resume, or give another --out")
         folder.mkdir(parents=True, exist_ok=True)
         plan.write(folder)
     _announce(console, plan, folder)
@@ -71,7 +71,7 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
             raise Problem(str(error)) from None
     path = folder / "result.json"
     if interrupted:
-        click.echo(f"interrupted; what was measured is in {path}; go on with --resume --out {folder}", err=True)
+        click.echo(f"interrupted; results so far are in {path}; continue with --resume --out {folder}", err=True)
         return 130
     print_summary(_console(stderr=False), result)
     click.echo(f"result: {path}")
@@ -95,7 +95,7 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
 
 
 def _console(*, stderr: bool) -> Console:
-    """Wide enough for the tables where nobody's terminal says otherwise."""
+    """Return a console, wide enough for the tables where there is no terminal."""
     console = Console(stderr=stderr)
     return console if console.is_terminal else Console(stderr=stderr, width=120)
 
@@ -105,7 +105,7 @@ def _as_interrupt(signum: int, frame: object) -> None:
 
 
 def _command() -> str:
-    """The command line without paths of this machine."""
+    """Return the command line without paths of this machine."""
 
     def short(word: str) -> str:
         name, equals, value = word.rpartition("=")
@@ -116,7 +116,7 @@ def _command() -> str:
 
 
 def latest_unfinished() -> Path:
-    """The newest run under results/local whose journal has no end."""
+    """Return the newest run under results/local whose journal has no end."""
     for folder in sorted(LOCAL.glob("*"), reverse=True):
         journal = folder / "journal.jsonl"
         if (folder / FILE).exists() and not (journal.exists() and '"event": "finished"' in journal.read_text("utf-8")):
@@ -160,9 +160,9 @@ def _announce(console: Console, plan: Plan, folder: Path) -> None:
     for entry in plan.entries:
         for b in entry.baselines:
             can_run = b.reason and f"unavailable: {b.reason}"
-            console.print(f"  baseline {b.label} beside {entry.key}: {can_run or 'will be run'}", highlight=False)
+            console.print(f"  baseline {b.label} for {entry.key}: {can_run or 'will be run'}", highlight=False)
     o = plan.options
-    passes = str(o.passes) if o.pilot is None else f"{o.pilot}, then by what they show {o.passes} to {MOST}"
+    passes = str(o.passes) if o.pilot is None else f"{o.pilot}, then {o.passes} to {MOST} depending on their spread,"
     console.print(
         f"  profile {o.profile}, {o.data} data, {passes} passes × {o.rounds} rounds, {o.threads} threads, seed {o.seed}"
     )
@@ -170,16 +170,16 @@ def _announce(console: Console, plan: Plan, folder: Path) -> None:
 
 
 def _expected(plan: Plan) -> str:
-    """How long the run may take: between which times where pilots decide."""
+    """Return how long the run may take, and between which times where pilots decide."""
     about, least, most = (
         max(1, round(s / 60)) for s in (estimate(plan, experiments.MEASURING), *extremes(plan, experiments.MEASURING))
     )
-    return f"about {about} min" if least == most else f"about {about} min, {least} to {most} by what the pilots show"
+    return f"about {about} min" if least == most else f"about {about} min ({least} to {most}, depending on the pilots)"
 
 
 @contextmanager
 def _progress(console: Console) -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
-    """A live line on a terminal, one line per step of the work elsewhere; and what tells it how much is done."""
+    """Show a live line on a terminal, elsewhere a line per step; yield how to report a step and the share done."""
     start = time.monotonic()
     if not console.is_terminal:
         yield lambda text: click.echo(f"[{time.monotonic() - start:6.0f} s] {text}", err=True), lambda share: None
@@ -200,7 +200,7 @@ def _progress(console: Console) -> Iterator[tuple[Callable[[str], None], Callabl
 
 
 def print_summary(console: Console, result: Result) -> None:
-    """One table per workload: throughput, ratio to the fastest, metric, certificate, status."""
+    """Print one table per workload: throughput, ratio to the fastest, metric, certificate, status."""
     groups: dict[tuple[str, str], list[Row]] = {}
     metrics = {(d.name, d.variant): described(d.declaration.get("metric")) for d in result.declared}
     bounds = {(d.workload, d.variant): d.optimum for d in result.data}
@@ -241,7 +241,7 @@ def print_summary(console: Console, result: Result) -> None:
 
 
 def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
-    """Who beats all others or shares first place, what compiled nothing, what could have been found, the canary."""
+    """Return who is fastest or tied, what compiled nothing, the minimum detectable difference and the A/A check."""
     key = (workload, variant)
     names = {r.stack.key: r.stack.label for r in result.rows}
     out = []
@@ -251,15 +251,15 @@ def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
     for ranking in (r for r in result.rankings if (r.workload, r.variant) == key):
         first = [names[k] for k, place in ranking.ranks.items() if place == 1]
         family = "tuned, " if ranking.tuned else ""
-        out.append(f"{family}fastest: {first[0]}" if ranking.best else f"{family}share first place: {', '.join(first)}")
+        out.append(f"{family}fastest: {first[0]}" if ranking.best else f"{family}tied for fastest: {', '.join(first)}")
     mine = [c for c in result.comparisons if (c.workload, c.variant) == key]
     if finds := [
         c.detectable for c in mine if c.detectable is not None and c.verdict != "provisional" and not c.canary
     ]:
-        out.append(f"differences found nine times in ten: {min(finds) - 1:.1%} to {max(finds) - 1:.1%}, by pair")
+        out.append(f"minimum detectable difference: {min(finds) - 1:.1%} to {max(finds) - 1:.1%}, by pair")
     for c in mine:
         if c.canary:
-            out.append(f"canary: two launches of {names[c.first]}: ratio {c.ratio:.3f}, {c.verdict}")
+            out.append(f"A/A check: two launches of {names[c.first]}: ratio {c.ratio:.3f}, {c.verdict}")
         elif c.verdict == "untrustworthy":
             out.append(f"untrustworthy: {names[c.first]} against {names[c.second]}: {c.why}")
     return out
@@ -272,7 +272,7 @@ def _agreements(result: Result, workload: str, variant: str, metric: Metric) -> 
 
 
 def _answers(result: Result, workload: str, variant: str) -> list[str]:
-    """Under each part's title what it found, stack by stack."""
+    """Return each experiment's title and, stack by stack, its answer in a line."""
     names = {r.stack.key: r.stack.label for r in result.rows}
     out: list[str] = []
     for part in experiments.chosen(result.options.measure):
@@ -296,7 +296,7 @@ def _baseline(b: Baseline) -> str:
 
 
 def _bound(metric: Metric, bound: float | None) -> str:
-    """What no model can beat, for the metrics that nobody knows by heart."""
+    """Return what no model can beat, for metrics that are no proportion."""
     return "" if metric.proportion or bound is None else f" ({metric.bound} {metric.text(bound)})"
 
 

@@ -25,7 +25,7 @@ CERTIFICATE_STEPS = 40  # of float32, as long as the float64 reference takes
 
 
 def estimate(plan: Plan, experiments: Experiments = NONE) -> float:
-    """Seconds: start-up, rounds, inference, certificates, training, experiments, and what --isolated measures again."""
+    """Seconds: start-up, rounds, inference, certificates, training, experiments, and what --solo measures again."""
     return sum(entry_seconds(plan, i, experiments) for i in range(len(plan.entries)))
 
 

@@ -36,7 +36,7 @@ class _OfLaunch(Strict):
     row: str
     pass_index: int
     attempt: int
-    solo: bool = False  # of --isolated
+    solo: bool = False  # of --solo
 
 
 class Launched(_OfLaunch):
@@ -87,7 +87,7 @@ class PilotDecided(Strict):
 
 
 class SoloChosen(Strict):
-    """The stacks, by Stack.key, that --isolated measures again."""
+    """The stacks, by Stack.key, that --solo measures again."""
 
     event: Literal["isolated"] = "isolated"
     key: str

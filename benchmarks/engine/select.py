@@ -66,7 +66,7 @@ def make_plan(
         if len(wanted.split(":")) != 3:
             raise Problem(f"--require takes FRAMEWORK:MODE:DEVICE, got {wanted!r}")
     if isolated and measure and "training" not in measure:
-        raise Problem("--isolated measures training again: --measure must name training too")
+        raise Problem("--solo measures training again: --measure must name training too")
     everything = discover(impls.resolve())
     found = choose(everything, workload, everything=profile == "full", gpu=devices == ["cuda"])
     known = {name: list(f.modes) for name, f in frameworks().items()}

@@ -1,4 +1,4 @@
-"""``--isolated``: the top stacks of a workload measured again, one worker on the machine at a time."""
+"""``--solo``: the top stacks of a workload measured again, one worker on the machine at a time."""
 
 from __future__ import annotations
 

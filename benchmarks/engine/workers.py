@@ -24,7 +24,7 @@ from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
 from benchmarks.workload import Workload
 
-TIMEOUT = 900.0  # seconds any one request may take, unless --time-limit says otherwise
+TIMEOUT = 900.0  # seconds any one request may take, unless --request-timeout says otherwise
 
 Report = Callable[[str], None]  # is told, in a few words, what is going on
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Launch:
     row: str
     pass_index: int
     attempt: int
-    solo: bool  # of --isolated
+    solo: bool  # of --solo
     process: WorkerProcess
     job: dict[str, Any]
     timeout: float

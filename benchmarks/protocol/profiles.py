@@ -8,7 +8,7 @@ from dataclasses import dataclass
 MEASURES = ("training", "inference", "certificate", "accuracy")
 POOL = 8  # distinct batches that rotate in timed blocks
 ORDER_BATCHES = 512  # batches of an epoch whose order the certificate checks
-FASTEST = 3  # stacks that --isolated measures again, and those that cannot be told from the first
+FASTEST = 3  # stacks that --solo measures again, and those that cannot be told from the first
 
 
 @dataclass(frozen=True, kw_only=True)

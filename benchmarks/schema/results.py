@@ -292,7 +292,7 @@ class Standing(Strict):
 
 
 class Isolated(Strict):
-    """The top stacks of a workload measured again, one worker on the machine at a time (--isolated)."""
+    """The top stacks of a workload measured again, one worker on the machine at a time (--solo)."""
 
     workload: str = field("as in Row")
     variant: str = field("as in Row")
@@ -344,7 +344,7 @@ class Result(Strict):
     )
     pilots: list[Pilot] = field("one per workload variant whose number of passes was decided", default_factory=list)
     carry_over: list[CarryOver] = field("one per workload variant with enough blocks", default_factory=list)
-    isolated: list[Isolated] = field("one per workload variant, with --isolated", default_factory=list)
+    isolated: list[Isolated] = field("one per workload variant, with --solo", default_factory=list)
     budget: Budget | None = field("what became of --budget; None without it", default=None)
     answers: list[Answer] = field(
         "what parts of the run found (--measure NAME), one per part and stack", default_factory=list

@@ -115,7 +115,7 @@ class Options(Strict):
     require: list[str] = field("stacks that had to be available")
     pilot: int | None = field("passes after which their number is decided; None: it was fixed", default=None)
     canary: bool = field("whether one stack of each workload was launched twice", default=False)
-    isolate: bool = field("--isolated", default=False)
+    isolate: bool = field("--solo", default=False)
     budget_seconds: float | None = field("--budget; None means as long as it takes", default=None)
     price_per_hour: float | None = field(
         "--price-per-hour: what an hour of this machine costs, in the user's currency; None: nothing is priced",

@@ -82,7 +82,7 @@ def run_hog(
 
     def measure(hogged: Collection[int], *, throughout: bool = False) -> list[Row]:
         plan = make_plan(
-            command="python -m benchmarks hog",
+            command="python -m benchmarks contention",
             workload=[workload],
             stack=list(stacks),
             profile=profile,

@@ -131,7 +131,7 @@ def _carry_over(result: Result, groups: dict[tuple[str, str], list[Row]]) -> Ite
 def _isolated(result: Result, groups: dict[tuple[str, str], list[Row]]) -> Iterator[str]:
     asked, had = result.options.isolate, {(i.workload, i.variant) for i in result.isolated}
     if had and not asked:
-        yield "stacks were measured alone without --isolated"
+        yield "stacks were measured alone without --solo"
     for claimed in result.isolated:
         key = (claimed.workload, claimed.variant)
         name = f"{'/'.join(key)}: alone"

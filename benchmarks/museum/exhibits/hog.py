@@ -21,7 +21,7 @@ MISTAKE = (
 PREVENTED = (
     "Foreign CPU time, steal and quotas during each block are read from the kernel; a disturbed round is measured "
     "again for all stacks, and what stays disturbed carries no verdict. A block's own duration is never evidence. "
-    "`python -m benchmarks hog` shows what that is worth in verdicts."
+    "`python -m benchmarks contention` shows what that is worth in verdicts."
 )
 PLACES = (Place("mnist_mlp", "torch:eager"), Place("mnist_mlp", "tensorflow:graph"))
 
