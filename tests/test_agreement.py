@@ -63,7 +63,7 @@ def stale(result):
         if work(trained_by) != work(recipe):
             continue  # of an earlier recipe by the same name: it stands behind nothing
         now = implementation_files(FOUND[key], row.stack.framework, row.stack.mode)
-        changed = sorted(name for name, _ in row.implementation.items() ^ now.items())
+        changed = sorted({name for name, _ in row.implementation.items() ^ now.items()})
         today = workload.declaration()
         changed += [k for k in DOES if today.get(k) != declared[key].get(k)]
         if changed:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from frameworks import ALL, need
+from frameworks import need
 
 from benchmarks import experiments
 from benchmarks.frameworks.discovery import frameworks
@@ -17,15 +17,23 @@ from reports.render import html
 
 pytestmark = pytest.mark.framework
 
-STACKS = {"torch": ("eager", "compile"), "tensorflow": ("graph",), "tensorlayerx": ("eager",)}  # that is TensorFlow's
+STACKS = {
+    "torch": ("eager",),
+    "torch compiled": ("eager", "compile"),
+    "tensorflow": ("graph",),
+    "tensorlayerx": ("eager",),  # that is TensorFlow's
+}
 
 
-@pytest.fixture(scope="module", params=ALL)
+SLOW = ("torch compiled", "tensorlayerx")
+
+
+@pytest.fixture(scope="module", params=[pytest.param(s, marks=pytest.mark.slow if s in SLOW else ()) for s in STACKS])
 def run(request, tmp_path_factory):
-    framework = request.param
+    framework = request.param.split()[0]
     need(framework)
     out = tmp_path_factory.mktemp(framework)
-    stacks = ",".join(f"{framework}:{mode}" for mode in STACKS[framework])
+    stacks = ",".join(f"{framework}:{mode}" for mode in STACKS[request.param])
     command = [sys.executable, "-m", "benchmarks", "run", "--profile", "smoke", "--measure", "limits,profile"]
     where = ["--workload", "mnist_mlp_ablation/linear", "--stack", stacks, "--out", str(out)]
     done = subprocess.run([*command, *where], cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)

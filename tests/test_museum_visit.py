@@ -123,6 +123,7 @@ def test_soft_max_twice_in_torch_learns_worse_and_is_caught(monkeypatch):
     assert mode.faulty.status == "ok" and mode.scores.right == mode.scores.wrong
 
 
+@pytest.mark.slow
 @pytest.mark.framework
 def test_without_synchronising_tensorflow_looks_faster_than_it_is(monkeypatch):
     need("tensorflow")

@@ -21,6 +21,7 @@ MODES = {
     "tensorflow": ("eager", "graph", "xla"),
     "tensorlayerx": ("eager", "graph"),  # TrainOneStep's twin is eager
 }
+FAST = ("torch",)  # without the marker slow: the others trace every file
 BATCH = 4  # of images at most; sizes of others are the declared ones
 
 UNAVAILABLE = {("word2vec_tensorflow", "xla")}  # XLA lacks its sparse Adagrad; the tuned file writes one
@@ -142,7 +143,9 @@ def known(stem: str, mode: str, flag: dict[str, str]) -> tuple[str, ...] | None:
 
 @pytest.mark.framework
 @pytest.mark.parametrize(
-    ("framework", "found", "path", "modes"), CASES, ids=[f"{name(found, path)}" for _, found, path, _ in CASES]
+    ("framework", "found", "path", "modes"),
+    [pytest.param(*case, marks=() if case[0] in FAST else pytest.mark.slow) for case in CASES],
+    ids=[f"{name(found, path)}" for _, found, path, _ in CASES],
 )
 def test_a_step_holds_what_is_declared(listed, framework, found, path, modes):
     need(framework)
@@ -155,7 +158,7 @@ def test_a_step_holds_what_is_declared(listed, framework, found, path, modes):
 
 
 @pytest.mark.framework
-@pytest.mark.parametrize("framework", ALL)
+@pytest.mark.parametrize("framework", [pytest.param(f, marks=() if f in FAST else pytest.mark.slow) for f in ALL])
 def test_no_reason_stands_for_what_no_longer_happens(listed, framework):
     need(framework)
     used = {known(a["case"].split(":")[1], a["mode"], flag) for a in listed(framework) for flag in a["flags"]}

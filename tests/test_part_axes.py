@@ -70,6 +70,7 @@ def test_an_unknown_sweep_is_refused():
         make_plan(command="test", impls=TOYS, threads=1, recipe="smoke", profile="smoke", sweep=["depth"])
 
 
+@pytest.mark.slow
 @pytest.mark.framework
 def test_all_three_on_each_framework(tmp_path):
     """One mode each, on the smallest workload. What a framework lacks is unavailable, with its reason."""

@@ -17,6 +17,7 @@ from frameworks import ALL, need
 ROOT = Path(__file__).resolve().parent.parent
 BATCH = {"word2vec": 16}  # others: 4
 # TensorFlow 1's optimisers make their variables at the first trace, so graphs are tried; compiling takes too long.
+FAST = ("torch",)  # without the marker slow
 MODES = {"torch": "eager", "tensorflow": "graph", "tensorlayerx": "eager"}
 
 
@@ -88,7 +89,9 @@ def run(framework: str, scratch: Path) -> dict[str, Any]:
 
 @pytest.mark.framework
 @pytest.mark.parametrize(
-    ("framework", "found", "peer"), CASES, ids=[f"{f.workload.name}-{p.path.stem}" for _, f, p in CASES]
+    ("framework", "found", "peer"),
+    [pytest.param(*case, marks=() if case[0] in FAST else pytest.mark.slow) for case in CASES],
+    ids=[f"{f.workload.name}-{p.path.stem}" for _, f, p in CASES],
 )
 def test_a_peer_does_the_work_it_says(answers, framework, found, peer):
     from benchmarks.peers.record import TOLERANCE, TOLERANCE_AMPLIFYING

@@ -56,6 +56,7 @@ def test_missing_real_data_is_one_sentence(tmp_path):
     assert "python -m benchmarks data fetch" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.framework
 def test_both_sources_are_timed_in_one_process():
     need("torch")
