@@ -17,7 +17,7 @@ from benchmarks.analysis.ratios import (
     ratio,
     verdict,
 )
-from benchmarks.schema.results import Comparison, Estimate, Ranking, Result, Row, Verdict
+from benchmarks.schema.results import Comparison, Estimate, Ranking, Row, Verdict
 
 Samples = dict[int, float]  # pass -> median seconds of a step
 LARGEST = 100.0  # log ratios beyond which a number says nothing
@@ -59,13 +59,6 @@ def families(rows: Sequence[Row]) -> list[list[tuple[Row, Row]]]:
     documented, tuned = ([r for r in rows if r.stack.tuned == which and not r.stack.replica] for which in (False, True))
     both = [(a, b) for a in documented for b in tuned if a.stack.kind == b.stack.kind]
     return [list(combinations(documented, 2)), list(combinations(tuned, 2)), both]
-
-
-def rows_as_judged(result: Result) -> list[Row]:
-    """The rows as the result's own rule took them: before the third one a tuned stack was judged like any other."""
-    if result.verdict_rule >= 3:
-        return result.rows
-    return [row.model_copy(update={"stack": row.stack.model_copy(update={"tuned": False})}) for row in result.rows]
 
 
 def compare_all(rows: Sequence[Row]) -> list[Comparison]:
