@@ -78,7 +78,7 @@ def test_false_verdicts_are_counted_by_kind():
 def test_the_simulation_fails_where_intervals_are_too_short(monkeypatch):
     rng = np.random.default_rng(0)
     assert simulated.coverage(simulated.Machine(), "two", runs=3000, passes=5, rng=rng).passed
-    monkeypatch.setattr(simulated, "CONFIDENCE", 0.9)
+    monkeypatch.setattr(simulated, "t_half", partial(simulated.t_half, confidence=0.9))
     assert not simulated.coverage(simulated.Machine(), "two", runs=3000, passes=5, rng=rng).passed
 
 
