@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from benchmarks.analysis.ratios import PROVISIONAL_BELOW
 from benchmarks.schema.markdown import LEFT, RIGHT, plain, table
 from benchmarks.schema.results import Result, Row
 from reports import baselines, numbers, used
-from reports.ranking import ALONE, ENOUGH_PASSES, JOINT, Ranking, rank
+from reports.ranking import JOINT, Ranking, rank
 from reports.table import words
 from reports.verdict import against_book, as_the_book, judgement, seed_range
 from reports.work import (
@@ -19,7 +20,6 @@ from reports.work import (
     label,
     marked,
     mixed,
-    step_seconds,
     worst,
 )
 
@@ -88,7 +88,7 @@ def heading(work: Work, rows: Sequence[Row], several: bool, apart: bool, family:
 def _speed(found: Ranking, row: Row) -> list[str]:
     if row in found.untimed:
         return [numbers.NOTHING] * 3
-    rate, seconds = row.samples_per_second(), step_seconds(row)
+    rate, seconds = row.samples_per_second(), row.step_seconds()
     assert rate is not None and seconds is not None
     return [numbers.number(rate), numbers.number(seconds * 1e3), _ratio(found, row)]
 
@@ -148,19 +148,16 @@ def about(result: Result, *, timed: bool) -> str:
     if timed:
         parts.append(_passes(result))
     text = f"Run {result.id}: {'; '.join(filter(None, parts))}."
-    if timed and options.passes < ENOUGH_PASSES:
+    if timed and options.passes < PROVISIONAL_BELOW:
         text += " × fastest: ratio of step times, 1.00 is the stack measured fastest."
-        text += f" Verdicts are provisional: below {ENOUGH_PASSES} passes there is no interval."
+        text += f" Verdicts are provisional: below {PROVISIONAL_BELOW} passes there is no interval."
     elif timed:
-        joint = result.verdict_rule >= 2
         whose = "table" if result.verdict_rule >= 3 else "workload"
-        kind = f"joint interval ({JOINT} for all pairs of a {whose} together)" if joint else f"{ALONE} interval"
-        text += f" × fastest: ratio of step times with its {kind}, 1.00 is the fastest."
-        if joint:
-            text += (
-                " Verdicts hold jointly too; finds: the smallest difference that would have been found with a "
-                "probability of 90 %."
-            )
+        text += (
+            f" × fastest: ratio of step times with its joint interval ({JOINT} for all pairs of a {whose} together), "
+            "1.00 is the fastest. Verdicts hold jointly too; finds: the smallest difference that would have been found "
+            "with a probability of 90 %."
+        )
     return plain(text + ("" if result.complete else " Interrupted: figures are partial."))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any, Literal
 
 from pydantic import ConfigDict, PrivateAttr
@@ -179,12 +180,15 @@ class Row(Strict):
         """Return the passes that got too few quiet rounds with all repeats: no comparison may rest on them."""
         return {la.pass_index for la in self.launches if la.status == "ok" and la.blocks and not la.is_quiet}
 
-    def samples_per_second(self) -> float | None:
-        """Return the training throughput: batch size over the geometric mean of the passes' median step seconds."""
-        from statistics import geometric_mean
-
+    def step_seconds(self) -> float | None:
+        """Return the geometric mean of the passes' median step seconds; None without any."""
         steps = list(self.pass_step_seconds().values())
-        return self.batch_size * self.items / geometric_mean(steps) if steps else None
+        return geometric_mean(steps) if steps else None
+
+    def samples_per_second(self) -> float | None:
+        """Return the training throughput, by the mean step time."""
+        seconds = self.step_seconds()
+        return None if seconds is None else self.batch_size * self.items / seconds
 
     @property
     def compiled_nothing(self) -> bool:
