@@ -140,10 +140,13 @@ def test_notes_and_warnings_are_prominent(page: Page, result: results.Result) ->
     assert "with uncommitted changes" in top
 
 
-def test_edits_by_hand_show(result: results.Result) -> None:
-    edited = result.model_copy(update={"notes": ["all is well"]})
-    assert "this result file was changed after the run" in html([edited])
-    assert "this result file was changed after the run" not in html([result])
+def test_edits_by_hand_show(result: results.Result, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    results.write(result, path)
+    warning = "this result file was changed after the run"
+    assert warning not in html([results.read(path)])
+    path.write_text(path.read_text("utf-8").replace("Memory was short", "Memory was ample"), "utf-8")
+    assert warning in html([results.read(path)])
 
 
 def test_disturbed_blocks_are_marked(page: Page) -> None:

@@ -19,7 +19,6 @@ from benchmarks.analysis.ratios import (
 )
 from benchmarks.schema.results import Comparison, Estimate, Ranking, Row, Verdict
 
-Samples = dict[int, float]  # pass -> median seconds of a step
 LARGEST = 100.0  # log ratios beyond which a number says nothing
 
 
