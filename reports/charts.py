@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from statistics import geometric_mean, median
 from typing import Any, TypeAlias
 
-import matplotlib
 import pandas as pd
 import seaborn as sns
 from markupsafe import Markup
@@ -21,6 +20,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports import svg
+from reports.drawing import across, drawing
 from reports.measure import Measure
 from reports.ranking import Ranking
 from reports.svg import FAINT, INK, MUTED, RULE, SHEET, WIDTH
@@ -143,20 +143,11 @@ def throughput(work: Work, found: Ranking, key: str) -> Chart | None:
         name = svg.short(label(row.stack)) + ("" if row in found.ranked else ", not ranked")
         axes.text(0, y - 0.27, name, va="bottom", ha="left", color=INK if row in found.ranked else MUTED)
     axes.set(xlim=(0, frame["rate"].max() * 1.04), ylim=(len(rows) - 0.6, -0.9))
-    _across(axes, f"training {work.unit} per second", 5)
+    across(axes, f"training {work.unit} per second", 5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     title = "Training throughput" + (f", {found.title.lower()}" if found.title else "")
     caption = "Bar: geometric mean over passes. Marks: every pass."
     return Chart(title, caption + _absent(found), svg.inline(fig, key, f"{title} of {work.title}, per stack"))
-
-
-def _across(axes: Axes, xlabel: str, ticks: int) -> None:
-    """Figures run across, names stand in the drawing: no vertical axis."""
-    axes.set(xlabel=xlabel, ylabel="")
-    axes.yaxis.set_major_locator(NullLocator())
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
-    axes.xaxis.set_major_locator(MaxNLocator(ticks))
 
 
 def _absent(found: Ranking) -> str:
@@ -279,7 +270,7 @@ def starts(work: Work, found: Ranking, key: str) -> Chart | None:
                 -0.01, y, line.rsplit(" ")[-1], va="center", ha="right", color=MUTED, fontsize=10, transform=place
             )
     axes.set(xlim=(0, ends[names[-1]].max() * 1.04 or 1), ylim=(len(lines) - 0.4, -0.5))
-    _across(axes, "seconds from process start", 6)
+    across(axes, "seconds from process start", 6)
     handles = [Patch(color=MUTED, alpha=1 - svg.TOWARDS[shade], linewidth=0, label=word) for _, word, shade in PHASES]
     fig.legend(handles=handles, loc="lower left", ncols=3, bbox_to_anchor=(44 / WIDTH, 0), handlelength=1, borderpad=0)
     title = "From start to first step"
@@ -333,7 +324,7 @@ def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
     if len(disturbed):
         sns.scatterplot(data=disturbed, color="none", edgecolor=INK, linewidth=1.0, **common)
     axes.set(xlim=(-reach, reach), ylim=(y, -3))
-    _across(axes, "step time of a block against the stack's median", 5)
+    across(axes, "step time of a block against the stack's median", 5)
     axes.grid(visible=False)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: "0" if abs(v) < 1e-9 else f"{v * 100:+.3g} %"))
     title = "Every timed block"
@@ -344,12 +335,6 @@ def rounds(work: Work, found: Ranking, key: str) -> Chart | None:
 Draw: TypeAlias = Callable[[Work, Ranking, str], "Chart | None"]
 
 
-def settings() -> dict[Any, Any]:
-    """Whatever the reader's own matplotlib is set to, charts look the same."""
-    plain: dict[Any, Any] = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
-    return plain | svg.SETTINGS
-
-
 def drawn(draw: Draw, work: Work, found: Ranking, key: str) -> Chart | None:
-    with matplotlib.rc_context(settings()):
+    with drawing():
         return draw(work, found, key)

@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
+from benchmarks.errors import Problem
 from benchmarks.experiments import read_result
+from benchmarks.schema import markdown
 from benchmarks.schema.results import Result
 from reports import numbers, summary
 
@@ -79,26 +81,23 @@ def main(paths: tuple[Path, ...], out: Path | None, readme: Path | None, questio
     if readme is not None:
         _renew(readme, "results table", summary.markdown(results), check)
     if questions is not None:
-        from reports.questions import markdown  # draws charts, to throw them away
+        from reports.questions import markdown as answers  # draws charts, to throw them away
 
-        _renew(questions, "page of answers", markdown(results), check)
+        _renew(questions, "page of answers", answers(results), check)
     if out is not None or (readme is None and questions is None):
         _write(out or Path("report.html"), results)
 
 
 def _renew(page: Path, what: str, found: str, check: bool) -> None:
     try:
-        text = page.read_text(encoding="utf-8")
-        new = summary.replaced(text, found)
-        if check and new != text:
-            raise click.ClickException(f"The {what} in {page} is not up to date.")
-        if new != text:
-            page.write_text(new, encoding="utf-8")
-    except summary.MarkersMissing as error:
-        raise click.ClickException(f"{page}: {error}.") from None
+        changed = markdown.renew(page, "results", found, write=not check)
+    except Problem as error:
+        raise click.ClickException(f"{error}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{page} cannot be used: {error}.") from None
-    click.echo(f"{page}: {what} {'is up to date' if new == text else 'renewed'}.")
+    if check and changed:
+        raise click.ClickException(f"The {what} in {page} is not up to date.")
+    click.echo(f"{page}: {what} {'renewed' if changed else 'is up to date'}.")
 
 
 def _write(out: Path, results: list[Result]) -> None:

@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from benchmarks.schema.results import Row
 from reports import svg
+from reports.drawing import across
 from reports.svg import FAINT, INK, MUTED, SHEET, WIDTH
 from reports.work import label
 
@@ -133,10 +134,8 @@ def marks(
         low, high = min([*seen, *(band or ())]), max([*seen, *(band or ())])
         axes.set_xlim(low - 0.05 * (high - low or low), high + 0.05 * (high - low or high))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
-    axes.set(xlabel=xlabel, ylabel="", ylim=(len(lines) - 0.5, -0.7))
-    axes.yaxis.set_major_locator(NullLocator())
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
+    axes.set(ylim=(len(lines) - 0.5, -0.7))
+    across(axes, xlabel)
     shapes = {"linewidth": 0, "color": MUTED, "markersize": 6, "markeredgecolor": SHEET}
     handles = [Line2D([], [], marker=MARKS.get(g, "D"), label=g, **shapes) for g in groups]  # type: ignore[arg-type]
     fig.legend(handles=handles, loc="lower left", ncols=4, bbox_to_anchor=(8 / WIDTH, 0), handlelength=1, borderpad=0)

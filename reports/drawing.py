@@ -1,4 +1,4 @@
-"""What the charts of parts share."""
+"""What charts share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from benchmarks.schema.results import Stack
 from reports import svg
@@ -16,10 +18,20 @@ from reports.svg import SHEET, WIDTH
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """With the report's settings."""
+    """With the report's settings, whatever the reader's own matplotlib is set to."""
     settings: dict[Any, Any] = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
     with matplotlib.rc_context(settings | svg.SETTINGS):
         yield
+
+
+def across(axes: Axes, xlabel: str, ticks: int | None = None) -> None:
+    """Let figures run across, with about so many ``ticks``; names stand in the drawing, so there is no other axis."""
+    axes.set(xlabel=xlabel, ylabel="")
+    axes.yaxis.set_major_locator(NullLocator())
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+    if ticks is not None:
+        axes.xaxis.set_major_locator(MaxNLocator(ticks))
 
 
 def look(stack: Stack) -> dict[str, Any]:

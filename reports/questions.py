@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmarks import experiments as measured
+from benchmarks.schema.markdown import LEFT, RIGHT, plain
 from benchmarks.schema.results import Result
 from reports import parts as shown
-from reports.summary import LEFT, RIGHT, about, heading, line, plain
+from reports.summary import about, heading, plain_table
 from reports.table import Cell, Column, Line, Table
 from reports.work import Work, gather
 
@@ -43,9 +44,9 @@ def _run(part: str, works: Sequence[Work]) -> Iterator[str]:
 
 
 def _table(table: Table) -> str:
-    lines = [line(_head(c) for c in table.columns), line(RIGHT if c.number else LEFT for c in table.columns)]
-    lines += [line(map(_cell, row)) for row in table.rows]
-    lines += [line(_words(text, len(table.columns))) for text in table.lines]
+    rows = [[*map(_cell, row)] for row in table.rows] + [_words(text, len(table.columns)) for text in table.lines]
+    align = (RIGHT if c.number else LEFT for c in table.columns)
+    lines = plain_table(map(_head, table.columns), align, rows)
     notes = [f"{table.mark(note)}: {plain(note)}" for note in table.notes]
     return "\n".join(lines) + ("\n\n" + " ".join(notes) if notes else "")
 

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from benchmarks.analysis import verdicts
+from benchmarks.analysis.ratios import CONFIDENCE, FAMILY_ERROR, PROVISIONAL_BELOW
 from benchmarks.schema.results import Row
 from reports import numbers
-from reports.work import Work, certified, step_seconds
+from reports.work import Work
 
-ENOUGH_PASSES = 5
 TUNED = "Tuned"  # title of the family
 MOST = 100  # times: where a run finds no more than that, it finds nothing, and how far from it tells no more
-JOINT, ALONE = "97 %", "95 %"  # what simultaneous intervals hold with, all together, and a pair's own interval
+JOINT = f"{100 * (1 - FAMILY_ERROR):.0f} %"  # what simultaneous intervals hold with, all together
+ALONE = f"{100 * CONFIDENCE:.0f} %"  # a pair's own interval
 Standing: TypeAlias = Literal["settled", "shared", "provisional", "alone", "nothing", "untimed"]
 
 
@@ -59,6 +61,11 @@ class Versus:
         """The interval with its kind: ``joint 97 % interval 1.02 to 1.05``; empty without one."""
         return f"{self.kind} {self.interval}" if self.interval else ""
 
+    @property
+    def told(self) -> str:
+        """``joint 97 % interval 1.02 to 1.05, slower``."""
+        return ", ".join(filter(None, [self.within, self.word]))
+
 
 def size(ratio: float) -> str:
     """A detectable ratio as a difference, ``3.1 %``; from twice as long on as ``2.4 times``, to ``over 100 times``."""
@@ -71,8 +78,9 @@ def size(ratio: float) -> str:
 class Ranking:
     """One family of stacks: the documented ones, or the tuned ones, which are never ranked together.
 
-    ``ranked`` is in order of throughput; ``timed`` are stacks with a timing that may not be ranked, ``tuned`` is the
-    family that stands beside the documented one. ``title`` is empty for results from before there were two.
+    ``ranked`` is in order of throughput, after those that no other beats, which are ``sharing``; ``timed`` are stacks
+    with a timing that may not be ranked, ``tuned`` is the family that stands beside the documented one. ``title`` is
+    empty for results from before there were two.
     """
 
     title: str
@@ -82,6 +90,7 @@ class Ranking:
     untimed: tuple[Row, ...]
     against: dict[str, Versus]
     passes: int
+    sharing: tuple[Row, ...] = ()
     tuned: Ranking | None = None
 
     @property
@@ -98,11 +107,6 @@ class Ranking:
         """Every stack of both families without one."""
         return tuple(row for family in self.families for row in family.untimed)
 
-    @property
-    def sharing(self) -> tuple[Row, ...]:
-        """Stacks that the run cannot tell from the one measured fastest, itself included."""
-        return tuple(r for r in self.ranked if r is self.ranked[0] or not self.against[r.stack.key].beaten)
-
 
 def rank(work: Work) -> Ranking:
     """Rank the documented stacks, and the tuned ones apart; where there are only tuned ones, these."""
@@ -116,20 +120,16 @@ def rank(work: Work) -> Ranking:
 
 
 def _rank(work: Work, rows: Sequence[Row], title: str) -> Ranking:
-    steps = {r.stack.key: s for r in rows if (s := step_seconds(r)) is not None}
+    steps = {r.stack.key: s for r in rows if (s := r.step_seconds()) is not None}
     timed = sorted((r for r in rows if r.stack.key in steps), key=lambda r: steps[r.stack.key])
-    ranked = tuple(r for r in timed if may_rank(r))
+    fit = [r for r in timed if verdicts.may_rank(r)]
+    places = verdicts.rank(fit, work.result.comparisons)
+    ranked = tuple(sorted(fit, key=lambda r: places is not None and places.ranks[r.stack.key] > 1))
     base = ranked[0] if ranked else timed[0] if timed else None
     against = {r.stack.key: versus(work, r, base) for r in timed if base is not None and r is not base}
-    passes = min((len(r.pass_step_seconds()) for r in ranked), default=0)
-    unsure = [against[r.stack.key] for r in ranked[1:] if not against[r.stack.key].beaten]
-    standing: Standing = "settled"
+    standing: Standing = "provisional" if places is None else "settled" if places.best else "shared"
     if len(ranked) < 2:
         standing = "alone" if ranked else "nothing"
-    elif any(v.low is None for v in unsure) or any(v.word == "provisional" for v in unsure):
-        standing = "provisional"
-    elif unsure:
-        standing = "shared"
     return Ranking(
         title=title,
         standing=standing,
@@ -137,17 +137,9 @@ def _rank(work: Work, rows: Sequence[Row], title: str) -> Ranking:
         timed=tuple(r for r in timed if r not in ranked),
         untimed=tuple(r for r in rows if r.stack.key not in steps),
         against=against,
-        passes=passes,
+        passes=min((len(r.pass_step_seconds()) for r in ranked), default=0),
+        sharing=tuple(r for r in ranked if places and places.ranks[r.stack.key] == 1),
     )
-
-
-def may_rank(row: Row) -> bool:
-    """A timing counts when nothing failed and something was compiled where it should be.
-
-    A certificate that was not asked for is said, one that failed excludes.
-    """
-    sound = row.certificate is None or certified(row)
-    return row.status in ("ok", "interrupted") and sound and not row.compiled_nothing
 
 
 def versus(work: Work, row: Row, base: Row) -> Versus:
@@ -160,9 +152,10 @@ def versus(work: Work, row: Row, base: Row) -> Versus:
         if stored.simultaneous_low is not None:  # the canary's pair is judged by itself
             kind = f"{JOINT} interval" if stored.canary else f"joint {JOINT} interval"
         return Versus(stored.ratio, low, high, word, stored.detectable, stored.why, kind)
-    mine, theirs = step_seconds(row), step_seconds(base)
+    mine, theirs = row.step_seconds(), base.step_seconds()
     assert mine is not None and theirs is not None
-    return Versus(mine / theirs, None, None, "provisional" if _passes(row, base) < ENOUGH_PASSES else "not compared")
+    few = _passes(row, base) < PROVISIONAL_BELOW
+    return Versus(mine / theirs, None, None, "provisional" if few else "not compared")
 
 
 def _passes(*rows: Row) -> int:

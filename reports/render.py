@@ -14,6 +14,7 @@ from markupsafe import Markup
 from benchmarks.schema.results import Result
 from reports import svg
 from reports.numbers import printable
+from reports.ranking import JOINT
 from reports.view import page
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -37,6 +38,7 @@ def html(results: Sequence[Result]) -> str:
     pin = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(
         page=page(results),
+        joint=JOINT,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         light=svg.palette("light"),
         dark=svg.palette("dark"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from benchmarks.analysis.ratios import PROVISIONAL_BELOW
+from benchmarks.schema.markdown import LEFT, RIGHT, plain, table
 from benchmarks.schema.results import Result, Row
 from reports import baselines, numbers, used
-from reports.ranking import ALONE, ENOUGH_PASSES, JOINT, Ranking, rank
+from reports.ranking import JOINT, Ranking, rank
 from reports.table import words
 from reports.verdict import against_book, as_the_book, judgement, seed_range
 from reports.work import (
@@ -18,19 +20,11 @@ from reports.work import (
     label,
     marked,
     mixed,
-    step_seconds,
     worst,
 )
 
-BEGIN = "<!-- results:begin -->"
-END = "<!-- results:end -->"
 BOOKS = "### The books' own figures"
 SPEED = ("Step, ms", "× fastest")  # beside throughput
-LEFT, RIGHT = ":---", "---:"
-
-
-class MarkersMissing(ValueError):
-    """The text has no pair of markers to write between."""
 
 
 def markdown(results: Sequence[Result]) -> str:
@@ -68,12 +62,17 @@ def _table(work: Work, found: Ranking, several: bool, apart: bool) -> str:
         titles += [measure.title + measure.direction, f"{measure.bound.capitalize()} / {book}"]
         align += [LEFT, LEFT]
     titles, align = [*titles, "Certificate: worst error of tolerance" if work.proven else "Status"], [*align, LEFT]
-    lines = [line(titles), line(align)]
     rows = (*found.ranked, *found.timed, *found.untimed)
-    for row in rows:
-        cells = [marked(work, row), *(_speed(found, row) if work.timed else [])]
-        cells += [_metric(work, row), _references(work)] if trained else []
-        lines.append(line([*cells, _certificate(work, found, row)]))
+    cells = [
+        [
+            marked(work, row),
+            *(_speed(found, row) if work.timed else []),
+            *([_metric(work, row), _references(work)] if trained else []),
+            _certificate(work, found, row),
+        ]
+        for row in rows
+    ]
+    lines = plain_table(titles, align, cells)
     differ = [f"\n{plain(text)}" for text in used.lines(work, found)] if work.timed else []
     return "\n".join([heading(work, rows, several, apart, found.title), "", *lines, *differ])
 
@@ -89,7 +88,7 @@ def heading(work: Work, rows: Sequence[Row], several: bool, apart: bool, family:
 def _speed(found: Ranking, row: Row) -> list[str]:
     if row in found.untimed:
         return [numbers.NOTHING] * 3
-    rate, seconds = row.samples_per_second(), step_seconds(row)
+    rate, seconds = row.samples_per_second(), row.step_seconds()
     assert rate is not None and seconds is not None
     return [numbers.number(rate), numbers.number(seconds * 1e3), _ratio(found, row)]
 
@@ -149,19 +148,16 @@ def about(result: Result, *, timed: bool) -> str:
     if timed:
         parts.append(_passes(result))
     text = f"Run {result.id}: {'; '.join(filter(None, parts))}."
-    if timed and options.passes < ENOUGH_PASSES:
+    if timed and options.passes < PROVISIONAL_BELOW:
         text += " × fastest: ratio of step times, 1.00 is the stack measured fastest."
-        text += f" Verdicts are provisional: below {ENOUGH_PASSES} passes there is no interval."
+        text += f" Verdicts are provisional: below {PROVISIONAL_BELOW} passes there is no interval."
     elif timed:
-        joint = result.verdict_rule >= 2
         whose = "table" if result.verdict_rule >= 3 else "workload"
-        kind = f"joint interval ({JOINT} for all pairs of a {whose} together)" if joint else f"{ALONE} interval"
-        text += f" × fastest: ratio of step times with its {kind}, 1.00 is the fastest."
-        if joint:
-            text += (
-                " Verdicts hold jointly too; finds: the smallest difference that would have been found with a "
-                "probability of 90 %."
-            )
+        text += (
+            f" × fastest: ratio of step times with its joint interval ({JOINT} for all pairs of a {whose} together), "
+            "1.00 is the fastest. Verdicts hold jointly too; finds: the smallest difference that would have been found "
+            "with a probability of 90 %."
+        )
     return plain(text + ("" if result.complete else " Interrupted: figures are partial."))
 
 
@@ -186,7 +182,7 @@ def _books(works: Sequence[Work]) -> str:
     """Book and measured, workload by workload; as many columns as frameworks were trained."""
     frameworks = _frameworks(row for work in works for row in work.rows if as_the_book(work, row))
     titles = ["Workload", "Book", *frameworks.values(), "Book within ± 2 SE of the seeds"]
-    lines = [line(titles), line([LEFT, RIGHT, *[LEFT] * (len(frameworks) + 1)])]
+    rows = []
     for work in works:
         kind = "" if work.measure.proportion else f"{work.measure.name} "
         for figure in work.figures or (None,):
@@ -194,11 +190,11 @@ def _books(works: Sequence[Work]) -> str:
             cells = [f"{work.title}; {figure.what}" if figure and other else work.title]
             cells += [kind + (work.printed(figure) if figure else numbers.NOTHING)]
             if figure is not None and figure.aside:
-                lines.append(line([*cells, *[numbers.NOTHING] * len(frameworks), "not measured"]))
+                rows.append([*cells, *[numbers.NOTHING] * len(frameworks), "not measured"])
                 continue
             cells += [_measured(work, framework, figure) for framework in frameworks]
-            lines.append(line([*cells, "trained otherwise" if other else _within(work)]))
-    return "\n".join(lines)
+            rows.append([*cells, "trained otherwise" if other else _within(work)])
+    return "\n".join(plain_table(titles, [LEFT, RIGHT, *[LEFT] * (len(frameworks) + 1)], rows))
 
 
 def _frameworks(rows: Iterable[Row]) -> dict[str, str]:
@@ -240,20 +236,6 @@ def _standing(work: Work) -> str:
     return f"no SE; seeds {'; '.join(parts)}" if parts else numbers.NOTHING
 
 
-def line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(plain(c) for c in cells) + " |"
-
-
-def plain(text: str) -> str:
-    """Safe inside a table cell: one line, no cell borders, no markup."""
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("`", "&#96;")):
-        text = text.replace(character, entity)
-    return " ".join(text.split())
-
-
-def replaced(text: str, table: str) -> str:
-    """``text`` with everything between the two markers exchanged for ``table``."""
-    start, end = text.find(BEGIN), text.find(END)
-    if start < 0 or end < start:
-        raise MarkersMissing(f"there is no {BEGIN} followed by {END}")
-    return f"{text[: start + len(BEGIN)]}\n{table}{text[end:]}"
+def plain_table(head: Iterable[str], align: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return the lines of a table of text that is no Markdown."""
+    return table(map(plain, head), align, (map(plain, row) for row in rows))

@@ -23,7 +23,6 @@ from reports.work import (
     marked,
     offline,
     peak,
-    step_seconds,
     used,
     worst,
 )
@@ -89,7 +88,7 @@ def _swatch(row: Row) -> str:
 
 
 def _training(row: Row) -> Cell:
-    seconds, rate = step_seconds(row), row.samples_per_second()
+    seconds, rate = row.step_seconds(), row.samples_per_second()
     if seconds is None or rate is None:
         return NONE
     return Cell(n.number(rate), n.milliseconds(seconds), sort=rate)
@@ -125,7 +124,7 @@ def metric_cell(table: Table, work: Work, row: Row) -> Cell:
 
 
 def _cpu(row: Row) -> Cell:
-    busy, wall = cpu_step_seconds(row), step_seconds(row)
+    busy, wall = cpu_step_seconds(row), row.step_seconds()
     if busy is None or wall is None:
         return NONE
     return Cell(n.duration(busy), f"{n.number(busy / wall)} CPUs", sort=busy)
@@ -257,7 +256,7 @@ def _payback(work: Work, row: Row) -> Cell:
     if plain is None:
         return NONE
     cost = [_start(r) for r in (row, plain)]
-    steps = [step_seconds(r) for r in (row, plain)]
+    steps = [r.step_seconds() for r in (row, plain)]
     if cost[0] is None or cost[1] is None or steps[0] is None or steps[1] is None:
         return NONE
     if steps[0] >= steps[1]:

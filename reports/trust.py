@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from benchmarks.analysis.ratios import PROVISIONAL_BELOW
 from benchmarks.schema.results import Row
 from reports import numbers
-from reports.ranking import ENOUGH_PASSES, Ranking, size, versus
+from reports.ranking import Ranking, size, versus
 from reports.work import Work, label
 
 
@@ -21,7 +22,7 @@ def trust(work: Work, found: Ranking) -> list[str]:
     if finds:
         least, most = size(min(finds)), size(max(finds))
         span = least if least == most else f"{least} to {most}, depending on the pair,"
-        few = f", if {ENOUGH_PASSES} were not the least for a verdict" if found.passes < ENOUGH_PASSES else ""
+        few = f", if {PROVISIONAL_BELOW} were not the least for a verdict" if found.passes < PROVISIONAL_BELOW else ""
         out.append(
             f"{numbers.plural(found.passes, 'pass', 'es')} would have found differences of {span} "
             f"with a probability of 90 %{few}."

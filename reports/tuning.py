@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
+from benchmarks.analysis.ratios import PROVISIONAL_BELOW
 from benchmarks.schema.results import Row
 from reports import numbers as n
-from reports import svg
-from reports.charts import FAR, Chart
-from reports.drawing import drawing
+from reports.charts import Chart
 from reports.parts import Section, uncertified
+from reports.parts.strips import Strip, strips
 from reports.ranking import Ranking, Versus, versus
-from reports.svg import INK, SHEET, variable
+from reports.svg import variable
 from reports.table import Cell, Column, Line, Table, Tone, words
 from reports.work import Work, label, plain_mode
 
@@ -43,8 +41,7 @@ class Pair:
     @property
     def told(self) -> str:
         """``0.95 times as long (joint 97 % interval 0.93 to 0.97, faster)``."""
-        told = ", ".join(filter(None, [self.found.within, self.found.word]))
-        return f"{n.ratio(self.found.ratio)} times as long ({told})"
+        return f"{n.ratio(self.found.ratio)} times as long ({self.found.told})"
 
 
 def pairs(work: Work, found: Ranking) -> list[Pair]:
@@ -68,12 +65,12 @@ def sections(work: Work, found: Ranking, key: str) -> list[Section]:
     table.lines += [_without(work, row, found) for row in tuned if row.stack.key not in held]
     caveats = uncertified(list({id(row): row for p in seen for row in (p.tuned, p.plain)}.values()))
     if any(p.found.word == "provisional" for p in seen):
-        caveats.append("Provisional: fewer than 5 passes, so there is no interval.")
+        caveats.append(f"Provisional: fewer than {PROVISIONAL_BELOW} passes, so there is no interval.")
     return [
         Section(
             TITLE,
             _sentence(seen) or "No tuned mode has a timing that counts beside a documented mode of its framework.",
-            charts=[_chart(work, seen, key)] if seen else [],
+            charts=[chart] if (chart := _chart(work, seen, key)) else [],
             tables=[(f"Tuned modes of {work.title}", table)],
             notes=[NOTE] if seen else [],
             caveats=caveats,
@@ -129,39 +126,14 @@ def _without(work: Work, row: Row, found: Ranking) -> Line:
     return Line((label(row.stack),), words(row.status), row.reason or "its timing may not be ranked")
 
 
-def _chart(work: Work, seen: Sequence[Pair], key: str) -> Chart:
-    """Per pair the interval as a bar, the estimate as a line across it, every pass as a mark."""
-    with drawing():
-        fig = svg.figure(34.0 * len(seen) + 46)
-        axes = svg.area(fig, left=8, right=24, top=4, bottom=38)
-        axes.axvline(1.0, color=INK, linewidth=1, zorder=1)
-        for y, p in enumerate(seen):
-            stack = p.tuned.stack
-            colour = svg.colour(stack)
-            if p.found.low is not None and p.found.high is not None:
-                axes.plot([p.found.low, p.found.high], [y, y], color=colour, linewidth=4, alpha=0.5, zorder=2)
-            axes.plot([p.found.ratio] * 2, [y - 0.16, y + 0.16], color=colour, linewidth=2, zorder=3)
-            axes.scatter(
-                p.ratios, [y] * len(p.ratios), marker=svg.marker(stack), s=24, color=colour,
-                edgecolor=SHEET, linewidth=0.7, zorder=4, clip_on=False,
-            )  # fmt: skip
-            place = axes.get_yaxis_transform()
-            against = label(p.plain.stack).removeprefix(f"{stack.known.framework} ")
-            name = svg.short(f"{label(stack)} against {against}", 60)
-            axes.text(0, y - 0.25, name, va="bottom", ha="left", transform=place)
-        ends = [x for p in seen for x in (*p.ratios, p.found.ratio, p.found.low, p.found.high) if x is not None]
-        low, high = min([0.98, *ends]), max([1.02, *ends])
-        if high > FAR * low:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_minor_locator(NullLocator())
-        else:
-            axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.set(xlim=(low / 1.02, high * 1.02), ylim=(len(seen) - 0.6, -0.9), ylabel="")
-        axes.set_xlabel("step time over that of the documented mode")
-        axes.yaxis.set_major_locator(NullLocator())
-        axes.spines["left"].set_visible(False)
-        axes.grid(axis="x")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
-        caption = "Marks: every pass; upright: the estimate; bar: its interval. Left of the line: tuning pays."
-        return Chart("Tuned against documented modes", caption, svg.inline(fig, key, f"{TITLE}: {work.title}"))
+def _chart(work: Work, seen: Sequence[Pair], key: str) -> Chart | None:
+    """Per pair the interval as a bar, the estimate as a tick across it, every pass as a mark."""
+    drawn = []
+    for p in seen:
+        stack, v = p.tuned.stack, p.found
+        against = label(p.plain.stack).removeprefix(f"{stack.known.framework} ")
+        interval = None if v.low is None or v.high is None else (v.low, v.high)
+        drawn.append(Strip(stack, f"{label(stack)} against {against}", p.ratios, v.ratio, interval=interval))
+    title, xlabel = "Tuned against documented modes", "step time over that of the documented mode"
+    caption = "Marks: every pass; upright: the estimate; bar: its interval. Left of the line: tuning pays."
+    return strips(drawn, key, title, caption, f"{TITLE}: {work.title}", xlabel, ticks=True)

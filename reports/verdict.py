@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from benchmarks import experiments
+from benchmarks.analysis.ratios import PROVISIONAL_BELOW
 from benchmarks.schema.results import Row
 from reports import numbers
 from reports.measure import Measure
-from reports.ranking import ENOUGH_PASSES, TUNED, Ranking, Standing, Versus, rank
+from reports.ranking import TUNED, Ranking, Standing, Versus, rank
 from reports.trust import checks, trust
 from reports.work import Figure, Work, certified, final_metric, label, plain_mode
 
@@ -76,8 +77,8 @@ def _settled(found: Ranking) -> tuple[str, str]:
 
 def _provisional(found: Ranking) -> tuple[str, str]:
     first = found.ranked[0]
-    if found.passes < ENOUGH_PASSES:
-        why = f"Provisional: fewer than {ENOUGH_PASSES} passes ({found.passes}), so no stack is called fastest."
+    if found.passes < PROVISIONAL_BELOW:
+        why = f"Provisional: fewer than {PROVISIONAL_BELOW} passes ({found.passes}), so no stack is called fastest."
     else:
         why = "Provisional: the run holds no interval for some of these ratios, so no stack is called fastest."
     return f"{label(first.stack)} was measured ahead", f": {_rate(first)}, {_lead(found)}. {why}"
@@ -87,7 +88,7 @@ def _shared(found: Ranking) -> tuple[str, str]:
     first, *others = found.sharing
     names = numbers.words([label(r.stack) for r in found.sharing])
     ratios = [
-        f"{label(r.stack)} took {numbers.ratio(v.ratio)} times as long per step ({v.within}, {v.word})"
+        f"{label(r.stack)} took {numbers.ratio(v.ratio)} times as long per step ({v.told})"
         for r in others
         for v in [found.against[r.stack.key]]
     ]

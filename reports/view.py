@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.schema.results import Result, Row, digest
+from benchmarks.schema.results import Result, Row
 from reports import agreement, baselines, charts, cost, facts, parts, scores, svg, tables, tuning, used
 from reports import findings as notes
 from reports import numbers as n
@@ -209,7 +209,7 @@ def _run(result: Result, anchor: str, works: Sequence[Work]) -> RunView:
     warnings = []
     if not result.complete:
         warnings.append("The run was interrupted: figures are partial. --resume goes on from here.")
-    if result.digest != digest(result):
+    if result.edited:
         warnings.append("The digest does not match: this result file was changed after the run.")
     if result.git_commit is None:
         warnings.append("The commit that was measured is unknown.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import geometric_mean, median
+from statistics import median
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -257,11 +257,6 @@ def measured(row: Row) -> list[Launch]:
 def blocks(row: Row) -> Iterator[Block]:
     for launch in measured(row):
         yield from launch.blocks
-
-
-def step_seconds(row: Row) -> float | None:
-    steps = list(row.pass_step_seconds().values())
-    return geometric_mean(steps) if steps else None
 
 
 def cpu_step_seconds(row: Row) -> float | None:

@@ -242,7 +242,7 @@ def make(
     interpreter = r.Interpreter(
         name="default", python="3.11.7 CPython", packages={"torch": "2.13.0", "tensorflow": "2.21.0", "numpy": "2.4.6"}
     )
-    result = r.Result(
+    return r.Result(
         schema_version=1, suite_version="2.0", id=run_id, started="2026-01-02T03:04:05Z",
         finished=None if interrupted else "2026-01-02T04:05:06Z", complete=not interrupted,
         command="python -m benchmarks run --profile quick", options=options,
@@ -252,7 +252,6 @@ def make(
         comparisons=compare_all(rows), verdict_rule=3, rankings=rank_all(rows, compare_all(rows)),
         agreements=agree_all(rows, declared, data="embedded"),
     )  # fmt: skip
-    return result.model_copy(update={"digest": r.digest(result)})
 
 
 ZERO = Constant(value=0.0)
@@ -310,8 +309,7 @@ def make_words(run_id: str = "20260105-060708", *, passes: int = 2) -> r.Result:
     changes = {"options": options, "declared": declared, "data": data, "rows": rows, "notes": []}
     compared = compare_all(rows)
     changes |= {"comparisons": compared, "rankings": rank_all(rows, compared), "agreements": []}  # declared by neither
-    result = base.model_copy(update=changes)
-    return result.model_copy(update={"digest": r.digest(result)})
+    return base.model_copy(update=changes)
 
 
 BOOK_RUN = {  # final accuracies per framework; the book prints 0.9198, 0.9688 and 0.9811
@@ -381,8 +379,7 @@ def make_book(run_id: str = "20260104-050607", *, seeds: int = 3) -> r.Result:
     changes = {"options": options, "command": command, "git_dirty": False, "notes": []}
     changes |= {"declared": declared, "data": data, "rows": rows, "comparisons": [], "rankings": []}
     changes["agreements"] = agree_all(rows, declared, data="real")
-    result = base.model_copy(update=changes)
-    return result.model_copy(update={"digest": r.digest(result)})
+    return base.model_copy(update=changes)
 
 
 def on_gpu(result: r.Result) -> r.Result:
@@ -400,5 +397,4 @@ def on_gpu(result: r.Result) -> r.Result:
                 block_["evidence"].update(**facts, gpu_throttle_reasons=throttled)
     moved = r.Result.model_validate(plain)
     compared = compare_all(moved.rows)
-    moved = moved.model_copy(update={"comparisons": compared, "rankings": rank_all(moved.rows, compared)})
-    return moved.model_copy(update={"digest": r.digest(moved)})
+    return moved.model_copy(update={"comparisons": compared, "rankings": rank_all(moved.rows, compared)})

@@ -262,7 +262,7 @@ def test_verify_names_every_violation(sound, tmp_path):
 
     assert "digest does not match" in violations(lambda r: r["rows"][0]["launches"][0]["blocks"][0].update(seconds=1.0))
     assert "Input should be 'ok'" in violations(lambda r: r["rows"][0].update(status="great"))
-    assert "does not have the hash" in violations(lambda r: r["declared"][0]["declaration"].update(batch_size=1))
+    assert "declared[toy sound].hash: " in violations(lambda r: r["declared"][0]["declaration"].update(batch_size=1))
     assert "has rounds" in violations(lambda r: r["rows"][0]["launches"][0]["blocks"].pop())
     assert "without a parity certificate" in violations(lambda r: r["rows"][0].update(certificate=None))
     assert "has passes" in violations(lambda r: r["rows"][0]["launches"].pop())

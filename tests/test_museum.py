@@ -17,6 +17,7 @@ from benchmarks.errors import Problem
 from benchmarks.frameworks.discovery import frameworks
 from benchmarks.museum import page
 from benchmarks.museum.schema import NOT_VISITED, Case, Judged, Sample, Scores, read, write
+from benchmarks.schema.markdown import renew
 from benchmarks.workload import ROOT, discover
 
 KEPT = sorted((ROOT / "results" / "museum").glob("*.json"))
@@ -156,20 +157,9 @@ def test_what_certificate_and_training_say():
     assert "of the right program" in page.judged(case(1.0, sound=faulty, faulty=faulty))
 
 
-def test_only_what_stands_between_the_markers_is_renewed(tmp_path):
-    path, found = tmp_path / "page.md", visit({"hog": [case(2.0)]})
-    path.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
-    assert page.renew(path, found)
-    assert path.read_text() == f"before\n{page.BEGIN}\n{page.document(found)}\n{page.END}\nafter\n"
-    assert not page.renew(path, found)
-    path.write_text("no markers")
-    with pytest.raises(Problem, match="lacks the lines"):
-        page.renew(path, found)
-
-
 def test_the_page_in_the_tree_is_of_the_newest_visit_kept():
-    between = page.PAGE.read_text("utf-8").partition(page.BEGIN)[2].partition(page.END)[0].strip()
-    assert between == (page.document(read(KEPT[-1])) if KEPT else "Not measured yet.")
+    body = page.document(read(KEPT[-1])) if KEPT else "Not measured yet.\n"
+    assert not renew(ROOT / "docs" / "MUSEUM.md", "museum", body, write=False)
 
 
 def test_visits_in_the_tree_are_whole_quiet_and_tell_nothing_of_the_machine_s_folders():

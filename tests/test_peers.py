@@ -16,6 +16,7 @@ from benchmarks.peers import page, peers, read
 from benchmarks.peers.record import Pass, Record, Row
 from benchmarks.peers.record import read as read_record
 from benchmarks.peers.worker import Side, differences
+from benchmarks.schema.markdown import markers, renew
 from benchmarks.schema.results import Interpreter, Machine, Stack
 from benchmarks.workload import ROOT, discover
 
@@ -195,24 +196,12 @@ def test_the_page_shows_every_row():
     assert "Other work disturbed 4 of 12 rounds" in text
 
 
-def test_only_what_stands_between_the_markers_is_renewed():
-    old = f"head\n{page.BEGIN}\nold\n{page.END}\ntail\n"
-    new = page.renewed(old, record(*ROWS))
-    assert new.startswith(f"head\n{page.BEGIN}\nOf 3")
-    assert new.endswith(f"{page.END}\ntail\n")
-    assert "\nold\n" not in new
-    assert page.renewed(new, record(*ROWS)) == new
-    with pytest.raises(Problem, match="write between"):
-        page.renewed("nothing", record(*ROWS))
-
-
 def test_the_page_in_the_tree_has_its_place_and_shows_the_newest_record():
-    text = (ROOT / "docs" / "SPEED.md").read_text("utf-8")
-    assert text.count(page.BEGIN) == text.count(page.END) == 1
     if not MEASURED:
         pytest.skip("no record is committed under results/speed yet")
     newest = MEASURED[-1]
-    assert page.renewed(text, read_record(newest)) == text, f"python -m benchmarks peers --from {newest} --write ..."
+    current = not renew(ROOT / "docs" / "SPEED.md", "peers", page.markdown(read_record(newest)), write=False)
+    assert current, f"python -m benchmarks peers --from {newest} --write ..."
 
 
 def test_every_peer_stands_in_what_was_compared():
@@ -259,7 +248,7 @@ def test_the_command_measures_and_judges(measured):
 def test_a_record_is_shown_and_written_again(measured, tmp_path):
     path, done = measured
     copy = tmp_path / "page.md"
-    copy.write_text(f"{page.BEGIN}{page.END}")
+    copy.write_text("".join(markers("peers")))
     again = bench("--from", path, "--write", copy)
     assert again.returncode == 1
     assert again.stdout == done.stdout

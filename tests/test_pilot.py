@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from test_verdicts import around, row
-from tuned_factory import make_tuned
 
 from benchmarks.analysis import pilot
 from benchmarks.analysis.ratios import FAMILY_ERROR
@@ -17,7 +16,7 @@ from benchmarks.engine import passes
 from benchmarks.engine.context import opened
 from benchmarks.engine.journal import PassMade, PilotDecided
 from benchmarks.engine.select import make_plan
-from benchmarks.schema.results import LATER
+from benchmarks.verify import recompute
 from benchmarks.workload import ROOT
 
 TOYS = ROOT / "tests" / "toys"
@@ -177,16 +176,21 @@ def test_verify_recomputes_the_decision():
               for x in result.rows}  # fmt: skip
     pilots = [pilot.judge_pilot(rows, pilot=3) for rows in groups.values()]
     sound = result.model_copy(update={"options": options, "pilots": pilots})
-    assert list(pilot.verify_pilots(sound)) == []
+    assert held(sound) == []
     for change, says in [
-        ({"passes": 19}, "the pilot's samples ask for"),
-        ({"spread": 0.5}, "spread does not follow"),
-        ({"pilot": 4}, "a pilot that this run did not make"),
-        ({"most_passes": 12}, "12 passes at most, which no rule does"),
+        ({"passes": 19}, "passes: the file says 19, its samples give"),
+        ({"spread": 0.5}, "spread: the file says 0.5, its samples give"),
+        ({"pilot": 4}, "pilot: the file says 4, its samples give 3"),
+        ({"most_passes": 12}, "most_passes: the file says 12, its samples give 30"),
     ]:
         wrong = [pilots[0].model_copy(update=change), *pilots[1:]]
-        (violation,) = pilot.verify_pilots(sound.model_copy(update={"pilots": wrong}))
-        assert says in violation
+        assert any(says in v for v in held(sound.model_copy(update={"pilots": wrong})))
+    none = sound.model_copy(update={"options": options.model_copy(update={"pilot": None})})
+    assert len(held(none)) == len(pilots)
+
+
+def held(result):
+    return [v for v in recompute.check(result) if v.startswith("pilots")]
 
 
 def test_the_passes_are_for_the_pairs_that_are_judged_together():
@@ -200,20 +204,3 @@ def test_the_passes_are_for_the_pairs_that_are_judged_together():
         found, own = pilot.judge_pilot(rows, pilot=3), pilot.within_variances(rows)
         assert found.passes == pilot.decide(own, pairs=pairs)[3]
     assert pilot.decide(variances, pairs=6)[3] < pilot.decide(variances)[3]
-
-
-def test_a_pilot_of_the_second_rule_is_held_to_that_one():
-    result = make_tuned()
-    options = result.options.model_copy(update={"pilot": 3})
-    plain = [x.model_copy(update={"stack": x.stack.model_copy(update={"tuned": False})}) for x in result.rows]
-    for rule, rows in ((2, plain), (3, result.rows)):
-        pilots = [pilot.judge_pilot(rows, pilot=3)]
-        told = result.model_copy(update={"options": options, "pilots": pilots, "verdict_rule": rule})
-        assert list(pilot.verify_pilots(told)) == []
-        other = told.model_copy(update={"verdict_rule": 5 - rule})
-        assert any("the pilot's samples ask for" in v for v in pilot.verify_pilots(other))
-
-
-def test_new_fields_leave_old_digests_alone():
-    for model_field in ("pilot", "pilots", "rankings", "replica", "simultaneous_low", "detectable", "verdict_rule"):
-        assert model_field in LATER

@@ -15,6 +15,7 @@ from click.testing import Result as Outcome
 from result_factory import make, make_book, on_gpu
 
 from benchmarks.schema import results
+from benchmarks.schema.markdown import markers
 from reports import numbers, summary
 from reports.charts import block_frame, curve_frame, pass_frame, start_frame
 from reports.cli import main
@@ -23,6 +24,7 @@ from reports.render import html
 from reports.verdict import against_book, judgement, sentence
 from reports.work import Work, gather, label
 
+BEGIN, END = markers("results")
 EVIL = "<script>alert(1)</script>\"'&{{7*7}}$x_1$]]>\x1b[31m"
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -138,10 +140,13 @@ def test_notes_and_warnings_are_prominent(page: Page, result: results.Result) ->
     assert "with uncommitted changes" in top
 
 
-def test_edits_by_hand_show(result: results.Result) -> None:
-    edited = result.model_copy(update={"notes": ["all is well"]})
-    assert "this result file was changed after the run" in html([edited])
-    assert "this result file was changed after the run" not in html([result])
+def test_edits_by_hand_show(result: results.Result, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    results.write(result, path)
+    warning = "this result file was changed after the run"
+    assert warning not in html([results.read(path)])
+    path.write_text(path.read_text("utf-8").replace("Memory was short", "Memory was ample"), "utf-8")
+    assert warning in html([results.read(path)])
 
 
 def test_disturbed_blocks_are_marked(page: Page) -> None:
@@ -379,16 +384,16 @@ def test_more_bad_input(tmp_path: Path, stored: Path) -> None:
 
 def test_readme_table(stored: Path, tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{summary.BEGIN}\nold\n{summary.END}\nafter\n", encoding="utf-8")
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     stale = run(stored, "--readme", readme, "--check")
     assert stale.exit_code == 1
     assert stale.output == f"Error: The results table in {readme} is not up to date.\n"
     assert "old" in readme.read_text(encoding="utf-8")
     assert run(stored, "--readme", readme).exit_code == 0
     new = readme.read_text(encoding="utf-8")
-    begins = f"before\n{summary.BEGIN}\n**MNIST CNN, as documented** (<code>mnist_cnn</code>, batch 128)\n\n| Stack |"
+    begins = f"before\n{BEGIN}\n**MNIST CNN, as documented** (<code>mnist_cnn</code>, batch 128)\n\n| Stack |"
     assert new.startswith(begins)
-    assert new.endswith(f"{summary.END}\nafter\n")
+    assert new.endswith(f"{END}\nafter\n")
     assert run(stored, "--readme", readme, "--check").exit_code == 0
     assert run(stored, "--readme", readme).exit_code == 0
     assert readme.read_text(encoding="utf-8") == new
@@ -400,7 +405,7 @@ def test_readme_without_markers(stored: Path, tmp_path: Path) -> None:
     readme.write_text("nothing here\n", encoding="utf-8")
     done = run(stored, "--readme", readme)
     assert done.exit_code == 1
-    assert done.output == f"Error: {readme}: there is no {summary.BEGIN} followed by {summary.END}.\n"
+    assert done.output == f"Error: {readme}: there is no {BEGIN} followed by {END}.\n"
 
 
 def test_readme_table_has_every_row(result: results.Result) -> None:

@@ -7,9 +7,11 @@ import pytest
 from click.testing import CliRunner
 from part_answers import launch, result
 
-from reports import questions, summary
+from benchmarks.schema.markdown import markers
+from reports import questions
 from reports.cli import main
 
+BEGIN, END = markers("results")
 STEPS = {"torch:eager:cpu": 0.010, "tensorflow:graph:cpu": 0.012}
 
 
@@ -60,11 +62,11 @@ def test_the_page_is_renewed_and_checked(made, tmp_path: Path):
     stored = tmp_path / "result.json"
     stored.write_text(made.model_dump_json(by_alias=True), "utf-8")
     page = tmp_path / "QUESTIONS.md"
-    page.write_text(f"before\n{summary.BEGIN}\n{summary.END}\nafter\n", "utf-8")
+    page.write_text(f"before\n{BEGIN}\n{END}\nafter\n", "utf-8")
     words = [str(stored), "--questions", str(page)]
     stale = CliRunner().invoke(main, [*words, "--check"])
     assert (stale.exit_code, stale.output) == (1, f"Error: The page of answers in {page} is not up to date.\n")
     assert CliRunner().invoke(main, words).exit_code == 0
-    assert page.read_text("utf-8") == f"before\n{summary.BEGIN}\n{questions.markdown([made])}{summary.END}\nafter\n"
+    assert page.read_text("utf-8") == f"before\n{BEGIN}\n{questions.markdown([made])}{END}\nafter\n"
     assert CliRunner().invoke(main, [*words, "--check"]).exit_code == 0
     assert not (tmp_path / "report.html").exists()

@@ -12,8 +12,7 @@ from benchmarks.analysis.rounds import mark_rounds
 from benchmarks.engine.select import make_plan
 from benchmarks.engine.worker_process import WorkerProcess
 from benchmarks.protocol.profiles import PROFILES
-from benchmarks.schema.results import Result, Row, digest, read
-from benchmarks.verify import rounds as verify_rounds
+from benchmarks.schema.results import Result, Row, read
 from benchmarks.verify.file import verify
 
 TOYS = Path(__file__).parent / "toys"
@@ -180,11 +179,11 @@ def test_results_from_before_repeats_have_one_estimate():
         (lambda r: block(r, 4).update(repeats=2), "not disturbed, or not any more"),
         (lambda r: [row["launches"][0]["blocks"].pop() for row in r["rows"]], "although the budget allowed it"),
         (lambda r: r["rows"][0]["launches"][0]["blocks"].pop(), "timed in different rounds"),
-        (lambda r: block(r, 0).update(disturbed=True), "marked disturbed against its own evidence"),
-        (lambda r: block(r, 1).update(round_disturbed=False), "does not follow from the blocks"),
+        (lambda r: block(r, 0).update(disturbed=True), ".disturbed: the file says True, its samples give False"),
+        (lambda r: block(r, 1).update(round_disturbed=False), ".round_disturbed: the file says False"),
         (lambda r: block(r, 4).update(round=7), "one by one"),
-        (lambda r: r["carry_over"].append({**CARRIED, "p": 0.01}), "do not allow the test"),
-        (lambda r: r["rows"][0]["multimodal"].append(TWO), "two groups of step times do not follow"),
+        (lambda r: r["carry_over"].append({**CARRIED, "p": 0.01}), "carry_over[toy sound]: the file has one"),
+        (lambda r: r["rows"][0]["multimodal"].append(TWO), "multimodal[0]: the file has one"),
     ],
 )
 def test_verify_derives_it_again(measured, change, says):
@@ -192,7 +191,6 @@ def test_verify_derives_it_again(measured, change, says):
     plain = result.model_dump(mode="json", by_alias=True)
     change(plain)
     changed = Result.model_validate(plain)
-    changed = changed.model_copy(update={"digest": digest(changed)})
     assert any(says in violation for violation in verify(changed))
 
 
@@ -204,13 +202,3 @@ TWO = {"pass": 0, "low_seconds": 1.0, "high_seconds": 2.0, "low_count": 2, "high
 
 def block(plain, index):
     return plain["rows"][0]["launches"][0]["blocks"][index]
-
-
-@pytest.mark.parametrize(("stat_cpus", "disturbed"), [(None, False), (64, True)])
-def test_verify_holds_a_block_to_the_limit_it_was_judged_by(stat_cpus, disturbed):
-    """One busy CPU beside 64 threads: results from before the run's own CPUs were looked at let it pass."""
-    result = make(interrupted=False)
-    b = result.rows[0].launches[0].blocks[0]
-    change = {"foreign_cpu_seconds": b.seconds, "steal_seconds": 0.0, "stat_cpus": stat_cpus}
-    seen = b.model_copy(update={"evidence": b.evidence.model_copy(update=change)})
-    assert verify_rounds._disturbed(seen, result.options.model_copy(update={"threads": 64})) == disturbed

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from small import RESNET
@@ -33,7 +33,7 @@ def test_ratio_agrees_with_scipy(pair):
     logs = np.log(first) - np.log(second)
     assert math.log(r.ratio) == pytest.approx(logs.mean(), abs=1e-9)
     if len(first) < 5:
-        assert (r.low, r.high, r.verdict) == (None, None, "provisional")
+        assert (r.low, r.high) == (None, None)
     elif logs.std() > 1e-9:
         low, high = stats.t.interval(0.95, len(logs) - 1, loc=logs.mean(), scale=stats.sem(logs))
         assert math.log(r.low) == pytest.approx(low, abs=1e-7)
@@ -44,24 +44,7 @@ def test_ratio_agrees_with_scipy(pair):
 def test_ratio_is_antisymmetric(pair):
     a, b = ratio(*pair), ratio(*reversed(pair))
     assert a.ratio * b.ratio == pytest.approx(1)
-    # The first rule's negligible reaches from 0.98 to 1.02, whose mirror image is 1/1.02 to 1/0.98.
-    assume(not any(bound and 0.0195 < abs(math.log(bound)) < 0.0205 for bound in (a.low, a.high)))
-    opposite = {"faster": "slower", "slower": "faster"}
-    assert b.verdict == opposite.get(a.verdict, a.verdict)
-
-
-@pytest.mark.parametrize(
-    ("first", "verdict"),
-    [
-        ([1.0, 1.01, 0.99, 1.0, 1.0], "equivalent"),
-        ([0.8, 0.81, 0.79, 0.8, 0.8], "faster"),
-        ([1.3, 1.31, 1.29, 1.3, 1.3], "slower"),
-        ([0.7, 1.4, 0.9, 1.2, 1.0], "undecided"),
-        ([0.5, 0.5, 0.5, 0.5], "provisional"),
-    ],
-)
-def test_verdicts(first, verdict):
-    assert ratio(first, [1.0] * len(first)).verdict == verdict
+    assert a.low is None or (a.low * b.high, a.high * b.low) == (pytest.approx(1), pytest.approx(1))
 
 
 def test_ratio_needs_the_same_passes():

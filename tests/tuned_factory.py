@@ -38,8 +38,7 @@ def judged(result: r.Result, rows: Sequence[r.Row], **changes: Any) -> r.Result:
     compared = compare_all(rows)
     derived = {"rows": list(rows), "comparisons": compared, "rankings": rank_all(rows, compared)}
     derived["agreements"] = agree_all(rows, changes.get("declared", result.declared), data="embedded")
-    result = result.model_copy(update={**derived, **changes})
-    return result.model_copy(update={"digest": r.digest(result)})
+    return result.model_copy(update={**derived, **changes})
 
 
 def reading(row: r.Row, **values: Any) -> r.Row:

@@ -11,13 +11,13 @@ and a calm one in 76 %. What a run could have found stands beside each verdict a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from statistics import fmean, variance
 
 from benchmarks.analysis.ratios import FAMILY_ERROR, PROVISIONAL_BELOW, detectable
-from benchmarks.analysis.verdicts import families, rows_as_judged
-from benchmarks.schema.results import Options, Pilot, Result, Row
+from benchmarks.analysis.verdicts import families
+from benchmarks.schema.results import Options, Pilot, Row
 
 PASSES = 3  # of the pilot
 LEAST, MOST = PROVISIONAL_BELOW, 30
@@ -112,25 +112,3 @@ def total(options: Options, decided: Pilot | None) -> int:
 def replacements(rows: Sequence[Row], passes: int) -> int:
     """1 where one of the decided passes stayed disturbed and so counts for no verdict, otherwise 0: made once."""
     return int(any(index < passes for row in rows for index in row.disturbed_passes()))
-
-
-def verify_pilots(result: Result) -> Iterator[str]:
-    """Each decision must follow from the samples of its pilot."""
-    for p in result.pilots:
-        rows = [r for r in rows_as_judged(result) if (r.workload, r.variant) == (p.workload, p.variant)]
-        name = f"{p.workload}/{p.variant}"
-        if not rows or result.options.pilot != p.pilot:
-            yield f"{name}: a pilot that this run did not make"
-            continue
-        if p.most_passes not in (MOST_BEFORE, MOST):
-            yield f"{name}: a pilot that decides on {p.most_passes} passes at most, which no rule does"
-            continue
-        again = judge_pilot(rows, pilot=p.pilot, most=p.most_passes)
-        if (again.passes, again.needed, again.stacks) != (p.passes, p.needed, p.stacks):
-            yield f"{name}: the pilot's samples ask for {again.passes} passes, the file says {p.passes}"
-        elif not (_near(again.spread, p.spread) and _near(again.upper, p.upper)):
-            yield f"{name}: the pilot's spread does not follow from its samples"
-
-
-def _near(a: float | None, b: float | None) -> bool:
-    return a == b or (a is not None and b is not None and math.isclose(a, b, rel_tol=1e-9))

@@ -22,6 +22,7 @@ PROVISIONAL_BELOW = 5
 NEGLIGIBLE = 0.02
 BOUND = math.log1p(NEGLIGIBLE)  # the same on both sides of a ratio of 1: 1 / 1.02 to 1.02
 CONFIDENCE = 0.95  # of the interval of a ratio for itself
+ONE_SIDED = 0.9  # of the two-sided interval whose ends are those of one-sided tests at 5 %
 # What the verdicts of one workload may err together. 5 % is the promise; the pilot, which looks at samples to choose
 # how many there are, costs up to 0.9 points of it (simulated, two stacks, launches varying by 0.5 to 3 %), and the
 # rest is for what is not normal. At 5 % instead of 3 % a run would need 5 to 10 % fewer passes.
@@ -40,28 +41,38 @@ class Ratio:
     low: float | None
     high: float | None
 
-    @property
-    def verdict(self) -> Verdict:
-        """By this ratio's own interval: the rule of results from before intervals were simultaneous."""
-        if self.low is None or self.high is None:
-            return "provisional"
-        if 1 - NEGLIGIBLE <= self.low and self.high <= 1 + NEGLIGIBLE:
-            return "equivalent"
-        if self.high < 1:
-            return "faster"
-        return "slower" if self.low > 1 else "undecided"
-
 
 def ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
     """Paired by pass; both hold the per-pass median seconds of a step, in the same order of passes."""
     mean, error, n = log_ratio(first, second)
     low = high = None
     if n >= PROVISIONAL_BELOW:
-        from scipy.stats import t
-
-        half = float(t.ppf(0.5 + CONFIDENCE / 2, n - 1)) * error
-        low, high = math.exp(mean - half), math.exp(mean + half)
+        low, high = t_interval(mean, error, n)
     return Ratio(passes=n, ratio=math.exp(mean), low=low, high=high)
+
+
+def t_half(error: Any, n: int, confidence: float = CONFIDENCE) -> Any:
+    """Half of Student's t interval of a mean of ``n`` values with this standard error, or these."""
+    from scipy.stats import t
+
+    return t.ppf(0.5 + confidence / 2, n - 1) * error
+
+
+def t_interval(mean: float, error: float, n: int) -> tuple[float, float]:
+    """Ends of the 95 % Student t interval of a ratio whose logarithm has this mean and standard error over ``n``."""
+    half = float(t_half(error, n))
+    return math.exp(mean - half), math.exp(mean + half)
+
+
+def median_rank(n: int) -> tuple[int, float]:
+    """Rank, from 1, of the lowest and highest of ``n`` values between which their median lies, and how surely it does.
+
+    The shortest interval with 95 % confidence; of fewer than six values from the lowest to the highest.
+    """
+    from scipy.stats import binom
+
+    rank = max(1, int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)))
+    return rank, 1 - 2 * float(binom.cdf(rank - 1, n, 0.5))
 
 
 def log_ratio(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, int]:
@@ -149,17 +160,13 @@ def margin_exceeded(differences: Sequence[float], margin: float) -> bool:
 
 def seeds_needed(differences: Sequence[float], margin: float, most: int = 1000) -> int | None:
     """How many pairs with this mean and deviation would lie within the margin; None: the mean alone is too far off."""
-    from scipy.stats import t
-
     mean, deviation = abs(fmean(differences)), stdev(differences)
-    enough = (n for n in range(2, most) if mean + float(t.ppf(0.95, n - 1)) * deviation / math.sqrt(n) <= margin)
+    enough = (n for n in range(2, most) if mean + float(t_half(deviation / math.sqrt(n), n, ONE_SIDED)) <= margin)
     return next(enough, None)
 
 
 def _one_sided(differences: Sequence[float]) -> float:
-    from scipy.stats import t
-
     n = len(differences)
     if n < 2:
         raise ValueError("agreement needs at least two pairs")
-    return float(t.ppf(0.95, n - 1)) * stdev(differences) / math.sqrt(n)
+    return float(t_half(stdev(differences) / math.sqrt(n), n, ONE_SIDED))

@@ -17,9 +17,8 @@ from benchmarks.analysis.ratios import (
     ratio,
     verdict,
 )
-from benchmarks.schema.results import Comparison, Estimate, Ranking, Result, Row, Verdict
+from benchmarks.schema.results import Comparison, Estimate, Ranking, Row, Verdict
 
-Samples = dict[int, float]  # pass -> median seconds of a step
 LARGEST = 100.0  # log ratios beyond which a number says nothing
 
 
@@ -59,13 +58,6 @@ def families(rows: Sequence[Row]) -> list[list[tuple[Row, Row]]]:
     documented, tuned = ([r for r in rows if r.stack.tuned == which and not r.stack.replica] for which in (False, True))
     both = [(a, b) for a in documented for b in tuned if a.stack.kind == b.stack.kind]
     return [list(combinations(documented, 2)), list(combinations(tuned, 2)), both]
-
-
-def rows_as_judged(result: Result) -> list[Row]:
-    """The rows as the result's own rule took them: before the third one a tuned stack was judged like any other."""
-    if result.verdict_rule >= 3:
-        return result.rows
-    return [row.model_copy(update={"stack": row.stack.model_copy(update={"tuned": False})}) for row in result.rows]
 
 
 def compare_all(rows: Sequence[Row]) -> list[Comparison]:
@@ -189,22 +181,28 @@ def rank_all(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[Ran
     for group in groups(rows):
         fit = [r for r in group if may_rank(r) and r.pass_step_seconds()]
         for tuned in (False, True):
-            found = _rank([r.stack.key for r in fit if r.stack.tuned == tuned], group[0], comparisons, tuned=tuned)
+            found = rank([r for r in fit if r.stack.tuned == tuned], comparisons)
             out += [found] if found else []
     return out
 
 
-def _rank(keys: Sequence[str], of: Row, comparisons: Sequence[Comparison], *, tuned: bool) -> Ranking | None:
+def rank(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> Ranking | None:
+    """Places of the rows of one family; None with fewer than two, and where a verdict is provisional or missing."""
+    keys = [row.stack.key for row in rows]
+    if len(keys) < 2:
+        return None
+    of = rows[0]
     place = (of.workload, of.variant)
     mine = [c for c in comparisons if (c.workload, c.variant) == place and c.first in keys and c.second in keys]
-    if len(keys) < 2 or any(c.verdict == "provisional" for c in mine):
+    if any(c.verdict == "provisional" for c in mine):
         return None
     if len(mine) < len(keys) * (len(keys) - 1) // 2:
         return None  # two of them share no pass
     lost = {key: [c for c in mine if _loses(c, key)] for key in keys}
     first = [key for key in keys if all(any(key in (c.first, c.second) for c in lost[k]) for k in keys if k != key)]
     ranks = {key: 1 + len(c) for key, c in lost.items()}
-    return Ranking(workload=of.workload, variant=of.variant, ranks=ranks, best=first[0] if first else None, tuned=tuned)
+    best = first[0] if first else None
+    return Ranking(workload=of.workload, variant=of.variant, ranks=ranks, best=best, tuned=of.stack.tuned)
 
 
 def may_rank(row: Row) -> bool:

@@ -23,6 +23,7 @@ from benchmarks.engine.environment import clean_paths, worker_environment
 from benchmarks.frameworks.discovery import Framework, excluded, frameworks, is_written
 from benchmarks.machine.gpu_check import missing_gpu
 from benchmarks.machine.packages import describe, normalise
+from benchmarks.schema.files import atomic_write
 from benchmarks.workload import Found
 
 DEVICES = ("cpu", "cuda")
@@ -215,9 +216,7 @@ class Availability:
         kept = dict(list(probes.items())[-REMEMBERED:])
         try:
             self.cache.parent.mkdir(parents=True, exist_ok=True)
-            part = self.cache.with_name(f"{self.cache.name}.{os.getpid()}.part")
-            part.write_text(json.dumps(kept, indent=1), "utf-8")
-            os.replace(part, self.cache)
+            atomic_write(self.cache, json.dumps(kept, indent=1))
         except OSError as error:  # the answer stands; it is only not remembered
             self.announce(f"probes are not remembered: {error}")
 

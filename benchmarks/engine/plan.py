@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from benchmarks.schema.files import atomic_write
 from benchmarks.schema.results import Baseline, Interpreter, Machine, Options, Stack, Strict
 from benchmarks.workload import Workload, load
 from benchmarks.workload.sources import hashes, implementation_files
@@ -118,9 +118,7 @@ class Plan(Strict):
         return self.model_copy(update={"options": self.options.model_copy(update=changes)})
 
     def write(self, folder: Path) -> None:
-        part = folder / (FILE + ".part")
-        part.write_text(json.dumps(self.model_dump(mode="json"), indent=1), encoding="utf-8")
-        os.replace(part, folder / FILE)
+        atomic_write(folder / FILE, json.dumps(self.model_dump(mode="json"), indent=1))
 
     @classmethod
     def read(cls, folder: Path) -> Plan:

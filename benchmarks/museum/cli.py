@@ -86,9 +86,10 @@ def pitfalls(
         write(found, json_file)
         click.echo(json_file)
     if page is not None:
-        from benchmarks.museum.page import renew
+        from benchmarks.museum.page import document
+        from benchmarks.schema.markdown import renew
 
-        click.echo(f"{page}: {'renewed' if renew(page, found) else 'is up to date'}")
+        click.echo(f"{page}: {'renewed' if renew(page, 'museum', document(found)) else 'is up to date'}")
     from benchmarks.museum.page import show
 
     show(found)

@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from statistics import median
 
 from benchmarks import museum
-from benchmarks.errors import Problem
 from benchmarks.museum.schema import NEGLIGIBLE, NOISY_SHARE, Case, Exhibit, Judged, Museum, Scores
-from benchmarks.workload import ROOT
+from benchmarks.schema.markdown import LEFT, RIGHT, table
 from benchmarks.workload.metrics import metric, number
 
-PAGE = ROOT / "docs" / "MUSEUM.md"
-BEGIN, END = "<!-- museum:begin -->", "<!-- museum:end -->"
-
-
-def renew(path: Path, found: Museum) -> bool:
-    """Put the generated part between the markers of the page; whether it changed."""
-    text = path.read_text("utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise Problem(f"{path} lacks the lines {BEGIN} and {END}")
-    new = f"{before}{BEGIN}\n{document(found)}\n{END}{after}"
-    if new != text:
-        path.write_text(new, encoding="utf-8")
-    return new != text
+HEAD = ("Mistake", "Workload", "Stack", "Right, ms a step", "Wrong, ms a step", "Moved by", "Reads as")
+ALIGN = [LEFT] * 3 + [RIGHT] * 2 + [LEFT] * 2
 
 
 def document(found: Museum) -> str:
     """Everything between the markers, in Markdown."""
-    return "\n".join(_lines(found))
+    return "\n".join(_lines(found)) + "\n"
 
 
 def _lines(found: Museum) -> Iterator[str]:
     yield from _heading(found)
     yield ""
-    yield "| Mistake | Workload | Stack | Right, ms a step | Wrong, ms a step | Moved by | Reads as |"
-    yield "| :--- | :--- | :--- | ---: | ---: | :--- | :--- |"
-    for exhibit in _ordered(found):
-        for case in exhibit.cases:
-            yield f"| {' | '.join(row(exhibit, case))} |"
+    yield from table(HEAD, ALIGN, (row(exhibit, case) for exhibit in _ordered(found) for case in exhibit.cases))
     for exhibit in _ordered(found):
         module = museum.exhibit(exhibit.name)
         yield from ("", f"### {module.TITLE}", "", module.MISTAKE, "")
@@ -96,7 +77,7 @@ def row(exhibit: Exhibit, case: Case) -> list[str]:
     title = museum.exhibit(exhibit.name).TITLE + (f": {case.form}" if case.form else "")
     where = [title, f"`{case.workload}`", f"`{case.stack.rsplit(':', 1)[0]}`"]
     if case.status != "ok":
-        return [*where, "–", "–", "–", f"{case.status}: {case.reason}".replace("|", "\\|")]
+        return [*where, "–", "–", "–", f"{case.status}: {case.reason}"]
     return [*where, _milliseconds(case, "right"), _milliseconds(case, "wrong"), _moved(case), reads_as(case)]
 
 
@@ -172,13 +153,13 @@ def show(found: Museum) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=150)
-    table = Table(title="The wrong-benchmark museum", title_justify="left")
+    shown = Table(title="The wrong-benchmark museum", title_justify="left")
     for name in ("mistake", "workload", "stack", "right, ms", "wrong, ms", "moved by", "reads as"):
-        table.add_column(name, justify="right" if name.endswith("ms") else "left")
+        shown.add_column(name, justify="right" if name.endswith("ms") else "left")
     for exhibit in _ordered(found):
         for case in exhibit.cases:
-            table.add_row(*(escape(cell.replace("`", "")) for cell in row(exhibit, case)))
-    console.print(table)
+            shown.add_row(*(escape(cell.replace("`", "")) for cell in row(exhibit, case)))
+    console.print(shown)
     console.print(took(found))
     if found.noisy:
         console.print("[bold]Something else used the machine meanwhile: measure again before believing the figures.[/]")

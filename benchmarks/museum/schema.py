@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -11,6 +10,7 @@ from typing import Literal
 from pydantic import ValidationError, model_validator
 
 from benchmarks.errors import Problem
+from benchmarks.schema.files import atomic_write
 from benchmarks.schema.results import Interpreter, Machine, Status, Strict, field
 
 VERSION = 1
@@ -166,9 +166,7 @@ class Museum(Strict):
 
 def write(museum: Museum, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(museum.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    atomic_write(path, museum.model_dump_json(indent=1) + "\n")
 
 
 def read(path: Path) -> Museum:

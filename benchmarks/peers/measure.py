@@ -26,6 +26,7 @@ from benchmarks.machine.computer import cpu_budget, git_state, interpreter, mach
 from benchmarks.peers import Peer, page, peers
 from benchmarks.peers.record import TOLERANCE, TOLERANCE_AMPLIFYING, Pass, Record, Row, read
 from benchmarks.protocol.profiles import POOL
+from benchmarks.schema.markdown import renew
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
 from benchmarks.workload import Found, Recipe, Unmeasured, discover
@@ -208,5 +209,5 @@ def run_peers(*, kept: Path | None, page_file: Path | None, json_file: Path | No
     bad, every = record.disturbed()
     click.echo(f"theirs over ours: above 1, ours is faster; other work disturbed {bad} of {every} rounds")
     if page_file:
-        page.write(page_file, record)
+        renew(page_file, "peers", page.markdown(record))
     return int(any(row.reason and not row.unavailable for row in record.rows))

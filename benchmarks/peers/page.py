@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from benchmarks.errors import Problem
 from benchmarks.peers.record import Record, Row
 from benchmarks.peers.worker import CHECKED
+from benchmarks.schema.markdown import LEFT, RIGHT, table
 from benchmarks.schema.results import Stack
 
-BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
 HEAD = ("Workload", "Stack", "Public way", "Theirs / ours", "95 % interval", "Rounds", "", "Updates differ by")
 
 
@@ -32,8 +29,7 @@ def stack(of: Stack) -> str:
 
 def markdown(record: Record) -> str:
     """What stands between the markers."""
-    lines = [_summary(record), "", _line(HEAD), _line([":---"] * 3 + ["---:"] * 3 + [":---", "---:"])]
-    notes: list[str] = []
+    rows, notes = [], list[str]()
     for row in record.rows:
         shown = cells(row)
         shown[0] = f"`{row.workload}`"
@@ -42,7 +38,8 @@ def markdown(record: Record) -> str:
             if row.differs not in notes:
                 notes.append(row.differs)
             shown[-1] += f" ({notes.index(row.differs) + 1})"
-        lines.append(_line(shown))
+        rows.append(shown)
+    lines = [_summary(record), "", *table(HEAD, [LEFT] * 3 + [RIGHT] * 3 + [LEFT, RIGHT], rows)]
     lines += [""] if notes else []
     lines += [f"{number}. {note}" for number, note in enumerate(notes, 1)]
     return "\n".join([*lines, "", _about(record)]) + "\n"
@@ -69,20 +66,3 @@ def _about(record: Record) -> str:
         f"{record.rounds}, blocks of {record.block_seconds:g} s or more{commit}. Updates are compared after {CHECKED} "
         f"steps, worst tensor. Other work disturbed {bad} of {every} rounds."
     )
-
-
-def _line(words: list[str] | tuple[str, ...]) -> str:
-    return "| " + " | ".join(word.replace("|", "\\|") for word in words) + " |"
-
-
-def renewed(text: str, record: Record) -> str:
-    """``text`` with the table between its markers; Problem where it has none."""
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise Problem(f"the page has no {BEGIN} and {END} to write between")
-    return f"{head}{BEGIN}\n{markdown(record)}{END}{tail}"
-
-
-def write(page: Path, record: Record) -> None:
-    page.write_text(renewed(page.read_text("utf-8"), record), encoding="utf-8")

@@ -6,8 +6,9 @@ import math
 from pathlib import Path
 from statistics import median
 
-from benchmarks.analysis.ratios import CONFIDENCE, log_ratio
+from benchmarks.analysis.ratios import log_ratio, t_interval
 from benchmarks.machine.disturbance import is_disturbed
+from benchmarks.schema.files import atomic_write
 from benchmarks.schema.results import Interpreter, Machine, Stack
 from benchmarks.schema.samples import Status, Strict, field
 
@@ -110,12 +111,7 @@ class Row(Strict):
     def interval(self) -> tuple[float, float] | None:
         """95 % Student t on the log, over passes; None with one pass."""
         mean, error, n = self._logs()
-        if n < 2:
-            return None
-        from scipy.stats import t
-
-        half = float(t.ppf(0.5 + CONFIDENCE / 2, n - 1)) * error
-        return math.exp(mean - half), math.exp(mean + half)
+        return t_interval(mean, error, n) if n > 1 else None
 
     @property
     def extremes(self) -> tuple[float, float]:
@@ -159,9 +155,7 @@ class Record(Strict):
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(path.name + ".part")
-        unfinished.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        atomic_write(path, self.model_dump_json(indent=1) + "\n")
 
 
 def read(path: Path) -> Record:

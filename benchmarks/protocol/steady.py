@@ -9,8 +9,7 @@ least sum of squares plus ``PENALTY`` × ln(n) × noise² per change is found ex
 machines do, is cut into short segments; then the last one is not long enough and the warm-up goes on.
 
 The warm-up asks after every window and ends with the first yes. ``tests/test_warm_up.py`` drives that loop and holds it
-to how often it errs; the first rule (five windows, in which no change of level could be looked for and only a perfectly
-monotone series was a trend) is kept to judge results that were made by it.
+to how often it errs.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ SHORTEST = 3  # windows of a segment: fewer are spikes
 SPIKE = 3.0  # noise deviations from the running median beyond which a window is cut back
 NEGLIGIBLE = 0.02  # changes and trends smaller than this are none
 FEWEST = 12  # windows after the last change: with ten, four times as many slow decays passed
-TREND_Z = {1: 1.96, 2: 1.64}  # rule -> of Mann and Kendall's test: two-sided 5 %, and 10 %
-RULE = 2  # of steady states; results say by which one their warm-ups were judged
+TREND_Z = 1.64  # of Mann and Kendall's test: two-sided 10 %
+RULE = 2  # as results name this rule
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,13 @@ class Steady:
     changes: tuple[int, ...]
 
 
-def judge(seconds: Sequence[float], *, least: int, rule: int = RULE) -> Steady:
+def judge(seconds: Sequence[float], *, least: int) -> Steady:
     """Call it steady when the last segment has ``least`` windows, as many as came before it or more, and no trend.
 
     ``seconds`` are positive, of windows with equally many steps. The second condition keeps a long drift, which is cut
     into stairs, from passing on the last stair. Fewer than ``FEWEST`` windows are never steady, however few are asked
-    for, because neither test sees anything in them; under the first ``rule`` they were. ValueError for no windows, a
-    duration that is not positive, and ``least`` below 1.
+    for, because neither test sees anything in them. ValueError for no windows, a duration that is not positive, and
+    ``least`` below 1.
     """
     if least < 1 or not len(seconds) or min(seconds) <= 0:
         raise ValueError("needs at least one window of positive duration, and least ≥ 1")
@@ -52,8 +51,8 @@ def judge(seconds: Sequence[float], *, least: int, rule: int = RULE) -> Steady:
     changes = change_points(logs)
     start = changes[-1] if changes else 0
     last = logs[start:]
-    enough = len(last) >= max(least, start, FEWEST if rule > 1 else 1)
-    return Steady(enough and not has_trend(last, z=TREND_Z[rule]), start, tuple(changes))
+    enough = len(last) >= max(least, start, FEWEST)
+    return Steady(enough and not has_trend(last), start, tuple(changes))
 
 
 def change_points(logs: np.ndarray) -> list[int]:
@@ -103,8 +102,8 @@ def _without_spikes(logs: np.ndarray, noise: float) -> np.ndarray:
     return np.asarray(np.clip(logs, level - SPIKE * noise, level + SPIKE * noise))
 
 
-def has_trend(logs: np.ndarray, *, z: float = TREND_Z[RULE]) -> bool:
-    """Whether values rise or fall throughout: Mann and Kendall's test beyond ``z`` standard deviations, and more than
+def has_trend(logs: np.ndarray) -> bool:
+    """Whether values rise or fall throughout: Mann and Kendall's test beyond ``TREND_Z`` deviations, and more than
     ``NEGLIGIBLE`` from end to end."""
     n = len(logs)
     if n < 4:
@@ -114,4 +113,4 @@ def has_trend(logs: np.ndarray, *, z: float = TREND_Z[RULE]) -> bool:
     score = float(np.sum(np.sign(gaps)))
     deviations = (abs(score) - 1) / np.sqrt(n * (n - 1) * (2 * n + 5) / 18)
     slope = float(np.median(gaps / (later - earlier)))
-    return bool(deviations > z) and abs(slope) * (n - 1) > NEGLIGIBLE
+    return bool(deviations > TREND_Z) and abs(slope) * (n - 1) > NEGLIGIBLE

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, PrivateAttr
 
 from benchmarks.schema.budget import Budget as Budget
 from benchmarks.schema.comparisons import Agreement as Agreement
@@ -21,6 +21,7 @@ from benchmarks.schema.comparisons import Estimate as Estimate
 from benchmarks.schema.comparisons import Pilot as Pilot
 from benchmarks.schema.comparisons import Ranking as Ranking
 from benchmarks.schema.comparisons import Verdict as Verdict
+from benchmarks.schema.files import atomic_write
 
 # The rest of the schema, offered here too: whoever reads results needs no other module.
 from benchmarks.schema.measurements import Answer as Answer
@@ -179,12 +180,15 @@ class Row(Strict):
         """Return the passes that got too few quiet rounds with all repeats: no comparison may rest on them."""
         return {la.pass_index for la in self.launches if la.status == "ok" and la.blocks and not la.is_quiet}
 
-    def samples_per_second(self) -> float | None:
-        """Return the training throughput: batch size over the geometric mean of the passes' median step seconds."""
-        from statistics import geometric_mean
-
+    def step_seconds(self) -> float | None:
+        """Return the geometric mean of the passes' median step seconds; None without any."""
         steps = list(self.pass_step_seconds().values())
-        return self.batch_size * self.items / geometric_mean(steps) if steps else None
+        return geometric_mean(steps) if steps else None
+
+    def samples_per_second(self) -> float | None:
+        """Return the training throughput, by the mean step time."""
+        seconds = self.step_seconds()
+        return None if seconds is None else self.batch_size * self.items / seconds
 
     @property
     def compiled_nothing(self) -> bool:
@@ -351,6 +355,13 @@ class Result(Strict):
     )
     digest: str = field("SHA-256 over this file without this field: shows edits by hand", default="")
 
+    _edited: bool = PrivateAttr(default=False)
+
+    @property
+    def edited(self) -> bool:
+        """Whether the file that this was read from has another content than its digest says."""
+        return self._edited
+
     def row(self, workload: str, variant: str, stack_key: str) -> Row:
         for row in self.rows:
             if (row.workload, row.variant, row.stack.key) == (workload, variant, stack_key):
@@ -358,40 +369,21 @@ class Result(Strict):
         raise KeyError((workload, variant, stack_key))
 
 
-# Fields that came after schema 1 was first published, and what they were before: older digests stay valid.
-LATER: dict[str, Any] = {"items": 1, "unit": "samples", "also": {}, "first_seconds": [], "generated": {}}
-LATER |= {"replica": 0, "negligible": False, "why": "", "canary": False, "verdict_rule": 1, "rankings": []}
-LATER |= {"pilots": []} | dict.fromkeys(
-    ("simultaneous_low", "simultaneous_high", "detectable", "undisturbed", "everything", "pilot")
-)
-LATER |= dict.fromkeys(("throttled_seconds", "cpu_throttles", "round_disturbed", "repeats", "steady_from", "stretch"))
-LATER |= {"multimodal": [], "carry_over": [], "isolated": [], "isolate": False, "budget_seconds": None}
-LATER |= {"baselines": [], "answers": [], "price_per_hour": None, "tuned": False, "loop_seconds": None}
-LATER |= {"steady_rule": 1, "stat_cpus": None, "gpu_foreign_processes": None, "gpu_throttled_seconds": None}
-LATER |= {"budget": None, "corpus": None, "most_passes": 20}
-LATER |= {"used": {}, "agreements": [], "described": None}
-
-
-def _as_first_published(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return {k: _as_first_published(v) for k, v in plain.items() if k not in LATER or v != LATER[k]}
-    return [_as_first_published(v) for v in plain] if isinstance(plain, list) else plain
-
-
-def digest(result: Result) -> str:
-    plain = _as_first_published(result.model_dump(mode="json", by_alias=True, exclude={"digest"}))
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def digest(plain: dict[str, Any]) -> str:
+    """Return the SHA-256 of a result's JSON as it stands in its file, whatever fields that has, but for its digest."""
+    content = {name: value for name, value in plain.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def write(result: Result, path: Path) -> None:
     """Write atomically, with the digest set."""
-    sealed = result.model_copy(update={"digest": digest(result)})
-    text = json.dumps(sealed.model_dump(mode="json", by_alias=True), ensure_ascii=False, indent=1)
-    part = path.with_suffix(".json.part")
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, path)
+    plain = result.model_dump(mode="json", by_alias=True)
+    atomic_write(path, json.dumps(plain | {"digest": digest(plain)}, ensure_ascii=False, indent=1) + "\n")
 
 
 def read(path: Path) -> Result:
     """Read and validate; raises OSError or pydantic.ValidationError."""
-    return Result.model_validate_json(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    result = Result.model_validate_json(text)
+    result._edited = result.digest != digest(json.loads(text))
+    return result

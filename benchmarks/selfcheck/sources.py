@@ -17,6 +17,7 @@ import click
 import numpy as np
 
 from benchmarks import data, tasks
+from benchmarks.analysis.ratios import median_rank
 from benchmarks.engine.availability import available
 from benchmarks.engine.environment import worker_environment
 from benchmarks.engine.select import choose
@@ -25,6 +26,7 @@ from benchmarks.errors import Problem
 from benchmarks.frameworks.discovery import distributions
 from benchmarks.machine.computer import cpu_budget, interpreter, machine
 from benchmarks.protocol.profiles import POOL
+from benchmarks.schema.markdown import LEFT, RIGHT, table
 from benchmarks.schema.results import Stack
 from benchmarks.tasks import inputs
 from benchmarks.workload import Found, Recipe, Unmeasured, Workload, discover
@@ -75,17 +77,15 @@ def _verdict(low: float, high: float) -> str:
 
 def markdown(files: list[Path]) -> str:
     """A table of one line per workload and stack, from what ``--json`` wrote."""
-    lines = [
-        "| Workload | Stack | Step time embedded / real | 95 % interval | 1 ± 0.02 |",
-        "| :--- | :--- | ---: | :--- | :--- |",
-    ]
+    rows = []
     for path in files:
         found = json.loads(path.read_text("utf-8"))
         for key, ratios in found["ratios"].items():
             low, middle, high = _interval([math.log(r) for r in ratios])
             interval = f"{low:.4f} to {high:.4f}, {len(ratios)} pairs"
-            lines.append(f"| {key} | {found['stack']} | {middle:.4f} | {interval} | {_verdict(low, high)} |")
-    return "\n".join(lines)
+            rows.append([key, found["stack"], f"{middle:.4f}", interval, _verdict(low, high)])
+    head = ("Workload", "Stack", "Step time embedded / real", "95 % interval", "1 ± 0.02")
+    return "\n".join(table(head, [LEFT, LEFT, RIGHT, LEFT, LEFT], rows))
 
 
 def _logs(
@@ -144,11 +144,8 @@ def _arrays(w: Workload, source: str, folder: Path) -> Path:
 
 def _interval(logs: list[float]) -> tuple[float, float, float]:
     """Low end, median and high end of the ratio: the exact interval of a median, whatever a neighbour did to some."""
-    from scipy.stats import binom
-
-    kept, n = sorted(logs), len(logs)
-    rank = int(binom.ppf(0.025, n, 0.5))  # so many pairs may lie below the low end
-    return math.exp(kept[max(0, rank - 1)]), math.exp(median(kept)), math.exp(kept[min(n - 1, n - rank)])
+    kept, (rank, _) = sorted(logs), median_rank(len(logs))
+    return math.exp(kept[rank - 1]), math.exp(median(kept)), math.exp(kept[-rank])
 
 
 if __name__ == "__main__":

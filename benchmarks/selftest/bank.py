@@ -9,7 +9,6 @@ for the other.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from benchmarks.engine.worker_process import WorkerError
 from benchmarks.engine.workers import Launch
 from benchmarks.errors import Problem
 from benchmarks.machine.disturbance import is_disturbed
+from benchmarks.schema.files import atomic_write
 from benchmarks.schema.results import Machine
 from benchmarks.schema.samples import Strict, field
 from benchmarks.workload import discover
@@ -101,9 +101,7 @@ class Bank(Strict):
         return f"{self.workload} on {self.stack.rsplit(':', 2)[0]}"
 
     def write(self, path: Path) -> None:
-        part = path.with_suffix(".json.part")
-        part.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        atomic_write(path, self.model_dump_json(indent=1) + "\n")
 
 
 def read(path: Path) -> Bank:

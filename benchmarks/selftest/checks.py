@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 
@@ -28,7 +27,11 @@ class Check:
 
     @property
     def interval(self) -> tuple[float, float]:
-        return wilson(self.count, self.trials)
+        """The 95 % Wilson interval of the share."""
+        from scipy.stats import binomtest
+
+        low, high = binomtest(self.count, self.trials).proportion_ci(method="wilson")
+        return float(low), float(high)
 
     @property
     def bound(self) -> str:
@@ -37,13 +40,3 @@ class Check:
         if self.low > 0 and self.high < 1:
             return f"{self.low:.0%} to {self.high:.0%}"
         return f"≥ {self.low:.0%}" if self.low > 0 else f"≤ {self.high:.0%}"
-
-
-def wilson(count: int, trials: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """The 95 % Wilson interval of a proportion."""
-    if trials < 1 or not 0 <= count <= trials:
-        raise ValueError(f"{count} of {trials} is no proportion")
-    p, n = count / trials, trials
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from benchmarks.analysis.pilot import MOST, PASSES, decide
-from benchmarks.analysis.ratios import BOUND, CONFIDENCE, Family, holm
+from benchmarks.analysis.ratios import BOUND, Family, holm, t_half
 from benchmarks.selftest.checks import Check
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -102,13 +102,11 @@ def by_pilot(logs: Array) -> Array:
 
 def coverage(machine: Machine, what: str, *, runs: int, passes: int, rng: np.random.Generator) -> Check:
     """Of the plain Student-t interval: four pairs of stacks in each run, 5 % apart."""
-    from scipy.stats import t
-
     truth, inside, seen = [0.0, SLOWER] * (STACKS // 2), 0, 0
     for size in _batches(runs):
         logs = machine.medians(truth, passes=passes, runs=size, rng=rng)
         d = logs[:, :, 0::2] - logs[:, :, 1::2]
-        half = t.ppf(0.5 + CONFIDENCE / 2, passes - 1) * d.std(1, ddof=1) / math.sqrt(passes)
+        half = t_half(d.std(1, ddof=1) / math.sqrt(passes), passes)
         covered = np.abs(d.mean(1) + SLOWER) <= half
         inside, seen = inside + int(covered.sum()), seen + covered.size
     what = f"{what}, {passes} passes: 95 % interval holds the true ratio"

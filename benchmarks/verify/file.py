@@ -9,17 +9,13 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from benchmarks.analysis.pilot import replacements, total, verify_pilots
-from benchmarks.engine.plan import combined_hash
+from benchmarks.analysis.pilot import replacements, total
 from benchmarks.experiments import read_result
 from benchmarks.protocol.profiles import PROFILES
-from benchmarks.schema.results import Launch, Result, Row, digest
-from benchmarks.verify import budget as verify_budget
+from benchmarks.schema.results import Launch, Result, Row
 from benchmarks.verify import experiments as verify_answers
-from benchmarks.verify import rounds as verify_rounds
+from benchmarks.verify import recompute
 from benchmarks.verify import schedule as verify_schedule
-from benchmarks.verify.verdicts import verify_verdicts
-from benchmarks.workload import Accepted, Beside, hash_declaration
 
 
 def verify_paths(paths: Sequence[Path]) -> int:
@@ -60,29 +56,23 @@ def verify_file(path: Path) -> Iterator[str]:
 
 def verify(result: Result) -> Iterator[str]:
     """Violations of a result that has the right shape."""
-    if result.digest != digest(result):
+    if result.edited:
         yield "digest does not match the content: the file was changed after it was written"
-    hashes = {(d.name, d.variant): d.hash for d in result.declared}
-    for d in result.declared:
-        if "recipes" not in d.declaration or hash_declaration(d.declaration) != d.hash:
-            yield f"{d.name}/{d.variant}: the declaration does not have the hash it claims"
+    yield from recompute.check(result)
+    declared = {(d.name, d.variant) for d in result.declared}
     seen = set()
     for row in result.rows:
         name = f"{row.workload}/{row.variant} on {row.stack.key}"
         if name in seen:
             yield f"{name}: appears twice"
         seen.add(name)
-        if (row.workload, row.variant) not in hashes:
+        if (row.workload, row.variant) not in declared:
             yield f"{name}: its workload is not declared in this result"
         for violation in _row(result, row):
             yield f"{name}: {violation}"
-    yield from verify_verdicts(result)
-    yield from verify_pilots(result)
     yield from _baselines(result)
     yield from verify_answers.check(result)
-    yield from verify_rounds.check(result)
     yield from verify_schedule.check(result)
-    yield from verify_budget.check(result)
     seen_data = {(d.workload, d.variant) for d in result.data}
     for key in {(r.workload, r.variant) for r in result.rows if r.launches or r.accuracy} - seen_data:
         yield f"{'/'.join(key)}: its data are not described"
@@ -91,8 +81,6 @@ def verify(result: Result) -> Iterator[str]:
 
 
 def _row(result: Result, row: Row) -> Iterator[str]:
-    if combined_hash(row.implementation) != row.implementation_hash:
-        yield "implementation_hash does not match the files listed"
     if row.status != "ok" and not row.reason:
         yield f"status {row.status} without a reason"
     if row.status == "unavailable":
@@ -103,7 +91,7 @@ def _row(result: Result, row: Row) -> Iterator[str]:
     measure = result.options.measure
     if row.status == "interrupted" and result.complete:
         yield "interrupted in a run that is complete"
-    yield from _judged(result, row)
+    yield from _trained(result, row)
     if row.status == "ok":
         yield from _complete(result, row)
     for launch in row.launches:
@@ -122,62 +110,22 @@ def _row(result: Result, row: Row) -> Iterator[str]:
             yield f"certified at batch size {certificate.batch_size} instead of {size}"
         for check in ("gradient", "update"):
             certified = {t.tensor.rsplit(".", 1)[0] for t in certificate.tensors if t.check == check}
-            if certificate.tensors and certified != _tensors(_declaration(result, row)):
+            if certificate.tensors and certified != _tensors(recompute.declaration(result, row)):
                 yield f"the certificate does not compare the {check} of every layer"
     if certificate:
-        for t in certificate.tensors:
-            if t.passed != (t.error is not None and t.error <= t.tolerance):
-                yield f"certificate: {t.check} of {t.tensor} is marked against its own numbers"
         sound = all(t.passed for t in certificate.tensors) and all(p.passed for p in certificate.probes)
         if certificate.status == "ok" and not sound:
             yield "the certificate is ok although a comparison or probe failed"
 
 
-def _declaration(result: Result, row: Row) -> dict[str, Any]:
-    return next((d.declaration for d in result.declared if (d.name, d.variant) == (row.workload, row.variant)), {})
-
-
-def _corpus(result: Result, row: Row) -> str | None:
-    return next((d.corpus for d in result.data if (d.workload, d.variant) == (row.workload, row.variant)), None)
-
-
-def _accepted(result: Result, row: Row, recipe: str) -> Accepted | None:
-    """The range as it was declared when the run ran."""
-    found = [r["accepted"] for r in _declaration(result, row).get("recipes", []) if r["name"] == recipe]
-    if not found or found[0].get("type") != "Accepted":
-        return None
-    also = [Beside(score=b["score"], low=b["low"], high=b["high"]) for b in found[0].get("also", [])]
-    return Accepted(
-        low=found[0]["low"],
-        high=found[0]["high"],
-        protocol=found[0]["protocol"],
-        also=tuple(also),
-        corpus=found[0].get("corpus"),
-    )
-
-
-def _judged(result: Result, row: Row) -> Iterator[str]:
-    """The accepted range must be the declared recipe's, and judge exactly the trainings that it is of."""
+def _trained(result: Result, row: Row) -> Iterator[str]:
+    """A declared recipe, from as many seeds as were planned."""
     accuracy = row.accuracy
     if accuracy is None:
         return
-    recipes = {r["name"]: r["accepted"] for r in _declaration(result, row).get("recipes", [])}
-    accepted = recipes.get(accuracy.recipe)
-    if accepted is None:
+    if accuracy.recipe not in {r["name"] for r in recompute.declaration(result, row).get("recipes", [])}:
         yield f"trained recipe {accuracy.recipe}, which its workload does not declare"
-        return
-    if (accuracy.low, accuracy.high) != (accepted.get("low"), accepted.get("high")):
-        yield "the accepted range is not the declared one"
-    if accuracy.judged and accuracy.low is None:
-        yield "judged without a declared range"
-    if ranged := _accepted(result, row, accuracy.recipe):
-        elsewhere = ranged.elsewhere(_corpus(result, row))
-        alike = row.batch_size == _declaration(result, row)["batch_size"]
-        if accuracy.judged and (elsewhere or not alike):
-            yield f"judged, though {elsewhere or 'the range holds for another batch size'}"
-        if not accuracy.judged and alike and not elsewhere:
-            yield "not judged, though it was trained on what its range was measured on"
-    if len(accuracy.trainings) != result.options.accuracy_seeds and result.complete:
+    elif len(accuracy.trainings) != result.options.accuracy_seeds and result.complete:
         yield f"{len(accuracy.trainings)} trainings, {result.options.accuracy_seeds} were planned"
 
 
@@ -240,7 +188,7 @@ def _first_failure(result: Result, row: Row) -> str | None:
         if training.status != "ok":
             return training.status
     if accuracy and accuracy.judged:
-        accepted = _accepted(result, row, accuracy.recipe)
+        accepted = recompute.accepted(result, row, accuracy.recipe)
         for training in accuracy.trainings:
             if accepted and training.metric is not None and accepted.missed(training.metric, training.also):
                 return "accuracy_failed"

@@ -15,7 +15,7 @@ GIVEN_UP = {"Accepted": {"margin"}}
 def read_back(plain: dict[str, Any]) -> Workload:
     """Invert :meth:`benchmarks.workload.Workload.declaration`; raise DeclarationError if it is of another suite."""
     try:
-        found = _object(plain)
+        found = declared_object(plain)
     except (TypeError, ValueError, KeyError) as error:
         raise DeclarationError(f"this version cannot read the declaration: {error}") from error
     if not isinstance(found, Workload):
@@ -23,13 +23,14 @@ def read_back(plain: dict[str, Any]) -> Workload:
     return found
 
 
-def _object(plain: Any) -> Any:
+def declared_object(plain: Any) -> Any:
+    """Return a part of a declaration as the object that it was."""
     if isinstance(plain, list):
-        return tuple(_object(value) for value in plain)
+        return tuple(declared_object(value) for value in plain)
     if not isinstance(plain, dict):
         return plain
     without = {"type"} | GIVEN_UP.get(plain.get("type", ""), set())
-    fields = {name: _object(value) for name, value in plain.items() if name not in without}
+    fields = {name: declared_object(value) for name, value in plain.items() if name not in without}
     if "type" not in plain:
         return fields
     kind = getattr(layers, plain["type"], None) or getattr(workload, plain["type"], None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, NullLocator
 
 from benchmarks.experiments import typed
 from benchmarks.experiments.energy.schema import LEAST, Value, Window
@@ -15,7 +14,7 @@ from benchmarks.schema.results import Row
 from reports import numbers as n
 from reports import svg
 from reports.charts import Chart
-from reports.drawing import drawing
+from reports.drawing import across, drawing
 from reports.parts import Section, unanswered, without
 from reports.svg import INK, MUTED, WIDTH, variable
 from reports.table import Cell, Column, Table
@@ -120,11 +119,8 @@ def _chart(work: Work, found: list[tuple[Row, Value]], key: str) -> Chart:
             axes.barh(y, value.gross - net, left=net, height=0.3, color="none", linewidth=1, edgecolor=colour)
             name = label(row.stack) + (", disturbed" if value.foreign else "")
             axes.text(0, y - 0.27, svg.short(name), va="bottom", ha="left", color=INK)
-        axes.set(ylim=(len(found) - 0.6, -0.9), xlabel=f"joules per 1,000 {work.unit}")
-        axes.yaxis.set_major_locator(NullLocator())
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.spines["left"].set_visible(False)
-        axes.grid(axis="x")
+        axes.set(ylim=(len(found) - 0.6, -0.9))
+        across(axes, f"joules per 1,000 {work.unit}", 5)
         handles = [Patch(color=MUTED, label="beyond idle"), Patch(facecolor="none", edgecolor=MUTED, label="idle")]
         fig.legend(handles=handles, loc="lower left", ncols=2, bbox_to_anchor=(8 / WIDTH, 0), handlelength=1)
     title = "Energy of training"

@@ -23,7 +23,13 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     stacks = {row.stack.key: row.stack for row in work.rows}
     found = [(stacks[a.stack], typed(a)) for a in answers if a.status == "ok"]
     drawn = [
-        Strip(stack, loop.name, value.ratios(loop), value.ratio(loop), "disturbed" if value.disturbed(loop) else "")
+        Strip(
+            stack,
+            f"{stack.known.framework}, {loop.name}",
+            value.ratios(loop),
+            value.ratio(loop),
+            "disturbed" if value.disturbed(loop) else "",
+        )
         for stack, value in found
         for loop in value.loops[1:]
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter
 
 from benchmarks.experiments import typed
 from benchmarks.experiments.memory.schema import Value
@@ -15,7 +15,7 @@ from benchmarks.schema.results import Stack
 from reports import numbers as n
 from reports import svg
 from reports.charts import Chart
-from reports.drawing import drawing
+from reports.drawing import across, drawing
 from reports.parts import Section, unanswered, without
 from reports.svg import MUTED, variable
 from reports.table import NONE, Cell, Column, Table
@@ -77,11 +77,8 @@ def _chart(work: Work, found: list[tuple[Stack, Value]], key: str) -> Chart:
         for place, name in names:
             axes.text(0, place + 11, svg.short(name), va="bottom", ha="left")
         most = max(start + length for _, start, length, _ in bars) / MIB
-        axes.set(xlim=(0, most * 1.04), ylim=(y - 6, -4), xlabel="MiB", ylabel="")
-        axes.yaxis.set_major_locator(NullLocator())
-        axes.spines["left"].set_visible(False)
-        axes.grid(axis="x")
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.set(xlim=(0, most * 1.04), ylim=(y - 6, -4))
+        across(axes, "MiB", 6)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
         handles = [
             Patch(color=MUTED, alpha=PALE, linewidth=0, label="import"),

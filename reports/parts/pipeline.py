@@ -25,7 +25,9 @@ def show(work: Work, answers: Sequence[Answer], key: str) -> Section:
     stacks = {row.stack.key: row.stack for row in work.rows}
     found = [(stacks[a.stack], typed(a)) for a in answers if a.status == "ok"]
     drawn = [
-        Strip(stack, feed.name, value.ratios(feed), value.ratio(feed), _aside(value, feed))
+        Strip(
+            stack, f"{stack.known.framework}, {feed.name}", value.ratios(feed), value.ratio(feed), _aside(value, feed)
+        )
         for stack, value in found
         for feed in value.feeds[1:]
     ]

@@ -14,7 +14,7 @@ from benchmarks.schema.run_info import compiled_nothing
 from reports import numbers as n
 from reports import svg
 from reports.charts import Chart
-from reports.drawing import drawing
+from reports.drawing import across, drawing
 from reports.parts import Section, disturbed, unanswered, without
 from reports.svg import INK, MUTED, WIDTH, variable
 from reports.table import NONE, Cell, Column, Table
@@ -158,10 +158,8 @@ def _chart(work: Work, found: Found, key: str) -> Chart:
                 left += width
             axes.text(0, y - 0.24, svg.short(label(row.stack)), va="bottom", ha="left", color=INK)
         longest = max(value.step_seconds for _, value in found) * 1e3
-        axes.set(xlim=(0, longest * 1.04), ylim=(len(found) - 0.6, -0.8), xlabel="milliseconds per step", ylabel="")
-        axes.yaxis.set_ticks([])
-        axes.spines["left"].set_visible(False)
-        axes.grid(axis="x")
+        axes.set(xlim=(0, longest * 1.04), ylim=(len(found) - 0.6, -0.8))
+        across(axes, "milliseconds per step")
         handles = [
             Patch(color=MUTED, alpha=1 - svg.TOWARDS[shade], linewidth=0, label=part)
             for shade, part in enumerate(PARTS)

@@ -14,11 +14,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from statistics import fmean, geometric_mean, stdev
+from statistics import geometric_mean
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from benchmarks.analysis.ratios import log_ratio, t_interval
 from benchmarks.experiments import typed
 from benchmarks.experiments.break_even.schema import Launch, Value
 from benchmarks.experiments.watched import quiet
@@ -26,7 +27,6 @@ from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Stack
 
 T_FROM = 5  # launches from which on an interval is Student's t on logarithms; below it is lowest to highest
-CONFIDENCE = 0.95
 
 Verdict: TypeAlias = Literal["pays", "never", "undecided", "disturbed"]
 Caches: TypeAlias = Literal["cold", "warm", "none"]  # none: neither stack keeps any on disk
@@ -94,11 +94,8 @@ def estimate(values: Sequence[float]) -> Estimate:
     centre = geometric_mean(values)
     if len(values) < T_FROM:
         return Estimate(value=centre, low=min(values), high=max(values), t=False)
-    from scipy.stats import t
-
-    logs = [math.log(v) for v in values]
-    half = float(t.ppf(0.5 + CONFIDENCE / 2, len(logs) - 1)) * stdev(logs) / math.sqrt(len(logs))
-    return Estimate(value=centre, low=math.exp(fmean(logs) - half), high=math.exp(fmean(logs) + half), t=True)
+    low, high = t_interval(*log_ratio(values, [1.0] * len(values)))
+    return Estimate(value=centre, low=low, high=high, t=True)
 
 
 @dataclass(frozen=True, kw_only=True)

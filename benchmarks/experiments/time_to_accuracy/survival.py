@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-CONFIDENCE = 0.95
+from benchmarks.analysis.ratios import median_rank
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +22,11 @@ class Time:
 
 def waiting(times: Sequence[Time]) -> list[tuple[float, float]]:
     """Each value at which something happened, ascending, and the share still waiting after it."""
-    share, out = 1.0, []
-    for value in sorted({t.value for t in times if t.happened}):
-        at_risk = sum(t.value >= value for t in times)  # who is censored at this very value was still there
-        share *= 1 - sum(t.happened and t.value == value for t in times) / at_risk
-        out.append((value, share))
-    return out
+    from scipy.stats import CensoredData, ecdf
+
+    seen, censored = ([t.value for t in times if t.happened == which] for which in (True, False))
+    share = ecdf(CensoredData(uncensored=seen, right=censored)).sf  # who is censored at a value was still there
+    return [(value, float(share.evaluate(value))) for value in sorted(set(seen))]
 
 
 def median(times: Sequence[Time]) -> float | None:
@@ -50,17 +49,7 @@ def median_interval(times: Sequence[Time]) -> Interval:
     A censored time counts at its value for the lower end and as endless for the upper one, so the interval is never
     too short.
     """
-    n = len(times)
-    rank = 1
-    while rank + 1 <= n - rank and _confidence(n, rank + 1) >= CONFIDENCE:
-        rank += 1
-    lows = sorted(t.value for t in times)
-    highs = sorted(t.value if t.happened else math.inf for t in times)
-    high = highs[n - rank]
-    return Interval(low=lows[rank - 1], high=high if math.isfinite(high) else None, confidence=_confidence(n, rank))
-
-
-def _confidence(n: int, rank: int) -> float:
-    """That the median lies between the ``rank``-th lowest and the ``rank``-th highest of ``n``."""
-    beyond: int = sum(math.comb(n, k) for k in range(rank))
-    return 1 - 2 * beyond / float(2**n)
+    rank, confidence = median_rank(len(times))
+    low = sorted(t.value for t in times)[rank - 1]
+    high = sorted(t.value if t.happened else math.inf for t in times)[-rank]
+    return Interval(low=low, high=high if math.isfinite(high) else None, confidence=confidence)
