@@ -9,7 +9,7 @@ from frameworks import ALL, installed
 
 from benchmarks.engine.select import make_plan
 from benchmarks.errors import Problem
-from benchmarks.experiments import typed
+from benchmarks.experiments import MEASURING, typed
 from benchmarks.experiments.sweep_threads.schema import counts
 from benchmarks.schema.results import read
 from benchmarks.verify.file import verify
@@ -67,7 +67,15 @@ def test_what_goes_wrong_in_a_sweep_is_told(tmp_path):
 
 def test_an_unknown_sweep_is_refused():
     with pytest.raises(Problem, match="--sweep depth: not known; choose from batch, threads"):
-        make_plan(command="test", impls=TOYS, threads=1, recipe="smoke", profile="smoke", sweep=["depth"])
+        make_plan(
+            command="test",
+            impls=TOYS,
+            threads=1,
+            recipe="smoke",
+            profile="smoke",
+            sweep=["depth"],
+            experiments=MEASURING,
+        )
 
 
 @pytest.mark.slow
