@@ -16,8 +16,17 @@ settings.load_profile("fast")
 # The files that take longest, first: a worker that begins one at the end leaves the others idle meanwhile.
 LONGEST = (
     "test_accuracy.py",
-    "test_contract.py",
     "test_mutations.py",
+    "test_contract.py",
+    "test_schedule.py",
+    "test_operations_of_steps.py",
+    "test_limits_and_profile_run.py",
+    "test_convenience.py",
+    "test_adapters.py",
+    "test_peers_work.py",
+    "test_engine.py",
+    "test_selftest.py",
+    "test_baselines.py",
 )
 
 
