@@ -14,7 +14,7 @@ TONES: dict[str, Tone] = {"agree": "good", "differ": "bad", "not shown": "warn",
 
 def judged(work: Work) -> list[Agreement]:
     """The agreements of this workload variant."""
-    return [a for a in work.result.agreements if (a.workload, a.variant) == (work.workload, work.variant)]
+    return [a for a in work.result.agreements if a.place == work.place]
 
 
 def sentence(work: Work) -> str:

@@ -72,7 +72,7 @@ def _stalls(work: Work) -> Iterator[str]:
 def _carry_over(work: Work) -> Iterator[str]:
     names = _names(work)
     for c in work.result.carry_over:
-        if (c.workload, c.variant) == (work.workload, work.variant):
+        if c.place == work.place:
             size = f"{(c.effect - 1) * 100:+.1f} % after {names.get(c.preceding, c.preceding)}"
             if c.p < SIGNIFICANT:
                 yield (
@@ -86,7 +86,7 @@ def _carry_over(work: Work) -> Iterator[str]:
 def alone(work: Work) -> str:
     """Whether the verdicts stand with each top stack alone on the machine. Empty without ``--solo``."""
     for found in work.result.isolated:
-        if (found.workload, found.variant) == (work.workload, work.variant):
+        if found.place == work.place:
             return _alone(found, _names(work))
     return ""
 

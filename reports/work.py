@@ -17,6 +17,7 @@ from benchmarks.schema.results import (
     Data,
     Declared,
     Estimate,
+    Key,
     Launch,
     Pilot,
     Ranking,
@@ -84,8 +85,12 @@ class Work:
     canaries: tuple[Row, ...] = ()  # second launches of a stack: a check, in no ranking, table or chart
 
     @property
+    def place(self) -> Key:
+        return Key(self.workload, self.variant)
+
+    @property
     def key(self) -> str:
-        return self.workload if self.variant == "default" else f"{self.workload}/{self.variant}"
+        return str(self.place)
 
     @property
     def hash(self) -> str:
@@ -173,21 +178,20 @@ class Work:
     @property
     def pilot(self) -> Pilot | None:
         """How the number of passes was decided; None where it was fixed."""
-        key = (self.workload, self.variant)
-        return next((p for p in self.result.pilots if (p.workload, p.variant) == key), None)
+        return next((p for p in self.result.pilots if p.place == self.place), None)
 
     def places(self, keys: Collection[str]) -> Ranking | None:
         """The stored ranking of these stacks; None where there is none, as below five passes.
 
         Before verdict rule 3 tuned stacks were ranked among the others: such a ranking is nobody's here.
         """
-        mine = [r for r in self.result.rankings if (r.workload, r.variant) == (self.workload, self.variant)]
+        mine = [r for r in self.result.rankings if r.place == self.place]
         return next((r for r in mine if r.ranks.keys() <= set(keys)), None)
 
     def comparison(self, first: Row, second: Row) -> Comparison | None:
         """The stored comparison, turned round where it was stored the other way."""
         for c in self.result.comparisons:
-            if (c.workload, c.variant) == (self.workload, self.variant):
+            if c.place == self.place:
                 if (c.first, c.second) == (first.stack.key, second.stack.key):
                     return c
                 if (c.second, c.first) == (first.stack.key, second.stack.key):
@@ -228,14 +232,13 @@ def gather(results: Sequence[Result]) -> list[Work]:
     """Every workload variant of every run; same workload together, each declaration apart, in order of appearance."""
     works: list[Work] = []
     for result in results:
-        declared = {(d.name, d.variant): d for d in result.declared}
-        data = {(d.workload, d.variant): d for d in result.data}
-        for name, variant in dict.fromkeys([*declared, *((r.workload, r.variant) for r in result.rows)]):
-            key = (name, variant)
-            mine = [r for r in result.rows if (r.workload, r.variant) == key]
+        declared = {d.place: d for d in result.declared}
+        data = {d.place: d for d in result.data}
+        for key in dict.fromkeys([*declared, *(r.place for r in result.rows)]):
+            mine = [r for r in result.rows if r.place == key]
             rows, canaries = (tuple(r for r in mine if bool(r.stack.replica) == again) for again in (False, True))
-            beside = tuple(b for b in result.baselines if (b.workload, b.variant) == key)
-            works.append(Work(result, name, variant, declared.get(key), data.get(key), rows, beside, canaries))
+            beside = tuple(b for b in result.baselines if b.place == key)
+            works.append(Work(result, *key, declared.get(key), data.get(key), rows, beside, canaries))
     order = [list(dict.fromkeys(getattr(w, part) for w in works)) for part in ("workload", "key", "hash")]
     return sorted(works, key=lambda w: [order[0].index(w.workload), order[1].index(w.key), order[2].index(w.hash)])
 

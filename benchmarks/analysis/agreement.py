@@ -19,8 +19,8 @@ ROUNDING = 1e-9  # of an accuracy's difference: a multiple of one image is no bi
 
 def agree_all(rows: Sequence[Row], declared: Sequence[Declared], *, data: str) -> list[Agreement]:
     """Return the agreements of every workload variant, by the declarations of the run."""
-    plain = {(d.name, d.variant): d.declaration for d in declared}
-    found = [agreements(same, plain.get((same[0].workload, same[0].variant), {}), data=data) for same in groups(rows)]
+    plain = {d.place: d.declaration for d in declared}
+    found = [agreements(same, plain.get(same[0].place, {}), data=data) for same in groups(rows)]
     return [agreement for some in found for agreement in some]
 
 

@@ -111,10 +111,10 @@ def trained(results: Iterable[Result]) -> dict[Key, list[Trained]]:
     """Trainings of documented stacks; recipes of one name that do different work are kept apart."""
     out: dict[Key, list[Trained]] = {}
     for result in results:
-        declared = {(d.name, d.variant): d.declaration for d in result.declared}
-        tests = {(d.workload, d.variant): d.test_examples for d in result.data}
+        declared = {d.place: d.declaration for d in result.declared}
+        tests = {d.place: d.test_examples for d in result.data}
         for row in result.rows:
-            seeds, key = finished(row), (row.workload, row.variant)
+            seeds, key = finished(row), row.place
             if not seeds or row.stack.tuned or row.accuracy is None or row.batch_size != declared[key]["batch_size"]:
                 continue
             recipe = next(r for r in declared[key]["recipes"] if r["name"] == row.accuracy.recipe)

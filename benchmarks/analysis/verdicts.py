@@ -192,8 +192,8 @@ def rank(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> Ranking | No
     if len(keys) < 2:
         return None
     of = rows[0]
-    place = (of.workload, of.variant)
-    mine = [c for c in comparisons if (c.workload, c.variant) == place and c.first in keys and c.second in keys]
+    place = of.place
+    mine = [c for c in comparisons if c.place == place and c.first in keys and c.second in keys]
     if any(c.verdict == "provisional" for c in mine):
         return None
     if len(mine) < len(keys) * (len(keys) - 1) // 2:

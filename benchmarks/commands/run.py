@@ -31,7 +31,7 @@ from benchmarks.engine.select import make_plan
 from benchmarks.engine.workers import TIMEOUT
 from benchmarks.errors import Problem
 from benchmarks.protocol.profiles import MEASURES
-from benchmarks.schema.results import Baseline, Result, Row
+from benchmarks.schema.results import Baseline, Key, Result, Row
 from benchmarks.workload import ROOT
 from benchmarks.workload.metrics import NOTHING, Metric
 from benchmarks.workload.metrics import metric as described
@@ -77,8 +77,7 @@ def run_command(*, out: Path | None, resume: bool, time_limit: float | None, rep
     click.echo(f"result: {path}")
     bad = [row for row in result.rows if row.status not in ("ok", "unavailable")]
     for row in bad:
-        name = row.workload if row.variant == "default" else f"{row.workload}/{row.variant}"
-        click.echo(f"{row.status}: {name} on {row.stack.label}: {row.reason}", err=True)
+        click.echo(f"{row.status}: {row.place} on {row.stack.label}: {row.reason}", err=True)
     lost = [b for b in result.baselines if b.status not in ("ok", "unavailable")]
     for b in lost:
         click.echo(f"{b.status}: {b.key}: {b.reason}", err=True)
@@ -201,22 +200,21 @@ def _progress(console: Console) -> Iterator[tuple[Callable[[str], None], Callabl
 
 def print_summary(console: Console, result: Result) -> None:
     """Print one table per workload: throughput, ratio to the fastest, metric, certificate, status."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    metrics = {(d.name, d.variant): described(d.declaration.get("metric")) for d in result.declared}
-    bounds = {(d.workload, d.variant): d.optimum for d in result.data}
+    groups: dict[Key, list[Row]] = {}
+    metrics = {d.place: described(d.declaration.get("metric")) for d in result.declared}
+    bounds = {d.place: d.optimum for d in result.data}
     for row in (r for r in result.rows if not r.stack.replica):
-        groups.setdefault((row.workload, row.variant), []).append(row)
-    for (workload, variant), rows in groups.items():
-        metric, bound = metrics.get((workload, variant), described(None)), bounds.get((workload, variant))
+        groups.setdefault(row.place, []).append(row)
+    for key, rows in groups.items():
+        metric, bound = metrics.get(key, described(None)), bounds.get(key)
         told = metric.name + (", lower is better" if metric.lower else "")
-        title = workload if variant == "default" else f"{workload}/{variant}"
         for tuned in (False, True):  # never in one ranking
             family = [row for row in rows if row.stack.tuned == tuned]
             if not family:
                 continue
             speeds = {row.stack.key: row.samples_per_second() for row in family}
             best = max((s for s in speeds.values() if s), default=None)
-            name = f"{title}, tuned" if tuned else title
+            name = f"{key}, tuned" if tuned else str(key)
             table = Table(title=f"{name}{_bound(metric, bound)}", title_justify="left")
             for column in ("stack", f"{rows[0].unit}/s", "of fastest", told, "certificate", "status"):
                 table.add_column(column, justify="left" if column in ("stack", "status") else "right")
@@ -233,26 +231,25 @@ def print_summary(console: Console, result: Result) -> None:
                 )
             console.print(name if only_parts else table)
         for b in result.baselines:
-            if (b.workload, b.variant) == (workload, variant):
+            if b.place == key:
                 console.print(_baseline(b), highlight=False, markup=False, soft_wrap=True)
-        verdicts = [*_verdicts(result, workload, variant), *_agreements(result, workload, variant, metric)]
-        for line in [*verdicts, *_answers(result, workload, variant)]:
+        verdicts = [*_verdicts(result, key), *_agreements(result, key, metric)]
+        for line in [*verdicts, *_answers(result, key)]:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
+def _verdicts(result: Result, key: Key) -> list[str]:
     """Return who is fastest or tied, what compiled nothing, the minimum detectable difference and the A/A check."""
-    key = (workload, variant)
     names = {r.stack.key: r.stack.label for r in result.rows}
     out = []
     for r in result.rows:
-        if (r.workload, r.variant) == key and r.compiled_nothing and not r.stack.replica:
+        if r.place == key and r.compiled_nothing and not r.stack.replica:
             out.append(f"{r.stack.label} = {r.stack.known.compiles}: it compiled nothing, and is not ranked")
-    for ranking in (r for r in result.rankings if (r.workload, r.variant) == key):
+    for ranking in (r for r in result.rankings if r.place == key):
         first = [names[k] for k, place in ranking.ranks.items() if place == 1]
         family = "tuned, " if ranking.tuned else ""
         out.append(f"{family}fastest: {first[0]}" if ranking.best else f"{family}tied for fastest: {', '.join(first)}")
-    mine = [c for c in result.comparisons if (c.workload, c.variant) == key]
+    mine = [c for c in result.comparisons if c.place == key]
     if finds := [
         c.detectable for c in mine if c.detectable is not None and c.verdict != "provisional" and not c.canary
     ]:
@@ -265,18 +262,18 @@ def _verdicts(result: Result, workload: str, variant: str) -> list[str]:
     return out
 
 
-def _agreements(result: Result, workload: str, variant: str, metric: Metric) -> list[str]:
+def _agreements(result: Result, key: Key, metric: Metric) -> list[str]:
     names = {r.stack.key: r.stack.label for r in result.rows}
-    mine = [a for a in result.agreements if (a.workload, a.variant) == (workload, variant)]
+    mine = [a for a in result.agreements if a.place == key]
     return [f"{names[a.first]} and {names.get(a.second, a.second)} {words(a, metric)}" for a in mine]
 
 
-def _answers(result: Result, workload: str, variant: str) -> list[str]:
+def _answers(result: Result, key: Key) -> list[str]:
     """Return each experiment's title and, stack by stack, its answer in a line."""
     names = {r.stack.key: r.stack.label for r in result.rows}
     out: list[str] = []
     for part in experiments.chosen(result.options.measure):
-        mine = [a for a in result.answers if (a.part, a.workload, a.variant) == (part, workload, variant)]
+        mine = [a for a in result.answers if a.part == part and a.place == key]
         out += [experiments.schema(part).TITLE] if mine else []
         for a in mine:
             said = (

@@ -119,8 +119,7 @@ def _finding(passes: int, sd: float, stacks: int, pairs: int, ratio: float | Non
 
 def cut_words(cut: Cut) -> str:
     """The decision in a sentence without its full stop."""
-    name = cut.workload if cut.variant == "default" else f"{cut.workload}/{cut.variant}"
-    text = f"--budget: {name} got {cut.passes} of {cut.planned} passes, more did not fit into the time"
+    text = f"--budget: {cut.place} got {cut.passes} of {cut.planned} passes, more did not fit into the time"
     return text + ("; its verdicts are provisional" if cut.passes < LEAST <= cut.planned else "")
 
 
@@ -128,8 +127,7 @@ def notes(found: Budget, options: Options) -> list[str]:
     """What a reader is told when the run has ended: passes given up, what was detectable, the time taken."""
     out = [cut_words(cut) for cut in found.cuts]
     for f in found.finds:
-        name = f.workload if f.variant == "default" else f"{f.workload}/{f.variant}"
-        out.append(f"--budget: {name}: {_finding(f.passes, f.spread, f.stacks, f.pairs, f.ratio, 'a measured')}")
+        out.append(f"--budget: {f.place}: {_finding(f.passes, f.spread, f.stacks, f.pairs, f.ratio, 'a measured')}")
     if found.spent_seconds is not None and options.budget_seconds is not None:
         out.append(f"--budget: took {duration(found.spent_seconds)} of {duration(options.budget_seconds)}")
     return out

@@ -5,24 +5,20 @@ Part of the result schema (:mod:`benchmarks.schema.results`).
 
 from __future__ import annotations
 
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import OfWorkload, Strict, field
 
 
-class Cut(Strict):
+class Cut(OfWorkload):
     """Passes of a workload that the time did not allow, decided by times alone and never by a ratio."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     planned: int = field("passes planned, by estimate")
     passes: int = field("passes made", ge=1)
     spent_seconds: float = field("time the run had taken when that was decided", gt=0)
 
 
-class Finds(Strict):
+class Finds(OfWorkload):
     """What the passes of a workload could find, with the spread of its own launches."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     stacks: int = field("stacks compared, without the canary")
     pairs: int = field("pairs of them that are judged together")
     passes: int = field("passes, disturbed ones left out, of the pair that has fewest")

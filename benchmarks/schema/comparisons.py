@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import OfWorkload, Strict, field
 
 REFERENCE = "reference"  # stands for the declared references in place of a second stack
 
@@ -31,11 +31,9 @@ class Estimate(Strict):
     negligible: bool = field("faster or slower, but by less than 2 %", default=False)
 
 
-class Comparison(Strict):
+class Comparison(OfWorkload):
     """Ratio of two stacks' step times: below 1, ``first`` is faster."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     first: str = field("Stack.key")
     second: str = field("Stack.key")
     passes: int = field("passes in which both stacks were measured")
@@ -59,21 +57,17 @@ class Comparison(Strict):
     everything: Estimate | None = field("with the disturbed rounds; None where there were none", default=None)
 
 
-class Ranking(Strict):
+class Ranking(OfWorkload):
     """Places of the stacks of one workload that verdicts can tell apart; absent below 5 passes."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     ranks: dict[str, int] = field("Stack.key -> 1 + the number of stacks that beat it, by more than negligibly")
     best: str | None = field("Stack.key of the one that beats all others; None where first place is shared")
     tuned: bool = field("of the tuned stacks; otherwise of the documented ones", default=False)
 
 
-class Agreement(Strict):
+class Agreement(OfWorkload):
     """Whether two frameworks learned the same from the same recipe and seeds, by the criterion that it declares."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     first: str = field("Stack.key of the documented mode that stands for its framework")
     second: str = field("Stack.key, or 'reference': the metrics that the recipe declares for its seeds")
     kind: Literal["seed-locked", "equivalence"] = field(
@@ -100,11 +94,9 @@ class Agreement(Strict):
     why: str = field("empty when they agree; otherwise what speaks against it or what it would need", default="")
 
 
-class Pilot(Strict):
+class Pilot(OfWorkload):
     """How many passes of a workload followed from its first ones."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     pilot: int = field("passes looked at")
     stacks: int = field("stacks measured in all of them")
     spread: float | None = field("pooled standard deviation, within stacks, of log step seconds over passes")

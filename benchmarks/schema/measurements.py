@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from benchmarks.schema.samples import Status, Strict, field
+from benchmarks.schema.samples import Key, Status, Strict, field
 
 
 class Answer(Strict):
@@ -31,6 +31,9 @@ class Answer(Strict):
         return self
 
     @property
+    def place(self) -> Key:
+        return Key(self.workload, self.variant)
+
+    @property
     def key(self) -> str:
-        name = self.workload if self.variant == "default" else f"{self.workload}/{self.variant}"
-        return f"{self.part} of {name} on {self.stack}"
+        return f"{self.part} of {self.place} on {self.stack}"

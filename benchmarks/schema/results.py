@@ -34,9 +34,11 @@ from benchmarks.schema.run_info import compiled_nothing
 from benchmarks.schema.samples import Block as Block
 from benchmarks.schema.samples import Evidence as Evidence
 from benchmarks.schema.samples import Inference as Inference
+from benchmarks.schema.samples import Key as Key
 from benchmarks.schema.samples import Launch as Launch
 from benchmarks.schema.samples import Memory as Memory
 from benchmarks.schema.samples import OfflineInference as OfflineInference
+from benchmarks.schema.samples import OfWorkload as OfWorkload
 from benchmarks.schema.samples import Phases as Phases
 from benchmarks.schema.samples import SingleInference as SingleInference
 from benchmarks.schema.samples import Status as Status
@@ -142,7 +144,7 @@ class Multimodal(Strict):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
-class Row(Strict):
+class Row(OfWorkload):
     """One workload variant on one stack."""
 
     workload: str = field("folder name under impls/")
@@ -196,11 +198,9 @@ class Row(Strict):
         return compiled_nothing(la.used.get("compiled_graphs") for la in self.launches if la.status == "ok")
 
 
-class Baseline(Strict):
+class Baseline(OfWorkload):
     """Another public program on a workload's training data, by its own algorithm: not certified, not equal work."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     name: str = field("NAME of baseline_NAME.py in the workload's folder")
     label: str = field("what the program is called")
     description: str = field("what it does differently, in a sentence")
@@ -233,11 +233,9 @@ class Baseline(Strict):
         return self.processed / self.seconds if self.processed is not None and self.seconds else None
 
 
-class Data(Strict):
+class Data(OfWorkload):
     """The data a workload saw in this run."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     source: Literal["embedded", "real"] = field("generated, or the official files")
     description: str = field("for people")
     train_examples: int = field("training examples of the recipe")
@@ -257,12 +255,14 @@ class Declared(Strict):
     hash: str = field("SHA-256 of the declaration without its accepted ranges and what else only judges it")
     declaration: dict[str, Any] = field("the whole declaration; each object carries its type")
 
+    @property
+    def place(self) -> Key:
+        return Key(self.name, self.variant)
 
-class CarryOver(Strict):
+
+class CarryOver(OfWorkload):
     """Whether a stack's block times depend on the stack that was timed just before, over all passes of a workload."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     blocks: int = field("blocks that entered: of quiet rounds, with a block before them")
     p: float = field(
         "permutation test of no effect at all, stack × pass removed; assumes that a launch's blocks vary independently"
@@ -295,11 +295,9 @@ class Standing(Strict):
     )
 
 
-class Isolated(Strict):
+class Isolated(OfWorkload):
     """The top stacks of a workload measured again, one worker on the machine at a time (--solo)."""
 
-    workload: str = field("as in Row")
-    variant: str = field("as in Row")
     stacks: list[Alone] = field(
         "of the documented stacks, and of the tuned ones: the fastest three and whatever could not be told from the "
         "fastest"

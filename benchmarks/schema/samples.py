@@ -6,7 +6,7 @@ Part of the result schema (:mod:`benchmarks.schema.results`). Units are in the f
 from __future__ import annotations
 
 from statistics import median
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,6 +33,27 @@ class Strict(BaseModel):
 
 def field(description: str, **kwargs: Any) -> Any:
     return Field(description=description, **kwargs)
+
+
+class Key(NamedTuple):
+    """Which workload, and which of its variants."""
+
+    workload: str
+    variant: str
+
+    def __str__(self) -> str:
+        return self.workload if self.variant == "default" else f"{self.workload}/{self.variant}"
+
+
+class OfWorkload(Strict):
+    """What is told of one workload variant."""
+
+    workload: str = field("as in Row")
+    variant: str = field("as in Row")
+
+    @property
+    def place(self) -> Key:
+        return Key(self.workload, self.variant)
 
 
 class Evidence(Strict):

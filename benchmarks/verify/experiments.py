@@ -40,8 +40,8 @@ def check(result: Result) -> Iterator[str]:
 
 def _place(result: Result, answer: Answer) -> Iterator[str]:
     """It belongs to one declared workload and to a row: without them nothing further can be held against anything."""
-    here = (answer.workload, answer.variant)
-    declared = sum((d.name, d.variant) == here for d in result.declared)
+    here = answer.place
+    declared = sum(d.place == here for d in result.declared)
     if declared != 1:
         yield f"its workload is {f'declared {declared} times' if declared else 'not declared'} in this result"
     if _row(result, answer) is None:

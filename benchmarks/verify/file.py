@@ -59,22 +59,22 @@ def verify(result: Result) -> Iterator[str]:
     if result.edited:
         yield "digest does not match the content: the file was changed after it was written"
     yield from recompute.check(result)
-    declared = {(d.name, d.variant) for d in result.declared}
+    declared = {d.place for d in result.declared}
     seen = set()
     for row in result.rows:
         name = f"{row.workload}/{row.variant} on {row.stack.key}"
         if name in seen:
             yield f"{name}: appears twice"
         seen.add(name)
-        if (row.workload, row.variant) not in declared:
+        if row.place not in declared:
             yield f"{name}: its workload is not declared in this result"
         for violation in _row(result, row):
             yield f"{name}: {violation}"
     yield from _baselines(result)
     yield from verify_answers.check(result)
     yield from verify_schedule.check(result)
-    seen_data = {(d.workload, d.variant) for d in result.data}
-    for key in {(r.workload, r.variant) for r in result.rows if r.launches or r.accuracy} - seen_data:
+    seen_data = {d.place for d in result.data}
+    for key in {r.place for r in result.rows if r.launches or r.accuracy} - seen_data:
         yield f"{'/'.join(key)}: its data are not described"
     if result.complete != (result.finished is not None):
         yield "complete and finished contradict each other"
@@ -146,12 +146,12 @@ def _complete(result: Result, row: Row) -> Iterator[str]:
     timed = bool({"training", "inference", "certificate"} & set(measure))
     if timed and result.complete:
         passes = [launch.pass_index for launch in row.launches]
-        pilots = {(p.workload, p.variant): p for p in result.pilots}
-        planned = total(result.options, pilots.get((row.workload, row.variant)))
-        cuts = {(c.workload, c.variant): c.passes for c in result.budget.cuts} if result.budget else {}
-        planned = cuts.get((row.workload, row.variant), planned)
-        if (row.workload, row.variant) in pilots:
-            mine = [r for r in result.rows if (r.workload, r.variant) == (row.workload, row.variant)]
+        pilots = {p.place: p for p in result.pilots}
+        planned = total(result.options, pilots.get(row.place))
+        cuts = {c.place: c.passes for c in result.budget.cuts} if result.budget else {}
+        planned = cuts.get(row.place, planned)
+        if row.place in pilots:
+            mine = [r for r in result.rows if r.place == row.place]
             planned += replacements(mine, planned)
         if passes != list(range(planned)):
             yield f"has passes {[p + 1 for p in passes]}, {planned} were planned"
@@ -197,13 +197,13 @@ def _first_failure(result: Result, row: Row) -> str | None:
 
 def _baselines(result: Result) -> Iterator[str]:
     """A baseline is measured or says why not, on the data and threads of the stacks, and claims no metric of theirs."""
-    declared = {(d.name, d.variant): d.declaration for d in result.declared}
+    declared = {d.place: d.declaration for d in result.declared}
     keys = [b.key for b in result.baselines]
     yield from (f"{key}: appears twice" for key in dict.fromkeys(keys) if keys.count(key) > 1)
     if result.baselines and "accuracy" not in result.options.measure:
         yield "has baselines, though it trained nothing to an accuracy"
     for b in result.baselines:
-        if (b.workload, b.variant) not in declared:
+        if b.place not in declared:
             yield f"{b.key}: its workload is not declared in this result"
         asked = (result.options.recipe, result.options.seed, result.options.threads)
         if (b.recipe, b.seed, b.threads) != asked:
@@ -217,5 +217,5 @@ def _baselines(result: Result) -> Iterator[str]:
             yield f"{b.key}: status {b.status} without a reason"
         if b.status == "interrupted" and result.complete:
             yield f"{b.key}: interrupted in a run that is complete"
-        if declared.get((b.workload, b.variant), {}).get("metric") in b.scores:
+        if declared.get(b.place, {}).get("metric") in b.scores:
             yield f"{b.key}: claims the stacks' metric, which only the declared model has"

@@ -20,14 +20,28 @@ from benchmarks.engine.plan import combined_hash
 from benchmarks.machine.disturbance import is_disturbed
 from benchmarks.protocol import steady
 from benchmarks.protocol.profiles import PROFILES
-from benchmarks.schema.results import Accuracy, Block, CarryOver, Isolated, Launch, Options, Result, Row, Stack, WarmUp
+from benchmarks.schema.results import (
+    Accuracy,
+    Block,
+    CarryOver,
+    Isolated,
+    Key,
+    Launch,
+    Options,
+    Result,
+    Row,
+    Stack,
+    WarmUp,
+)
 from benchmarks.workload import Accepted, hash_declaration
 from benchmarks.workload.read_back import declared_object
 
-Key = tuple[str, str]
 SAME = (1e-9, 0.0)  # relative and absolute: sums of floats
 # Linear algebra differs in the last digits from machine to machine, and may move a permutation or two.
-TOLERANCE = {(CarryOver, "effect"): (1e-6, 0.0), (CarryOver, "p"): (0.0, 0.01)}
+TOLERANCE: dict[tuple[type[BaseModel], str], tuple[float, float]] = {
+    (CarryOver, "effect"): (1e-6, 0.0),
+    (CarryOver, "p"): (0.0, 0.01),
+}
 IDENTITY = (
     "name",
     "workload",
@@ -53,7 +67,7 @@ def recomputed(result: Result) -> Result:
     pilot, comparisons = result.options.pilot, compare_all(result.rows)
     groups: dict[Key, list[Row]] = {}
     for row in result.rows:
-        groups.setdefault((row.workload, row.variant), []).append(row)
+        groups.setdefault(row.place, []).append(row)
     return result.model_copy(
         update={
             "declared": [d.model_copy(update={"hash": _hash(d.declaration)}) for d in result.declared],
@@ -64,13 +78,11 @@ def recomputed(result: Result) -> Result:
             "pilots": [
                 judge_pilot(rows, pilot=pilot, most=MOST_BEFORE if p.most_passes == MOST_BEFORE else MOST)
                 for p in result.pilots
-                if pilot is not None and (rows := groups.get((p.workload, p.variant)))
+                if pilot is not None and (rows := groups.get(p.place))
             ],
             "carry_over": [found for rows in groups.values() if (found := carry_over(rows)) is not None],
             "isolated": [
-                _isolated(result, alone, rows)
-                for alone in result.isolated
-                if (rows := groups.get((alone.workload, alone.variant)))
+                _isolated(result, alone, rows) for alone in result.isolated if (rows := groups.get(alone.place))
             ],
             "budget": result.budget and result.budget.model_copy(update={"finds": finds(result.rows)}),
         }
@@ -84,7 +96,7 @@ def _hash(declaration: dict[str, Any]) -> str:
 def _rows(result: Result, groups: dict[Key, list[Row]]) -> list[Row]:
     """In the order of the file; rounds are marked within each workload variant."""
     marked = {key: iter(mark_rounds(rows)) for key, rows in groups.items()}
-    return [_row(result, row, next(marked[row.workload, row.variant])) for row in result.rows]
+    return [_row(result, row, next(marked[row.place])) for row in result.rows]
 
 
 def _row(result: Result, row: Row, marked: Row) -> Row:
@@ -148,8 +160,8 @@ def accepted(result: Result, row: Row, recipe: str) -> Accepted | None:
 
 def declaration(result: Result, row: Row) -> dict[str, Any]:
     """Return the row's declaration, empty where the result has none."""
-    place = (row.workload, row.variant)
-    return next((d.declaration for d in result.declared if (d.name, d.variant) == place), {})
+    place = row.place
+    return next((d.declaration for d in result.declared if d.place == place), {})
 
 
 def _accuracy(result: Result, row: Row, accuracy: Accuracy) -> Accuracy:
@@ -157,7 +169,7 @@ def _accuracy(result: Result, row: Row, accuracy: Accuracy) -> Accuracy:
     found = accepted(result, row, accuracy.recipe)
     if found is None:
         return accuracy.model_copy(update={"low": None, "high": None, "judged": False})
-    corpus = next((d.corpus for d in result.data if (d.workload, d.variant) == (row.workload, row.variant)), None)
+    corpus = next((d.corpus for d in result.data if d.place == row.place), None)
     judged = row.batch_size == declaration(result, row)["batch_size"] and not found.elsewhere(corpus)
     return accuracy.model_copy(update={"low": found.low, "high": found.high, "judged": judged})
 
@@ -167,8 +179,8 @@ def _isolated(result: Result, alone: Isolated, rows: Sequence[Row]) -> Isolated:
     for one in alone.stacks:
         (marked,) = mark_rounds([rows[0].model_copy(update={"launches": one.launches})])
         launches[one.stack] = _launches(marked.launches, result.options)
-    place = (alone.workload, alone.variant)
-    return isolated(rows, launches, [c for c in result.comparisons if (c.workload, c.variant) == place])
+    place = alone.place
+    return isolated(rows, launches, [c for c in result.comparisons if c.place == place])
 
 
 def differences(file: Any, again: Any, path: str = "", tolerance: tuple[float, float] = SAME) -> Iterator[str]:

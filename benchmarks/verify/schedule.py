@@ -11,16 +11,16 @@ from datetime import datetime
 from benchmarks.engine.budget import notes
 from benchmarks.engine.orders import launch_order, round_orders
 from benchmarks.protocol.profiles import PROFILES
-from benchmarks.schema.results import Launch, Options, Result, Row
+from benchmarks.schema.results import Key, Launch, Options, Result, Row
 
 ROUNDING = 2.0  # seconds: start and end of a run are kept to the second
 
 
 def check(result: Result) -> Iterator[str]:
     """Violations, in words."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[Key, list[Row]] = {}
     for row in result.rows:
-        groups.setdefault((row.workload, row.variant), []).append(row)
+        groups.setdefault(row.place, []).append(row)
     yield from _alone(result, groups)
     yield from _budget(result)
     for key, rows in groups.items():
@@ -49,10 +49,10 @@ def _canary(options: Options, rows: Sequence[Row]) -> Iterator[str]:
         yield f"{replicas} canaries, {wanted} had to be launched"
 
 
-def _pilot(result: Result, key: tuple[str, str], rows: Sequence[Row]) -> Iterator[str]:
+def _pilot(result: Result, key: Key, rows: Sequence[Row]) -> Iterator[str]:
     """Passes after the pilot's follow from its decision, so that it must be there."""
     pilot = result.options.pilot
-    if pilot is None or key in {(p.workload, p.variant) for p in result.pilots}:
+    if pilot is None or key in {p.place for p in result.pilots}:
         return
     passes = max((la.pass_index + 1 for row in rows for la in row.launches), default=0)
     if passes > pilot or (passes and result.complete):
@@ -99,13 +99,13 @@ def _same_rounds(rows: Sequence[Row]) -> Iterator[str]:
     yield from (f"pass {i + 1}: stacks were timed in different rounds" for i, found in seen.items() if len(found) > 1)
 
 
-def _alone(result: Result, groups: dict[tuple[str, str], list[Row]]) -> Iterator[str]:
+def _alone(result: Result, groups: dict[Key, list[Row]]) -> Iterator[str]:
     """With --isolated stacks of every workload are measured alone, in as many passes as together."""
-    asked, had = result.options.isolate, {(i.workload, i.variant) for i in result.isolated}
+    asked, had = result.options.isolate, {i.place for i in result.isolated}
     if had and not asked:
         yield "stacks were measured alone without --solo"
     for alone in result.isolated:
-        rows = groups.get((alone.workload, alone.variant), [])
+        rows = groups.get(alone.place, [])
         together = sorted({la.pass_index for row in rows for la in row.launches})
         for one in alone.stacks:
             passes = [la.pass_index for la in one.launches]
@@ -124,10 +124,10 @@ def _budget(result: Result) -> Iterator[str]:
         yield "what became of --budget is " + ("not told" if budget is None else "told, though there was none")
     if budget is None:
         return
-    declared = {(d.name, d.variant) for d in result.declared}
+    declared = {d.place for d in result.declared}
     for cut in budget.cuts:
         name = f"{cut.workload}/{cut.variant}"
-        if (cut.workload, cut.variant) not in declared:
+        if cut.place not in declared:
             yield f"{name}: passes given up of a workload that is not in this result"
         if not 1 <= cut.passes < cut.planned == options.passes:
             yield f"{name}: {cut.passes} of {cut.planned} passes is no cut of the {options.passes} that were planned"
@@ -164,7 +164,7 @@ def lengths(launches: Sequence[Launch], options: Options) -> Iterator[str]:
 def _orders(options: Options, rows: Sequence[Row]) -> Iterator[str]:
     """The places of blocks in their rounds follow from the seed. Passes that were cut short are not looked at."""
     able = [row for row in rows if row.status != "unavailable"]
-    key = rows[0].workload if rows[0].variant == "default" else f"{rows[0].workload}/{rows[0].variant}"
+    key = str(rows[0].place)
     by_pass: dict[int, dict[str, Launch]] = {}
     for row in able:
         for la in row.launches:

@@ -144,9 +144,9 @@ def _others(work: Work, where: tuple[str, str]) -> dict[str, Value]:
     stacks: dict[str, Stack] = {row.stack.key: row.stack for row in work.result.rows}
     best: dict[str, Value] = {}
     for a in work.result.answers:
-        if a.part != "limits" or a.status != "ok" or (a.workload, a.variant) == (work.workload, work.variant):
+        if a.part != "limits" or a.status != "ok" or a.place == work.place:
             continue
-        name = a.workload if a.variant == "default" else f"{a.workload}/{a.variant}"
+        name = str(a.place)
         value: Value = typed(a)
         if place(stacks[a.stack]) == where and (name not in best or value.step_seconds < best[name].step_seconds):
             best[name] = value

@@ -99,9 +99,9 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
 
 def _epoch(result: Result, answer: Answer, value: Value) -> Iterator[str]:
     """Steps of an epoch anew, from the declaration and the data."""
-    place = (answer.workload, answer.variant)
-    declared = [d.declaration for d in result.declared if (d.name, d.variant) == place]
-    data = [d for d in result.data if (d.workload, d.variant) == place]
+    place = answer.place
+    declared = [d.declaration for d in result.declared if d.place == place]
+    data = [d for d in result.data if d.place == place]
     if not declared or not data:
         yield "this result does not hold its declaration and data, so nothing tells the steps of an epoch"
         return

@@ -156,7 +156,7 @@ class Value(Strict):
 def check(result: Result, answer: Answer) -> Iterator[str]:
     """The counts follow from the declaration in the result."""
     value: Value = typed(answer)
-    (plain,) = (d.declaration for d in result.declared if (d.name, d.variant) == (answer.workload, answer.variant))
+    (plain,) = (d.declaration for d in result.declared if d.place == answer.place)
     try:
         workload = dataclasses.replace(read_back(plain), batch_size=value.batch_size)
     except DeclarationError as error:

@@ -151,11 +151,11 @@ def _check(result: Result, answer: Answer, asked: Asked) -> Iterator[str]:
         yield f"it was trained by recipe {asked.trained.recipe}, the run's is {result.options.recipe}"
     if not asked.trained.curve or asked.trained.curve[-1] != asked.trained.metric:
         yield "its curve does not end in its metric"
-    place = (answer.workload, answer.variant)
-    declared: dict[str, Any] = next((d.declaration for d in result.declared if (d.name, d.variant) == place), {})
+    place = answer.place
+    declared: dict[str, Any] = next((d.declaration for d in result.declared if d.place == place), {})
     recipe: dict[str, Any] = next((r for r in declared.get("recipes", []) if r["name"] == asked.trained.recipe), {})
     accepted = recipe.get("accepted", {}) if declared.get("batch_size") == _batch(answer) else {}
-    corpus = next((d.corpus for d in result.data if (d.workload, d.variant) == place), None)
+    corpus = next((d.corpus for d in result.data if d.place == place), None)
     accepted = accepted if accepted.get("corpus") in (None, corpus) else {}
     if (accepted.get("low"), accepted.get("high")) != (asked.trained.low, asked.trained.high):
         yield "its accepted range is not the declared one"

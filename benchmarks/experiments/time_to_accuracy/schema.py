@@ -70,7 +70,7 @@ class Value(Strict):
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
     value: Value = typed(answer)
-    own = [d for d in result.declared if (d.name, d.variant) == (answer.workload, answer.variant)]
+    own = [d for d in result.declared if d.place == answer.place]
     declared: dict[str, Any] = own[0].declaration if own else {"recipes": [], "metric": None}
     recipe: dict[str, Any] = next((r for r in declared["recipes"] if r["name"] == value.recipe), {})
     target = recipe.get("target") or {}
