@@ -179,7 +179,7 @@ def disturbance(result: Result) -> str:
             else f": this run measured {n.words(result.options.measure)} only"
         )
         return f"No block was timed{only}."
-    idle = max(b.evidence.idle_worker_cpu_seconds / b.seconds for b in timed)
+    idle = max((b.evidence.idle_worker_cpu_seconds or 0.0) / b.seconds for b in timed)
     marked = sum(b.disturbed for b in timed)
     errors = [la.precision_error for la in launches if la.precision_error is not None]
     turns = sum(not la.interleaved for la in launches)

@@ -47,12 +47,12 @@ def stack(framework: str, mode: str, **changes: Any) -> r.Stack:
     return r.Stack(framework=framework, mode=mode, **{"device": "cpu", **changes})
 
 
-def block(round_: int, position: int, step: float, *, disturbed: bool = False) -> r.Block:
+def block(round_: int, position: int, step: float, *, disturbed: bool = False) -> r.RoundBlock:
     steps = max(10, math.ceil(0.5 / step))
     foreign = {"foreign_cpu_seconds": 0.31} if disturbed else {}
     evidence = r.Evidence(**{**EVIDENCE, **foreign}, pressure_seconds=0.004, involuntary_switches=7)
     seconds = step * steps
-    return r.Block(
+    return r.RoundBlock(
         round=round_, position=position, seconds=seconds, steps=steps, lead_in_steps=3,
         cpu_seconds=seconds * 1.9, evidence=evidence, disturbed=disturbed,
     )  # fmt: skip

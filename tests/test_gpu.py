@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.machine import gpu
-from benchmarks.machine.disturbance import is_disturbed
+from benchmarks.protocol.disturbed import is_disturbed
 
 WORKER, OTHER_WORKER, STRANGER = 100, 101, 900
 
@@ -56,8 +56,7 @@ def around(nvml, **changes):
 
 
 def disturbed(evidence):
-    told = ("gpu_throttle_reasons", "gpu_foreign_processes", "gpu_throttled_seconds")
-    return is_disturbed(0.0, 0.0, 0.5, cpus=2, **{name: evidence.get(name) for name in told})
+    return is_disturbed(evidence, 0.5, cpus=2)
 
 
 def test_a_quiet_gpu(nvml):
@@ -100,6 +99,19 @@ def test_a_library_or_gpu_that_tells_less_leaves_fields_out(nvml, monkeypatch):
     monkeypatch.setattr(NVML, "nvmlDeviceGetViolationStatus", refuse)
     monkeypatch.delattr(NVML, "nvmlDeviceGetComputeRunningProcesses")
     assert around(nvml) == {"gpu_clock_mhz": 1700, "gpu_throttle_reasons": 0}
+
+
+def test_of_two_stretches_what_either_saw_counts():
+    one = {"gpu_clock_mhz": 1, "gpu_throttle_reasons": 1, "gpu_foreign_processes": 2, "gpu_throttled_seconds": 0.5}
+    two = {"gpu_clock_mhz": 2, "gpu_throttle_reasons": 8, "gpu_foreign_processes": 0, "gpu_throttled_seconds": 0.25}
+    together = {
+        "gpu_clock_mhz": 2,
+        "gpu_throttle_reasons": 9,
+        "gpu_foreign_processes": 2,
+        "gpu_throttled_seconds": 0.75,
+    }
+    assert gpu.both(one, two) == together
+    assert gpu.both({}, one) == gpu.both(one, {}) == one
 
 
 def test_without_nvml_there_is_no_evidence(monkeypatch):

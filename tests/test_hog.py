@@ -142,8 +142,7 @@ def tiny(monkeypatch):
     def evident(self, command, **words):
         answer = ask(self, command, **words)
         if command == "block":
-            answer.update(busy_seconds=None, steal_seconds=None, throttled_seconds=None)
-            answer["cpu_throttles"] = int(running[-1])
+            answer["evidence"] = {"idle_worker_cpu_seconds": 0.0, "cpu_throttles": int(running[-1])}
         return answer
 
     monkeypatch.setattr(hog.Hog, "busy", property(hog.Hog.busy.fget, busy))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from part_answers import calls
 from pydantic import ValidationError
 from result_factory import make
 
+from benchmarks.engine.journal import Answered, Journal
 from benchmarks.engine.plan import Planned
 from benchmarks.experiments import typed
 from benchmarks.experiments.answering import representatives
 from benchmarks.experiments.loops import schema
+from benchmarks.experiments.loops.measure import measure
 from benchmarks.experiments.loops.worker import distance
+from benchmarks.protocol.profiles import PROFILES
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Stack
 from benchmarks.verify import experiments as verify_answers
@@ -53,6 +59,51 @@ FIT = answer(
 NONE = answer("tensorlayerx:eager:cpu:default", status="unavailable", reason="it carries no state")
 
 
+def asked(tmp_path, monkeypatch, answer):
+    """What the journal holds of the experiment where the worker answers ``answer``."""
+    stack = Stack(framework="torch", mode="eager", device="cpu")
+    planned = Planned(stack=stack, available=True, reason="", implementation={})
+    launch = SimpleNamespace(stack=stack, ask=lambda command, **words: answer)
+    workers = SimpleNamespace(redact=lambda text: text, fresh=lambda *anything, **more: nullcontext(launch))
+    ctx = SimpleNamespace(
+        request=SimpleNamespace(profile="smoke"), profile=PROFILES["smoke"], workers=workers,
+        journal=Journal(tmp_path), report=lambda text: None,
+    )  # fmt: skip
+    entry = SimpleNamespace(runnable=lambda: [planned], key="mnist_mlp", batch_size=500, **STACK)
+    measure(ctx, entry)
+    (event,) = ctx.journal.of(Answered)
+    return event.answer
+
+
+@pytest.mark.parametrize(("error", "told"), [(0.5, "error 5.0e-01, tolerance 1e-04"), (None, "error not finite")])
+def test_a_loop_that_does_other_work_is_a_failed_answer(tmp_path, monkeypatch, error, told):
+    found = asked(tmp_path, monkeypatch, value(loop("DataLoader", [0.1] * 3, error)))
+    assert found.status == "parity_failed"
+    assert "after 8 steps the tensors of DataLoader are not those of the bare loop: " in found.reason
+    assert told in found.reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (value() | {"steps": "many"}, "its answer is not as declared: steps: "),
+        ({}, "its answer is not as declared: batch_size: Field required"),
+        (value(loops=[]), ""),
+    ],
+)
+def test_an_answer_that_is_not_as_declared_is_a_failed_answer(tmp_path, monkeypatch, wrong, told):
+    found = asked(tmp_path, monkeypatch, wrong)
+    assert found.status == ("failed" if told else "ok")
+    assert found.reason.startswith(told)
+
+
+def test_whatever_goes_wrong_with_a_stack_is_its_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.experiments.loops.measure.as_declared", lambda model, answer: answer["tolerance"])
+    found = asked(tmp_path, monkeypatch, value())
+    assert (found.status, found.reason) == ("failed", "KeyError: 'tolerance'")
+    assert any("KeyError" in line for line in found.log_tail)
+
+
 def test_ratios_are_of_calls_side_by_side():
     found = typed(GOOD)
     assert found.ratios(found.loops[1]) == pytest.approx([2.0, 1.0, 1.5])
@@ -78,14 +129,7 @@ def test_what_verify_refuses(wrong, said):
 
 def test_a_file_cannot_bring_its_own_tolerance():
     with pytest.raises(ValidationError):
-        answer("torch:eager:cpu:default", status="ok", value=value(loop("fit", [0.1] * 3, 0.5), tolerance=1.0))
-
-
-def test_calls_with_other_work_beside_them_must_be_marked():
-    made = loop("fit", [0.1] * 3)
-    made["calls"][1] |= {"foreign_cpu_seconds": 0.1}
-    bad = answer("torch:eager:cpu:default", status="ok", value=value(made))
-    assert any("1 of its calls had others' work" in violation for violation in schema.check(answered(bad), bad))
+        typed(answer("torch:eager:cpu:default", status="ok", value=value(loop("fit", [0.1] * 3, 0.5), tolerance=1.0)))
 
 
 def test_disturbed_calls_do_not_decide():

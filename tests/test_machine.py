@@ -19,7 +19,8 @@ from benchmarks.commands import doctor
 from benchmarks.engine.availability import Availability
 from benchmarks.errors import Problem
 from benchmarks.machine import computer, gpu_check
-from benchmarks.machine.computer import cpu_budget, cpu_quota, parse_cpus
+from benchmarks.machine.cgroup import cpu_quota
+from benchmarks.machine.computer import cpu_budget, parse_cpus
 
 
 def test_passport_of_this_machine() -> None:

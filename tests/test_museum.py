@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from museum_factory import case, visit
+from museum_factory import case, sample, visit
 from pydantic import ValidationError
 
 from benchmarks import museum
@@ -16,12 +16,12 @@ from benchmarks.commands.cli import main
 from benchmarks.errors import Problem
 from benchmarks.frameworks.discovery import frameworks
 from benchmarks.museum import page
-from benchmarks.museum.schema import NOT_VISITED, Case, Judged, Sample, Scores, read, write
+from benchmarks.museum.schema import NOT_VISITED, Case, Judged, Scores, read, write
 from benchmarks.schema.markdown import renew
 from benchmarks.workload import ROOT, discover
 
 KEPT = sorted((ROOT / "results" / "museum").glob("*.json"))
-SAMPLE = st.builds(lambda seconds, steps: Sample(seconds=seconds, steps=steps), st.floats(1e-5, 10), st.integers(1, 50))
+SAMPLE = st.builds(sample, st.floats(1e-5, 10), st.integers(1, 50))
 
 
 # -- statistics ------------------------------------------------------------------------------------------
@@ -55,7 +55,7 @@ def test_a_visit_is_noisy_when_its_right_samples_are():
     assert not visit({"hog": [quiet, quiet, loud]}).noisy
     assert visit({"hog": [quiet, loud, loud]}).noisy
     assert visit({"hog": [quiet, loud, loud]}).disturbed == (2, 11)
-    hogged = [Sample(seconds=1, steps=1, disturbed=True)] * 9
+    hogged = [sample(1, 1, disturbed=True)] * 9
     assert not visit({"hog": [quiet.model_copy(update={"wrong": hogged})]}).noisy  # there it is meant
 
 

@@ -9,8 +9,9 @@ from result_factory import make
 from test_part_sweep_batch import value as sweep
 
 from benchmarks import experiments
-from benchmarks.experiments.timed import Timed, doubts, median_step, spoilt
+from benchmarks.experiments.quiet import doubts, median_step, spoilt
 from benchmarks.schema import results as r
+from benchmarks.schema.samples import Block
 from reports import cost
 from reports.parts import Section, judged, sections
 from reports.render import html
@@ -145,7 +146,7 @@ def test_spoilt_is_what_has_fewer_quiet_blocks_than_disturbed_ones():
     def of(count):
         made = blocks(0.01, 4)
         disturbed(made, count)
-        return [Timed(**b) for b in made]
+        return [Block(**b) for b in made]
 
     assert [spoilt(of(k)) for k in range(5)] == [False, False, False, True, True]
     quiet, most = of(1), of(3)

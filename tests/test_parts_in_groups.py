@@ -1,8 +1,5 @@
-"""Parts that time whole launches: with several steps a call they take whole calls only, and watch what else runs."""
+"""Parts that time whole launches: with several steps a call they take whole calls only."""
 
-import subprocess
-import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,15 +8,14 @@ import test_modes
 
 from benchmarks.engine.plan import Planned
 from benchmarks.errors import Unavailable
-from benchmarks.experiments import watch
 from benchmarks.experiments.break_even import worker as break_even
 from benchmarks.experiments.break_even.schema import Launch
 from benchmarks.experiments.memory import worker as memory_worker
 from benchmarks.experiments.memory.schema import Value as MemoryValue
+from benchmarks.experiments.quiet import quiet
 from benchmarks.experiments.time_to_accuracy import measure as time_to_accuracy
 from benchmarks.experiments.time_to_accuracy import worker as training
-from benchmarks.experiments.watched import Watched, quiet
-from benchmarks.machine import disturbance, process_memory
+from benchmarks.machine import process_memory
 from benchmarks.schema.results import Stack
 
 session = test_modes.session  # its program takes four steps at once
@@ -71,53 +67,6 @@ def test_tuned_modes_do_not_train_to_a_target(monkeypatch):
     (found,) = chosen("eager", "graph", "graph-multi").values()
     assert found.stack.mode == "graph", "the fastest of those that are not tuned"
     assert chosen("graph-multi") == {}
-
-
-def of_job(**words):
-    return SimpleNamespace(job={"threads": 2, "device": "cpu"} | words)
-
-
-def test_a_watch_counts_only_while_it_runs_and_children_as_our_own():
-    if disturbance.snapshot().busy_seconds is None:
-        pytest.skip("this system does not count the CPU time of others")
-    clock = watch.Watch(of_job())
-    clock.start()
-    burn = "import time\nwhile time.process_time() < 0.5: pass"
-    subprocess.run([sys.executable, "-c", burn], check=True)
-    clock.stop()
-    child = clock.evidence()["cpu_seconds"]
-    assert child >= 0.45
-    subprocess.run([sys.executable, "-c", burn], check=True)
-    clock.start()
-    clock.stop()
-    assert clock.evidence()["cpu_seconds"] < child + 0.4, "the second child ran while the clock stood still"
-    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); input()"
-    before = watch.relatives_cpu_seconds()
-    running = subprocess.Popen([sys.executable, "-c", nested], stdin=subprocess.PIPE)
-    try:
-        deadline = time.monotonic() + 60
-        while watch.relatives_cpu_seconds() < before + 0.4 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert watch.relatives_cpu_seconds() >= before + 0.4, "also of a grandchild, while its parent lives"
-    finally:
-        running.kill()
-        running.communicate()
-
-
-def test_the_tolerance_is_a_share_of_the_time_that_was_timed(monkeypatch):
-    def judged(seconds, device="cpu", **words):
-        clock = watch.Watch(of_job(device=device))
-        told = {"busy_seconds": 12.0, "cpu_seconds": 9.5, "steal_seconds": 0.0, "throttled_seconds": None}
-        monkeypatch.setattr(clock, "evidence", lambda: {**told, "cpu_throttles": None, **words})
-        return clock.judged(seconds)
-
-    short, long = judged(20.0), judged(30.0)
-    assert (short["foreign_cpu_seconds"], short["disturbed"]) == (2.5, True)
-    assert (long["foreign_cpu_seconds"], long["disturbed"]) == (2.5, False)
-    assert judged(1.0, busy_seconds=None) == {"foreign_cpu_seconds": None, "disturbed": False}
-    assert Watched(foreign_cpu_seconds=2.5, disturbed=False).is_denied(20.0, cpus=2)
-    assert not Watched(foreign_cpu_seconds=2.5, disturbed=False).is_denied(30.0, cpus=2)
-    assert not Watched(foreign_cpu_seconds=2.5, disturbed=True).is_denied(20.0, cpus=2)
 
 
 def test_less_than_half_quiet_is_not_enough():

@@ -108,15 +108,16 @@ def test_blocks_are_long_enough(monkeypatch, seconds, block, lead_in):
     side.warm_up(0.5)
     assert side.block == block
     before = program.steps
-    assert side.timed() == pytest.approx(seconds)
+    assert side.timed(lambda call: {"seconds": call()})["seconds"] == pytest.approx(seconds * block)
     assert program.steps == before + lead_in + block
 
 
 def row(*ratios, differs="", difference=1e-4, status="ok", rounds=2, foreign=0.0, **changes):
-    timed = [
-        {"ours": 0.01, "theirs": 0.01 * r, "wall_seconds": 1.0, "foreign_cpu_seconds": foreign, "steal_seconds": None}
-        for r in ratios
-    ]
+    def block(seconds):
+        evidence = {"idle_worker_cpu_seconds": 0.0, "foreign_cpu_seconds": foreign}
+        return {"seconds": seconds, "steps": 1, "evidence": evidence, "disturbed": foreign > 0}
+
+    timed = [{"ours": block(0.01), "theirs": block(0.01 * r)} for r in ratios]
     passes = [
         Pass(index=i, status="ok", rounds=timed[i * rounds : (i + 1) * rounds], differences={"fc.weight": difference})
         for i in range(len(timed) // rounds)

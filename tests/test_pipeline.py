@@ -323,6 +323,3 @@ def test_disturbed_epochs_do_not_decide():
     assert "Disturbed: other work ran beside 2 of 2 epochs" in section.tables[0][1].notes[0]
     section, _ = shown(lost, SLOW)
     assert "slow loader" in section.sentence
-    bad = feed("own", [1.0, 1.0], [0.5, 0.5])
-    bad["epochs"][0] |= {"foreign_cpu_seconds": 1.0}
-    assert any("are not marked" in v for v in schema.check(make(), answer(value(bad))))

@@ -49,8 +49,8 @@ def measured(monkeypatch, tmp_path):
             if command == "block":
                 now["block"] += 1
                 # Nothing but what the test says counts, whatever else this machine is doing.
-                answer.update(busy_seconds=None, steal_seconds=None, throttled_seconds=None)
-                answer["cpu_throttles"] = int(now["block"] == 2 and disturb(*now["where"]))
+                throttles = int(now["block"] == 2 and disturb(*now["where"]))
+                answer["evidence"] = {"idle_worker_cpu_seconds": 0.0, "cpu_throttles": throttles}
             return answer
 
         monkeypatch.setattr(WorkerProcess, "ask", evident)

@@ -112,9 +112,7 @@ def test_a_run_of_all_simulations_is_reproducible():
 def block(seconds, *, slow, disturbed=False):
     return BankBlock(
         seconds=seconds * (21 if slow else 20), steps=21 if slow else 20, counted=20, cpu_seconds=1.0,
-        foreign_cpu_seconds=0.0, idle_worker_cpu_seconds=0.0, steal_seconds=0.0, pressure_seconds=None,
-        involuntary_switches=3,
-        throttled_seconds=9.0 * disturbed, cpu_throttles=None, disturbed=disturbed,
+        evidence={"idle_worker_cpu_seconds": 0.0, "throttled_seconds": 9.0 * disturbed}, disturbed=disturbed,
     )  # fmt: skip
 
 
@@ -255,7 +253,7 @@ def test_a_mark_against_the_evidence_is_refused(tmp_path):
     one = bank(4)
     path.write_text(one.model_dump_json())
     assert read(path) == one
-    wrong = [one.launches[0].blocks[0].model_copy(update={"steal_seconds": 9.0}), *one.launches[0].blocks[1:]]
+    wrong = [one.launches[0].blocks[0].model_copy(update={"disturbed": True}), *one.launches[0].blocks[1:]]
     launches = [one.launches[0].model_copy(update={"blocks": wrong}), *one.launches[1:]]
     path.write_text(one.model_copy(update={"launches": launches}).model_dump_json())
     with pytest.raises(Problem, match="launch 1 has a block that is marked against its own evidence"):

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from pydantic import BaseModel
 
 from benchmarks.engine.journal import Answered, Journal
 from benchmarks.engine.worker_process import WorkerError
@@ -13,8 +14,13 @@ ENTRY = SimpleNamespace(key="w", workload="w", variant="default")
 TURNS = ("one", "two")
 
 
+class Value(BaseModel, extra="allow"):
+    """Whatever these experiments find."""
+
+
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.experiments.answering.schema", lambda part: SimpleNamespace(Value=Value))
     return SimpleNamespace(
         journal=Journal(tmp_path), report=lambda text: None, workers=SimpleNamespace(redact=lambda text: text)
     )

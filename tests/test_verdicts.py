@@ -171,7 +171,7 @@ def block(round_, seconds, *, disturbed=False, repeats=None):
         foreign_cpu_seconds=0.0, idle_worker_cpu_seconds=0.0, steal_seconds=0.0, pressure_seconds=None,
         involuntary_switches=0,
     )  # fmt: skip
-    return r.Block(
+    return r.RoundBlock(
         round=round_, position=0, seconds=seconds, steps=10, lead_in_steps=3, cpu_seconds=seconds, evidence=evidence,
         disturbed=disturbed, round_disturbed=disturbed, repeats=repeats,
     )  # fmt: skip

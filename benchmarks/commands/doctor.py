@@ -15,9 +15,11 @@ from rich.table import Table
 from benchmarks.engine.availability import DEVICES, Availability
 from benchmarks.errors import Problem
 from benchmarks.frameworks.discovery import distributions, frameworks
-from benchmarks.machine import disturbance
-from benchmarks.machine.computer import cpu_budget, cpu_quota, interpreter, machine, memory_available
+from benchmarks.machine import counters
+from benchmarks.machine.cgroup import cpu_quota
+from benchmarks.machine.computer import cpu_budget, interpreter, machine, memory_available
 from benchmarks.machine.gpu_check import missing_gpu
+from benchmarks.protocol.disturbed import DISTURBED_SHARE, is_disturbed
 
 LOOK_SECONDS = 1.0  # how long the machine is watched
 BUSY_SHARE = 0.02  # of one CPU: a process above this is named
@@ -98,15 +100,16 @@ def disturbances(seconds: float = LOOK_SECONDS) -> Iterator[str]:
     processes = [process for process in psutil.process_iter() if process.pid != os.getpid()]
     for process in processes:
         _used(process)
-    before = disturbance.snapshot()
+    before = counters.snapshot()
     time.sleep(seconds)
-    gap = disturbance.difference(before, disturbance.snapshot())
+    gap = counters.difference(before, counters.snapshot())
     if gap["busy_seconds"] is not None:
         foreign = gap["busy_seconds"] - gap["cpu_seconds"]
-        if disturbance.is_disturbed(foreign, gap["steal_seconds"], seconds, cpus=cpu_budget()[0]):
+        taken = {"foreign_cpu_seconds": foreign, "steal_seconds": gap["steal_seconds"]}
+        if is_disturbed(taken, seconds, cpus=cpu_budget()[0]):
             stolen = gap["steal_seconds"] or 0.0
             yield f"others use {foreign / seconds:.0%} of a CPU, and the hypervisor took {stolen / seconds:.0%}"
-    if gap["pressure_seconds"] and gap["pressure_seconds"] > disturbance.DISTURBED_SHARE * seconds:
+    if gap["pressure_seconds"] and gap["pressure_seconds"] > DISTURBED_SHARE * seconds:
         yield f"tasks waited for a CPU {gap['pressure_seconds'] / seconds:.0%} of the time (/proc/pressure/cpu)"
     used = sorted((_used(process) for process in processes), reverse=True)
     yield from (f"{name} uses {share:.0%} of a CPU" for share, name in used[:NAMED] if share > BUSY_SHARE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,11 @@ def document() -> str:
     for part in measured.names():
         module = measured.schema(part)
         own = module.Value.model_json_schema(by_alias=True)
+        alike = [name for name, spec in own.get("$defs", {}).items() if schema["$defs"].get(name) == spec]
         named = {"title": part, "description": f"{module.TITLE}: {module.QUESTION}. The value of its answers."}
-        parts.append(_section(f"Experiment {part}", own | named, f"{part}-"))
-        parts += [_section(f"{part}: {name}", own["$defs"][name], f"{part}-") for name in _order(own)]
+        parts.append(_section(f"Experiment {part}", own | named, f"{part}-", alike))
+        told = [name for name in _order(own) if name not in alike]
+        parts += [_section(f"{part}: {name}", own["$defs"][name], f"{part}-", alike) for name in told]
     return "\n".join(parts)
 
 
@@ -85,30 +88,30 @@ def _order(schema: dict[str, Any]) -> list[str]:
     return seen
 
 
-def _section(name: str, schema: dict[str, Any], own: str = "") -> str:
-    """Return one object's table; ``own`` begins the anchors of the objects that it refers to."""
+def _section(name: str, schema: dict[str, Any], own: str = "", alike: Collection[str] = ()) -> str:
+    """Return one object's table; ``own`` begins the anchors of what it refers to, but of what a result has too."""
     lines = [f"\n## {name}\n", " ".join(str(schema.get("description", "")).split()), "", "| field | type | meaning |"]
     lines.append("|---|---|---|")
     for field, spec in schema.get("properties", {}).items():
-        lines.append(f"| `{field}` | {_type(spec, own)} | {spec.get('description', '')} |")
+        lines.append(f"| `{field}` | {_type(spec, own, alike)} | {spec.get('description', '')} |")
     return "\n".join(lines)
 
 
-def _type(spec: dict[str, Any], own: str) -> str:
+def _type(spec: dict[str, Any], own: str, alike: Collection[str]) -> str:
     if "$ref" in spec:
         name = spec["$ref"].rsplit("/", 1)[-1]
-        return f"[{name}](#{own}{name.lower()})"
+        return f"[{name}](#{'' if name in alike else own}{name.lower()})"
     if "anyOf" in spec:
-        return " or ".join(_type(s, own) for s in spec["anyOf"])
+        return " or ".join(_type(s, own, alike) for s in spec["anyOf"])
     if "enum" in spec:
         return ", ".join(f"`{v}`" for v in spec["enum"])
     if "const" in spec:
         return f"`{spec['const']}`"
     kind = spec.get("type", "any")
     if kind == "array":
-        return f"list of {_type(spec.get('items', {}), own)}"
+        return f"list of {_type(spec.get('items', {}), own, alike)}"
     if kind == "object" and isinstance(spec.get("additionalProperties"), dict):
-        return f"name → {_type(spec['additionalProperties'], own)}"
+        return f"name → {_type(spec['additionalProperties'], own, alike)}"
     return str(kind)
 
 

@@ -15,7 +15,6 @@ from benchmarks.schema.budget import Cut
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import (
     Baseline,
-    Block,
     Certificate,
     CurvePoint,
     Data,
@@ -23,6 +22,7 @@ from benchmarks.schema.results import (
     Memory,
     Phases,
     Pilot,
+    RoundBlock,
     Status,
     Stretch,
     Training,
@@ -64,7 +64,7 @@ class PhaseEnded(_OfLaunch):
 
 class BlockTimed(_OfLaunch):
     event: Literal["block"] = "block"
-    block: Block
+    block: RoundBlock
 
 
 class LaunchEnded(_OfLaunch):

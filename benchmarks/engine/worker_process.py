@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from benchmarks.machine.disturbance import process_cpu_seconds
+from pydantic import BaseModel, ValidationError
+
+from benchmarks.machine.cgroup import oom_kills
 from benchmarks.schema.samples import Status
 from benchmarks.workload import ROOT
 
 LOG_LINES = 20
+M = TypeVar("M", bound=BaseModel)
 
 
 class WorkerError(Exception):
@@ -29,6 +32,16 @@ class WorkerError(Exception):
         self.status: Status = status
         self.reason = reason
         self.log_tail: list[str] = []
+
+
+def as_declared(model: type[M], answer: object) -> M:
+    """Return ``answer`` as ``model``; WorkerError where it is not as that declares."""
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(map(str, wrong["loc"]))
+        raise WorkerError("failed", f"its answer is not as declared: {where}: {wrong['msg']}") from error
 
 
 class WorkerProcess:
@@ -107,9 +120,6 @@ class WorkerProcess:
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return WorkerError("crashed", f"the worker died {how} during {_plain(command)}")
 
-    def cpu_seconds(self) -> float:
-        return process_cpu_seconds(self.pid) or 0.0
-
     def log_tail(self) -> list[str]:
         text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
         return [line.rstrip() for line in text.splitlines() if line.strip()][-LOG_LINES:]
@@ -146,17 +156,3 @@ class WorkerProcess:
 def _plain(command: str) -> str:
     """The request in words; of a module the folder or file that it is about."""
     return [word for word in command.split(".") if word not in ("worker", "inside")][-1].replace("_", " ")
-
-
-def oom_kills() -> int:
-    """Times the kernel killed a process of this cgroup for lack of memory (cgroup v2; 0 where not readable)."""
-    try:
-        own = next(
-            line.split(":", 2)[2]
-            for line in Path("/proc/self/cgroup").read_text().splitlines()
-            if line.startswith("0::")
-        )
-        events = Path("/sys/fs/cgroup") / own.lstrip("/") / "memory.events"
-        return next(int(line.split()[1]) for line in events.read_text().splitlines() if line.startswith("oom_kill "))
-    except (OSError, StopIteration):
-        return 0

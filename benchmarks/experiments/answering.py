@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.engine.context import Context
 from benchmarks.engine.journal import Answered
 from benchmarks.engine.plan import Entry, Planned
-from benchmarks.engine.worker_process import WorkerError
+from benchmarks.engine.worker_process import LOG_LINES, WorkerError, as_declared
 from benchmarks.engine.workers import Launch
+from benchmarks.experiments import schema
 from benchmarks.frameworks.discovery import mode_of
 from benchmarks.schema.results import Answer
 
@@ -60,9 +63,26 @@ def keep(ctx: Context, entry: Entry, part: str, planned: Planned, find: Callable
     answer["stack"] = planned.stack.key
     ctx.report(f"{entry.key}  {part.replace('_', ' ')}  {planned.stack.label}")
     try:
-        answer |= {"status": "ok", "value": find()}
+        with failing():
+            value = find()
+            as_declared(schema(part).Value, value)
+        answer |= {"status": "ok", "value": value}
     except WorkerError as error:
         answer |= {"status": error.status, "reason": ctx.workers.redact(error.reason)}
-        answer["log_tail"] = [] if error.status == "unavailable" else error.log_tail
+        tail = [] if error.status == "unavailable" else error.log_tail
+        answer["log_tail"] = [ctx.workers.redact(line) for line in tail]
         ctx.report(f"{entry.key}  {part}: {error.status}: {error.reason}")
     ctx.journal.add(Answered(part=part, key=entry.key, answer=Answer.model_validate(answer)))
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """Raise whatever goes wrong within as a WorkerError: then it is the stack's answer and does not end the run."""
+    try:
+        yield
+    except WorkerError:
+        raise
+    except Exception as error:
+        failed = WorkerError("failed", f"{type(error).__name__}: {error}")
+        failed.log_tail = traceback.format_exc().splitlines()[-LOG_LINES:]
+        raise failed from error

@@ -9,7 +9,7 @@ from benchmarks.engine.context import Context
 from benchmarks.engine.journal import Found
 from benchmarks.engine.plan import Entry, Planned
 from benchmarks.engine.worker_process import WorkerError
-from benchmarks.experiments.answering import keep
+from benchmarks.experiments.answering import failing, keep
 
 Finding = dict[str, Any]
 
@@ -37,7 +37,8 @@ def by_turns(
                 continue
             ctx.report(f"{entry.key}  {part.replace('_', ' ')}  {planned.stack.label}  {turn}")
             try:
-                finding = ask(planned, turn)
+                with failing():
+                    finding = ask(planned, turn)
             except WorkerError as error:
                 failed[name] = error
             else:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.errors import Problem
+from benchmarks.machine.cgroup import cpu_quota, memory_left, read
 from benchmarks.machine.packages import ROOT, describe, normalise
 from benchmarks.schema.results import Interpreter, Machine
 
@@ -36,7 +37,7 @@ def machine() -> Machine:
         cuda_driver=cuda,
         system=_system(),
         libc=" ".join(platform.libc_ver()).strip(),
-        virtualised=_virtualised(_read(Path("/proc/cpuinfo"))),
+        virtualised=_virtualised(read("/proc/cpuinfo")),
     )
 
 
@@ -50,7 +51,7 @@ def label(cpu: str, cores: int | None, gpus: list[str]) -> str:
 
 
 def _cpu() -> str:
-    found = re.search(r"^model name\s*: *(.+)$", _read(Path("/proc/cpuinfo")), re.MULTILINE)
+    found = re.search(r"^model name\s*: *(.+)$", read("/proc/cpuinfo"), re.MULTILINE)
     if found:
         return found[1].strip()
     import cpuinfo  # asks other systems; slow, so only where /proc does not say
@@ -82,7 +83,7 @@ def _gpus() -> tuple[list[dict[str, str]], str | None]:
 def governor(system: Path = Path("/")) -> str | None:
     """The CPU frequency governor, all of them where CPUs differ; None where the system does not show it."""
     files = (system / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
-    return ", ".join(sorted({_read(f).strip() for f in files} - {""})) or None
+    return ", ".join(sorted({read(f).strip() for f in files} - {""})) or None
 
 
 def _system() -> str:
@@ -126,22 +127,7 @@ def git_state(root: Path = ROOT) -> tuple[str | None, bool | None]:
 
 def memory_available(system: Path = Path("/")) -> int:
     """Bytes that can be used without swapping or reaching the limit of a container this process is in."""
-    free = [int(psutil.virtual_memory().available)]
-    for folder in _cgroups(system):
-        limit, used = _read(folder / "memory.max").strip(), _read(folder / "memory.current").strip()
-        if limit.isdigit() and used.isdigit():
-            free.append(max(0, int(limit) - int(used)))
-    return min(free)
-
-
-def _cgroups(system: Path) -> Iterator[Path]:
-    """The folders of this process's control group (version 2) and of those around it."""
-    own = next((x[3:] for x in _read(system / "proc/self/cgroup").splitlines() if x.startswith("0::")), "/")
-    top = (system / "sys/fs/cgroup").resolve()
-    group = (top / own.strip("/")).resolve()
-    for folder in (group, *group.parents):
-        if folder.is_relative_to(top):
-            yield folder
+    return min([int(psutil.virtual_memory().available), *memory_left(system)])
 
 
 # -- the CPU budget ----------------------------------------------------------------------------------
@@ -177,7 +163,7 @@ def _nodes(allowed: set[int], system: Path) -> Iterator[set[int]]:
     for folder in sorted(
         (system / "sys/devices/system/node").glob("node[0-9]*"), key=lambda folder: int(folder.name[4:])
     ):
-        here = rest & parse_cpus(_read(folder / "cpulist"))
+        here = rest & parse_cpus(read(folder / "cpulist"))
         if here:
             rest -= here
             yield here
@@ -190,7 +176,7 @@ def _cores(cpus: set[int], system: Path) -> Iterator[list[int]]:
     cores: defaultdict[int, list[int]] = defaultdict(list)
     for cpu in sorted(cpus):
         topology = system / f"sys/devices/system/cpu/cpu{cpu}/topology"
-        cores[min(parse_cpus(_read(topology / "thread_siblings_list")) or {cpu})].append(cpu)
+        cores[min(parse_cpus(read(topology / "thread_siblings_list")) or {cpu})].append(cpu)
     yield from cores.values()
 
 
@@ -201,19 +187,3 @@ def parse_cpus(text: str) -> set[int]:
         first, _, last = part.partition("-")
         cpus |= set(range(int(first), int(last or first) + 1))
     return cpus
-
-
-def cpu_quota(system: Path = Path("/")) -> float | None:
-    """CPUs' worth of time that the cgroup of this process may use; None where there is no limit."""
-    limits = [_read(folder / "cpu.max").split() for folder in _cgroups(system)]
-    old = system / "sys/fs/cgroup/cpu"  # cgroup version 1
-    limits.append([_read(old / "cpu.cfs_quota_us").strip(), _read(old / "cpu.cfs_period_us").strip()])
-    quotas = [int(x[0]) / int(x[1]) for x in limits if len(x) == 2 and x[0].isdigit() and x[1].isdigit()]
-    return min(quotas, default=None)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return ""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-MARKS = ("gpu_throttle_reasons", "gpu_foreign_processes", "gpu_throttled_seconds")  # of the evidence: mark a block
-
 
 @cache
 def handle() -> Any:
@@ -66,6 +64,19 @@ def evidence(earlier: Before | None = None, *, own: Collection[int] = ()) -> dic
             out["gpu_foreign_processes"] = len(seen - set(own))
         if heat is not None and earlier.heat_ns is not None:
             out["gpu_throttled_seconds"] = max(0, heat - earlier.heat_ns) / 1e9
+    return out
+
+
+def both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Evidence of two stretches of one sample together: what either saw counts, clocks and temperature of the later."""
+    out = first | second
+    for name in first.keys() & second.keys():
+        if name == "gpu_throttle_reasons":
+            out[name] = first[name] | second[name]
+        elif name == "gpu_foreign_processes":
+            out[name] = max(first[name], second[name])
+        elif name == "gpu_throttled_seconds":
+            out[name] = first[name] + second[name]
     return out
 
 

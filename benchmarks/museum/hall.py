@@ -13,9 +13,9 @@ from benchmarks import museum
 from benchmarks.engine.certify import certify
 from benchmarks.engine.context import Context
 from benchmarks.engine.plan import Entry, Planned
+from benchmarks.engine.timed_block import timed_block
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.engine.workers import Launch
-from benchmarks.machine import disturbance
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,8 @@ AMOUNTS = {
     "quick": Amounts(pairs=7, seconds=0.25, launches=3, seeds=3, distinct=512, first_steps=100),
 }
 
+LEAD_IN = 3  # untimed steps before a block
+
 
 class Room:
     """One case being looked at. Its worker is started when it is first needed and serves the next case of its stack."""
@@ -48,6 +50,7 @@ class Room:
         self.affinity = ctx.plan.affinity
         self.recipe = ctx.request.recipe
         self._launch: Launch | None = None
+        self._others: list[Launch] = []  # of this visit, idle while this room's worker is timed
         self._built = False
 
     def lend(self, launch: Launch | None) -> None:
@@ -83,6 +86,7 @@ class Room:
     def launched(self) -> Iterator[Room]:
         """The same room with a fresh worker of its own, its compile caches empty."""
         other = Room(self._ctx, self._entry, self._planned, self.place, self.exhibit)
+        other._others = [self._launch] if self._launch else []
         with tempfile.TemporaryDirectory(dir=self._ctx.workers.scratch) as caches:
             fresh = self._ctx.workers.fresh(self._entry, self._planned, self.exhibit, caches=Path(caches))
             with fresh as launch:
@@ -97,25 +101,16 @@ class Room:
 
     def inside(self, **fields: Any) -> dict[str, Any]:
         """What the exhibit's own ``inside`` answers."""
-        return self.ask("benchmarks.museum.inside", exhibit=self.exhibit, **fields)
+        others = [other.process.pid for other in self._others]
+        return self.ask("benchmarks.museum.inside", exhibit=self.exhibit, others=others, **fields)
 
     def by_turns(self, **fields: Any) -> dict[str, Any]:
         """``inside`` with the amounts that :func:`benchmarks.museum.inside.by_turns` needs."""
         return self.inside(pairs=self.amounts.pairs, seconds=self.amounts.seconds, **fields)
 
     def block(self, steps: int) -> dict[str, Any]:
-        """One block of ``steps`` after a lead-in, as a run times it, with the run's evidence of disturbance."""
-        self.ask("lead_in", steps=3, seconds=0.0)
-        answer = self.ask("block", steps=steps)
-        busy = answer["busy_seconds"]
-        told = {name: answer[name] for name in ("steal_seconds", "throttled_seconds", "cpu_throttles")}
-        disturbed = disturbance.is_disturbed(
-            None if busy is None else max(0.0, busy - answer["cpu_seconds"]),
-            seconds=answer["seconds"],
-            cpus=self.threads,
-            **told,
-        )
-        return {"seconds": answer["seconds"], "steps": steps, "disturbed": disturbed}
+        """One block of ``steps``, as a run times it."""
+        return timed_block(self.launch, self._others, steps=steps, lead_in=LEAD_IN).model_dump(mode="json")
 
     def certificates(self, **fields: Any) -> dict[str, Any]:
         """Fields ``sound`` and ``faulty``; where the place is judged. ``fields`` go to ``inside``."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.frameworks.base import Program
-from benchmarks.machine import disturbance
 from benchmarks.tasks import inputs
+from benchmarks.worker.evidence import counted
 from benchmarks.worker.session import Session
 from benchmarks.workload import load_module
 
@@ -24,8 +23,9 @@ FEWEST = 2  # steps of a block
 PROBE = 5  # steps from which the length of a block is chosen
 
 
-def answer(session: Session, *, exhibit: str, **fields: Any) -> dict[str, Any]:
-    """What ``inside`` of the exhibit's module answers."""
+def answer(session: Session, *, exhibit: str, others: Sequence[int], **fields: Any) -> dict[str, Any]:
+    """What ``inside`` of the exhibit's module answers; ``others`` are the run's, as of a block."""
+    session.job["others"] = others
     found: dict[str, Any] = importlib.import_module(f"benchmarks.museum.exhibits.{exhibit}").inside(session, **fields)
     return found
 
@@ -71,21 +71,8 @@ def _count(take: Take, seconds: float) -> int:
 
 
 def sample(session: Session, take: Take, steps: int) -> dict[str, Any]:
-    """One block with the evidence of whether something else disturbed it."""
-    before, start = disturbance.snapshot(), time.perf_counter()
-    seconds = take(steps)
-    elapsed = time.perf_counter() - start  # what is claimed may be less
-    seen = disturbance.difference(before, disturbance.snapshot())
-    busy = seen["busy_seconds"]
-    disturbed = disturbance.is_disturbed(
-        None if busy is None else max(0.0, busy - seen["cpu_seconds"]),
-        seen["steal_seconds"],
-        elapsed,
-        cpus=session.job["threads"],
-        throttled_seconds=seen["throttled_seconds"],
-        cpu_throttles=seen["cpu_throttles"],
-    )
-    return {"seconds": seconds, "steps": steps, "disturbed": disturbed}
+    """One block, whose seconds are those that ``take`` claims, with the evidence of what else ran."""
+    return {"steps": steps, **counted(session, lambda: take(steps))}
 
 
 # -- programs with a fault ---------------------------------------------------------------------------------

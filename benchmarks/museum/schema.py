@@ -9,9 +9,10 @@ from typing import Literal
 
 from pydantic import ValidationError, model_validator
 
+from benchmarks.analysis.evidence import contradictions
 from benchmarks.errors import Problem
 from benchmarks.schema.files import atomic_write
-from benchmarks.schema.results import Interpreter, Machine, Status, Strict, field
+from benchmarks.schema.results import Block, Interpreter, Machine, Status, Strict, field
 
 VERSION = 1
 # Two launches of one and the same stack differ by 1 to 4 %, so less than this is no effect of a mistake.
@@ -20,19 +21,11 @@ NOT_VISITED = "not visited: the time for the visit was over"
 NOISY_SHARE = 0.1  # of the right samples that may be disturbed
 
 
-class Sample(Strict):
-    """One timed block."""
+class Claimed(Block):
+    """One timed block, and what the measurement claims of it."""
 
     seconds: float = field("wall seconds that the measurement claims for the block", gt=0)
     steps: int = field("training steps that the measurement claims for the block", gt=0)
-    disturbed: bool | None = field(
-        "whether others used the CPUs meanwhile, by the rule for blocks of a run; None where it was not looked for",
-        default=None,
-    )
-
-    @property
-    def step_seconds(self) -> float:
-        return self.seconds / self.steps
 
 
 class Judged(Strict):
@@ -70,8 +63,8 @@ class Case(Strict):
     reason: str = field("empty when ok; otherwise what happened, in a sentence", default="")
     log_tail: list[str] = field("last lines of the worker's log, when it failed", default_factory=list)
     batch_size: int | None = field("samples per step", default=None)
-    right: list[Sample] = field("as it should be measured, by repetition", default_factory=list)
-    wrong: list[Sample] = field("with the mistake, by repetition", default_factory=list)
+    right: list[Claimed] = field("as it should be measured, by repetition", default_factory=list)
+    wrong: list[Claimed] = field("with the mistake, by repetition", default_factory=list)
     single_steps: list[list[float]] = field(
         "seconds of steps timed one by one, by repetition; only where an exhibit rests on them", default_factory=list
     )
@@ -111,7 +104,7 @@ class Case(Strict):
     @property
     def disturbed(self) -> int:
         """Right samples that something else disturbed."""
-        return sum(bool(s.disturbed) for s in self.right)
+        return sum(s.disturbed for s in self.right)
 
 
 class Exhibit(Strict):
@@ -171,6 +164,9 @@ def write(museum: Museum, path: Path) -> None:
 
 def read(path: Path) -> Museum:
     try:
-        return Museum.model_validate_json(path.read_text("utf-8"))
+        found = Museum.model_validate_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise Problem(f"{path} is no visit to the museum: {str(error).splitlines()[0]}") from None
+    if wrong := contradictions(found, cpus=found.threads):
+        raise Problem(f"{path}: {wrong} samples are marked against their own evidence")
+    return found

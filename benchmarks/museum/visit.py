@@ -15,7 +15,7 @@ from benchmarks.engine.plan import Entry, Planned
 from benchmarks.engine.prepare import prepare
 from benchmarks.engine.run import now
 from benchmarks.engine.select import make_plan
-from benchmarks.engine.worker_process import WorkerError
+from benchmarks.engine.worker_process import WorkerError, as_declared
 from benchmarks.engine.workers import Launch, Report
 from benchmarks.errors import Problem, Unavailable
 from benchmarks.museum.hall import Room
@@ -140,7 +140,7 @@ class _Walk:
         try:
             room.lend(kept)
             found = museum.exhibit(name).look(room)
-            return Case(status="ok", **fields, **found), room.held
+            return as_declared(Case, {"status": "ok", **fields, **found}), room.held
         except Unavailable as error:
             return Case(status="unavailable", reason=str(error), **fields), room.held
         except WorkerError as error:

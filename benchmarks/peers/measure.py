@@ -19,7 +19,7 @@ from benchmarks import __version__, data, tasks
 from benchmarks.engine.availability import Availability
 from benchmarks.engine.environment import clean_paths, worker_environment
 from benchmarks.engine.select import choose
-from benchmarks.engine.worker_process import WorkerError, WorkerProcess
+from benchmarks.engine.worker_process import WorkerError, WorkerProcess, as_declared
 from benchmarks.errors import Problem
 from benchmarks.frameworks.discovery import distributions, frameworks, is_written, own_variables
 from benchmarks.machine.computer import cpu_budget, git_state, interpreter, machine
@@ -166,7 +166,7 @@ class _Bench:
                 seconds=self.seconds,
                 first=index % 2,
             )
-            return Pass.model_validate({"index": index, "status": "ok", **answer})
+            return as_declared(Pass, {"index": index, "status": "ok", **answer})
         except WorkerError as error:
             for line in worker.log_tail():
                 click.echo(f"    {line}", err=True)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+from pydantic import model_validator
+
+from benchmarks.analysis.evidence import contradictions
 from benchmarks.analysis.ratios import log_ratio, t_interval
-from benchmarks.machine.disturbance import is_disturbed
+from benchmarks.errors import Problem
+from benchmarks.protocol.disturbed import is_disturbed
 from benchmarks.schema.files import atomic_write
 from benchmarks.schema.results import Interpreter, Machine, Stack
-from benchmarks.schema.samples import Status, Strict, field
+from benchmarks.schema.samples import Block, Status, Strict, field
 
 # Of the worst tensor's move in the checked steps. Models whose certificate has its own optimiser amplify rounding;
 # they are allowed what a certificate may allow at most (parity.CEILING).
@@ -20,16 +25,17 @@ TOLERANCE, TOLERANCE_AMPLIFYING = 2e-3, 0.05
 class Round(Strict):
     """A block of each, one after the other."""
 
-    ours: float = field("seconds per step of ours", gt=0)
-    theirs: float = field("seconds per step of the peer", gt=0)
-    wall_seconds: float = field("seconds of the round, lead-ins included", gt=0)
-    foreign_cpu_seconds: float | None = field("busy time of all CPUs meanwhile minus this process's; None if unknown")
-    steal_seconds: float | None = field("time the hypervisor gave to others meanwhile; None if unknown")
+    ours: Block = field("of ours")
+    theirs: Block = field("of the peer")
 
     @property
     def ratio(self) -> float:
         """Theirs over ours: above 1, ours is faster."""
-        return self.theirs / self.ours
+        return self.theirs.step_seconds / self.ours.step_seconds
+
+    @property
+    def disturbed(self) -> bool:
+        return self.ours.disturbed or self.theirs.disturbed
 
 
 class Pass(Strict):
@@ -147,16 +153,34 @@ class Record(Strict):
     rows: list[Row] = field("by workload, peer and mode")
 
     def disturbed(self) -> tuple[int, int]:
-        """Rounds that other work disturbed (:func:`benchmarks.machine.disturbance.is_disturbed`), and all."""
+        """Rounds that other work disturbed, and all."""
         every = [r for row in self.rows for p in row.good for r in p.rounds]
-        cpus = self.threads
-        bad = [is_disturbed(r.foreign_cpu_seconds, r.steal_seconds, r.wall_seconds, cpus=cpus) for r in every]
-        return sum(bad), len(every)
+        return sum(r.disturbed for r in every), len(every)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_block(cls, data: Any) -> Any:
+        """Rounds from before each block had evidence of its own hold that of both together, and seconds per step."""
+        for row in data.get("rows", []):
+            for one in row["passes"] if isinstance(row, dict) else []:
+                one["rounds"] = [_blocks(r, data["threads"]) if "wall_seconds" in r else r for r in one["rounds"]]
+        return data
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, self.model_dump_json(indent=1) + "\n")
 
 
+def _blocks(both: dict[str, Any], cpus: int) -> dict[str, Any]:
+    evidence = {name: value for name, value in both.items() if name not in ("ours", "theirs")} | {"cpus": cpus}
+    marked = is_disturbed(evidence, both["wall_seconds"], cpus=cpus)
+    shared = {"steps": 1, "evidence": evidence, "disturbed": marked}
+    return {side: {"seconds": both[side], **shared} for side in ("ours", "theirs")}
+
+
 def read(path: Path) -> Record:
-    return Record.model_validate_json(path.read_text("utf-8"))
+    """Raises Problem where a block is marked against its own evidence."""
+    record = Record.model_validate_json(path.read_text("utf-8"))
+    if wrong := contradictions(record, cpus=record.threads):
+        raise Problem(f"{path}: {wrong} blocks are marked against their own evidence")
+    return record

@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import numpy as np
 
 from benchmarks.frameworks.base import Program
 from benchmarks.frameworks.discovery import uncompiled
-from benchmarks.machine import disturbance
 from benchmarks.protocol.profiles import POOL
+from benchmarks.worker.evidence import counted
 from benchmarks.worker.session import Session
 from benchmarks.workload import Workload, load_module
 
@@ -25,6 +26,7 @@ LEAD_IN, LEAST = 3, 3  # untimed steps before a block; timed ones in a block
 
 Arrays = dict[str, np.ndarray]
 Initial = Callable[[Workload], Arrays]
+Count = Callable[[Callable[[], float]], dict[str, Any]]  # benchmarks.worker.evidence.counted of this worker
 
 
 class Side:
@@ -54,10 +56,11 @@ class Side:
             self.once, count = spent / count, 2 * count
         self.block = max(LEAST, math.ceil(seconds / self.once))
 
-    def timed(self) -> float:
-        """Seconds per step of a block."""
-        self.steps(1 if self.once > SLOW else LEAD_IN)
-        return self.steps(self.block) / self.block
+    def timed(self, count: Count) -> dict[str, Any]:
+        """A block after its lead-in, with the evidence of what else ran."""
+        lead_in = 1 if self.once > SLOW else LEAD_IN
+        self.steps(lead_in)
+        return {"steps": self.block, "lead_in_steps": lead_in, **count(lambda: self.steps(self.block))}
 
 
 def answer(session: Session, *, path: str, **fields: Any) -> dict[str, Any]:
@@ -65,7 +68,8 @@ def answer(session: Session, *, path: str, **fields: Any) -> dict[str, Any]:
     both = (session.implementation, load_module(Path(path), Path(path).stem))
     batches = [batch.arrays for batch in session.first(session.workload, POOL)]
     plain = uncompiled(session.framework, session.mode)
-    return compare(session.adapter, session.workload, both, session.initial, batches, plain=plain, **fields)
+    how: dict[str, Any] = {"plain": plain, "count": partial(counted, session), **fields}
+    return compare(session.adapter, session.workload, both, session.initial, batches, **how)
 
 
 def compare(
@@ -79,6 +83,7 @@ def compare(
     seconds: float,
     first: int,
     plain: str,
+    count: Count,
 ) -> dict[str, Any]:
     """``implementations`` are ours and theirs; ``first`` (0 or 1) of them is built and timed first.
 
@@ -100,7 +105,7 @@ def compare(
         side.warm_up(seconds)
     if max(side.once for side in sides) > SLOW:
         rounds = 2 * math.ceil(rounds / 4)  # half as many, and both orders equally often
-    seen = [_round(sides, (first + number) % 2) for number in range(rounds)]
+    seen = [_round(sides, (first + number) % 2, count) for number in range(rounds)]
     losses = [float(np.asarray(adapter.to_numpy(side.loss))) for side in sides]
     if not np.isfinite(losses).all():
         raise ValueError(f"a loss is not finite after timing: ours {losses[0]}, theirs {losses[1]}")
@@ -136,17 +141,7 @@ def differences(ours: Arrays, theirs: Arrays) -> dict[str, float | None]:
     return out
 
 
-def _round(sides: Sequence[Side], first: int) -> dict[str, float | None]:
-    """A block of each, ``first`` first, with the evidence of what else ran meanwhile."""
-    before, start = disturbance.snapshot(), time.perf_counter()
-    found = {which: sides[which].timed() for which in (first, 1 - first)}
-    wall, after = time.perf_counter() - start, disturbance.snapshot()
-    told = disturbance.difference(before, after)
-    busy = told["busy_seconds"]
-    return {
-        "ours": found[0],
-        "theirs": found[1],
-        "wall_seconds": wall,
-        "foreign_cpu_seconds": None if busy is None else max(0.0, busy - told["cpu_seconds"]),
-        "steal_seconds": told["steal_seconds"],
-    }
+def _round(sides: Sequence[Side], first: int, count: Count) -> dict[str, Any]:
+    """A block of each, ``first`` first."""
+    found = {which: sides[which].timed(count) for which in (first, 1 - first)}
+    return {"ours": found[0], "theirs": found[1]}

@@ -40,6 +40,7 @@ from benchmarks.schema.samples import Memory as Memory
 from benchmarks.schema.samples import OfflineInference as OfflineInference
 from benchmarks.schema.samples import OfWorkload as OfWorkload
 from benchmarks.schema.samples import Phases as Phases
+from benchmarks.schema.samples import RoundBlock as RoundBlock
 from benchmarks.schema.samples import SingleInference as SingleInference
 from benchmarks.schema.samples import Status as Status
 from benchmarks.schema.samples import Stretch as Stretch

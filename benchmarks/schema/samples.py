@@ -6,9 +6,9 @@ Part of the result schema (:mod:`benchmarks.schema.results`). Units are in the f
 from __future__ import annotations
 
 from statistics import median
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Status: TypeAlias = Literal[
     "ok",
@@ -57,21 +57,37 @@ class OfWorkload(Strict):
 
 
 class Evidence(Strict):
-    """What else happened on the machine during one timed block."""
+    """What else happened on the machine while something was timed. Fields that a sample of before lacks are None."""
 
+    wall_seconds: float | None = field(
+        "wall seconds in which it was counted, which are what others may take a share of; None in results from before "
+        "it was kept: the seconds of the sample",
+        default=None,
+    )
+    cpus: int | None = field(
+        "CPUs of the stack, which that is a share of; None in results from before it was kept: those of the run",
+        default=None,
+    )
     foreign_cpu_seconds: float | None = field(
-        "busy time of the run's CPUs (without stat_cpus: of all CPUs) minus that of this run's own processes"
+        "busy time of the run's CPUs (without stat_cpus: of all CPUs) minus that of this run's own processes",
+        default=None,
     )
     stat_cpus: int | None = field(
         "how many CPUs foreign CPU and steal were counted on; None where they were not, and in results from before "
         "only the run's own were",
         default=None,
     )
-    idle_worker_cpu_seconds: float = field("CPU time of this run's other workers, which should be idle")
+    idle_worker_cpu_seconds: float | None = field(
+        "CPU time of this run's other workers, which should be idle; None in samples of before, of which only foreign "
+        "CPU was kept, or nothing",
+        default=None,
+    )
     idle_wait_seconds: float = field("time waited before the lead-in for the other workers to fall idle", default=0.0)
-    steal_seconds: float | None = field("time the hypervisor gave to others, on the same CPUs")
-    pressure_seconds: float | None = field("growth of the 'some' total of /proc/pressure/cpu")
-    involuntary_switches: int | None = field("involuntary context switches of the timed worker, all threads")
+    steal_seconds: float | None = field("time the hypervisor gave to others, on the same CPUs", default=None)
+    pressure_seconds: float | None = field("growth of the 'some' total of /proc/pressure/cpu", default=None)
+    involuntary_switches: int | None = field(
+        "involuntary context switches of the timed worker, all threads", default=None
+    )
     throttled_seconds: float | None = field(
         "time a container's CPU quota stopped its tasks (cgroup v2); None where there is no quota", default=None
     )
@@ -96,20 +112,60 @@ class Evidence(Strict):
     )
 
 
-class Block(Strict):
-    """One timed block of training steps of one stack."""
+class Sample(Strict):
+    """Something timed: a block, a call, a launch, a training, a window."""
+
+    cpu_seconds: float | None = field(
+        "CPU seconds of the timed worker, all threads; None in samples from before it was kept", default=None
+    )
+    evidence: Evidence = field("see Evidence")
+    disturbed: bool = field(
+        "true when foreign CPU, steal and quota took more than the declared share, or the clock of CPU or GPU was "
+        "throttled for heat, or another process computed on the GPU; its own duration is no evidence"
+    )
+
+    if TYPE_CHECKING:
+
+        @property
+        def seconds(self) -> float:
+            """Wall seconds: a field of a call or block, of other kinds the sum of their parts."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathered(cls, data: Any) -> Any:
+        """Samples from before all of it was kept have some evidence among their own fields, or none."""
+        if not isinstance(data, dict) or "evidence" in data:
+            return data
+        evidence = {name: data[name] for name in Evidence.model_fields.keys() & data.keys()}
+        return {k: v for k, v in data.items() if k not in evidence} | {"evidence": evidence}
+
+
+class Call(Sample):
+    """One timed call."""
+
+    seconds: float = field("wall seconds, device synchronised at both ends", gt=0)
+
+
+class Block(Call):
+    """One timed block of training steps."""
+
+    steps: int = field("training steps in the block", gt=0)
+    lead_in_steps: int | None = field(
+        "untimed steps just before the block; None in results from before it was kept", default=None
+    )
+
+    @property
+    def step_seconds(self) -> float:
+        return self.seconds / self.steps
+
+
+class RoundBlock(Block):
+    """The timed block of one stack in a round."""
 
     round: int = field("round within the pass, from 0")
     position: int = field("position of this stack in the round's order, from 0")
-    seconds: float = field("wall seconds of the block, device synchronised at both ends", gt=0)
-    steps: int = field("training steps in the block", gt=0)
-    lead_in_steps: int = field("untimed steps just before the block")
     cpu_seconds: float = field("CPU seconds of the timed worker, all threads, during the block")
-    evidence: Evidence = field("see Evidence")
-    disturbed: bool = field(
-        "true when foreign CPU, steal and quota took more than the declared share of the block, or the clock of CPU or "
-        "GPU was throttled for heat, or another process computed on the GPU; the block's own duration is no evidence"
-    )
+    lead_in_steps: int = field("untimed steps just before the block")
     round_disturbed: bool | None = field(
         "true when any stack's block of this round was disturbed; None in results from before rounds were repeated",
         default=None,
@@ -224,7 +280,7 @@ class Launch(Strict):
         "relative error of a float32 matrix product against float64 on this stack", default=None
     )
     phases: Phases = field("see Phases", default_factory=Phases)
-    blocks: list[Block] = field("every timed block", default_factory=list)
+    blocks: list[RoundBlock] = field("every timed block", default_factory=list)
     stretch: Stretch | None = field("see Stretch", default=None)
     memory: Memory = field("see Memory", default_factory=Memory)
     inference: Inference | None = field("measured in the first pass (quick) or in every pass (full)", default=None)
@@ -232,12 +288,12 @@ class Launch(Strict):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     @property
-    def planned_blocks(self) -> list[Block]:
+    def planned_blocks(self) -> list[RoundBlock]:
         """Return the blocks of the planned rounds, disturbed or not."""
         return [b for b in self.blocks if b.repeats is None]
 
     @property
-    def quiet_blocks(self) -> list[Block]:
+    def quiet_blocks(self) -> list[RoundBlock]:
         """Return the blocks of rounds, repeats included, in which no stack was disturbed."""
         return [b for b in self.blocks if not b.round_disturbed]
 
@@ -247,7 +303,7 @@ class Launch(Strict):
         return len(self.quiet_blocks) >= QUIET_SHARE * len(self.planned_blocks)
 
     @property
-    def counted_blocks(self) -> list[Block]:
+    def counted_blocks(self) -> list[RoundBlock]:
         """Return what the reported step time rests on: quiet rounds, or all planned ones where too few are quiet."""
         return self.quiet_blocks if self.is_quiet else self.planned_blocks
 
@@ -258,4 +314,4 @@ class Launch(Strict):
         the planned rounds, disturbed or not: what a run that does not look for disturbance would have found.
         """
         blocks = self.counted_blocks if clean else self.planned_blocks
-        return median(b.seconds / b.steps for b in blocks) if blocks else None
+        return median(b.step_seconds for b in blocks) if blocks else None

@@ -18,20 +18,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from benchmarks.analysis.evidence import contradictions
 from benchmarks.engine.context import Context, opened
 from benchmarks.engine.orders import round_orders
 from benchmarks.engine.plan import Entry, Planned, combined_hash
 from benchmarks.engine.prepare import prepare
-from benchmarks.engine.rounds import cpu_seconds, wait_until_idle
 from benchmarks.engine.run import now
 from benchmarks.engine.select import choose, make_plan
+from benchmarks.engine.timed_block import timed_block
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.engine.workers import Launch
 from benchmarks.errors import Problem
-from benchmarks.machine.disturbance import is_disturbed
 from benchmarks.schema.files import atomic_write
 from benchmarks.schema.results import Machine
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import Block, Strict, field
 from benchmarks.workload import discover
 from benchmarks.workload.sources import implementation_files
 
@@ -44,30 +44,8 @@ AGAIN = 3  # disturbed rounds that a pass measures again, at most
 Say = Callable[[str], None]
 
 
-class BankBlock(Strict):
-    seconds: float = field("wall seconds, device synchronised at both ends", gt=0)
-    steps: int = field("training steps taken", gt=0)
+class BankBlock(Block):
     counted: int = field("training steps that the record claims: fewer in a slow block", gt=0)
-    cpu_seconds: float = field("CPU seconds of the worker, all threads")
-    foreign_cpu_seconds: float | None = field("busy time of all CPUs minus that of the bank's own processes")
-    idle_worker_cpu_seconds: float = field("CPU seconds of the pass's other workers, which should be idle")
-    steal_seconds: float | None = field("as in the result schema")
-    pressure_seconds: float | None = field("as in the result schema")
-    involuntary_switches: int | None = field("as in the result schema")
-    throttled_seconds: float | None = field("as in the result schema")
-    cpu_throttles: int | None = field("as in the result schema")
-    disturbed: bool = field("as in the result schema; follows from the evidence above")
-
-    def evident(self, threads: int) -> bool:
-        """Whether the evidence says that the block was disturbed, where the stack has so many threads."""
-        return is_disturbed(
-            self.foreign_cpu_seconds,
-            self.steal_seconds,
-            self.seconds,
-            cpus=max(1, threads),
-            throttled_seconds=self.throttled_seconds,
-            cpu_throttles=self.cpu_throttles,
-        )
 
 
 class BankLaunch(Strict):
@@ -113,7 +91,7 @@ def read(path: Path) -> Bank:
     if len(bank.launches) % bank.beside:
         raise Problem(f"{path}: {len(bank.launches)} launches are no whole passes of {bank.beside}")
     for index, launch in enumerate(bank.launches):
-        if any(b.disturbed != b.evident(bank.threads) for b in launch.blocks):
+        if contradictions(launch, cpus=bank.threads):
             raise Problem(f"{path}: launch {index + 1} has a block that is marked against its own evidence")
     return bank
 
@@ -219,7 +197,7 @@ def _pass(
         while place < blocks:
             # Which kind comes first alternates from launch to launch, so that each round has both.
             for index in orders[place]:
-                timed[index].append(_block(ctx, running, index, unit, slow=(place + index) % 2 == 1))
+                timed[index].append(_block(running, index, unit, slow=(place + index) % 2 == 1))
             if again and any(blocks_of[-1].disturbed for blocks_of in timed):
                 again -= 1
             else:
@@ -246,24 +224,7 @@ def _pass(
     return facts, launches
 
 
-def _block(ctx: Context, running: list[Launch], index: int, unit: int, *, slow: bool) -> BankBlock:
-    mine, others = running[index], [r for r in running if r is not running[index]]
-    wait_until_idle(others)
-    mine.ask("lead_in", steps=LEAD_IN, seconds=0.0)
-    own, idle = time.process_time(), cpu_seconds(others)
-    answer = mine.ask("block", steps=unit + unit // UNIT if slow else unit)
-    idle = max(0.0, cpu_seconds(others) - idle)
-    busy = answer["busy_seconds"]
-    foreign = None if busy is None else max(0.0, busy - answer["cpu_seconds"] - idle - (time.process_time() - own))
-    told = ("steal_seconds", "pressure_seconds", "involuntary_switches", "throttled_seconds", "cpu_throttles")
-    timed = BankBlock(
-        seconds=answer["seconds"],
-        steps=answer["steps"],
-        counted=unit,
-        cpu_seconds=answer["cpu_seconds"],
-        foreign_cpu_seconds=foreign,
-        idle_worker_cpu_seconds=idle,
-        **{name: answer[name] for name in told},
-        disturbed=False,
-    )
-    return timed.model_copy(update={"disturbed": timed.evident(ctx.request.threads)})
+def _block(running: list[Launch], index: int, unit: int, *, slow: bool) -> BankBlock:
+    mine, others = running[index], [launch for launch in running if launch is not running[index]]
+    timed = timed_block(mine, others, steps=unit + unit // UNIT if slow else unit, lead_in=LEAD_IN)
+    return BankBlock(**dict(timed), counted=unit)

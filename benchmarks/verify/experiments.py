@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks import experiments
+from benchmarks.analysis.evidence import contradictions
 from benchmarks.schema.results import Answer, Result, Row
 
 # Fields of an answer, where it has them, that its row has too.
@@ -63,6 +64,8 @@ def _value(result: Result, answer: Answer) -> Iterator[str]:
         told = getattr(value, name, None)
         if told is not None and told != getattr(row, name):
             yield f"its {words} is {told}, its row's {getattr(row, name)}"
+    if wrong := contradictions(value, cpus=result.options.threads):
+        yield f"{wrong} of its samples are marked against their own evidence"
     try:
         yield from experiments.schema(answer.part).check(result, answer)
     except Exception as error:  # a result made by hand may hold anything: that is a violation too, and told as one

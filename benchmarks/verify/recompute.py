@@ -12,17 +12,16 @@ from benchmarks.analysis import multimodal
 from benchmarks.analysis.agreement import agree_all
 from benchmarks.analysis.carry_over import carry_over
 from benchmarks.analysis.detectable import finds
+from benchmarks.analysis.evidence import contradicts
 from benchmarks.analysis.pilot import MOST, MOST_BEFORE, judge_pilot
 from benchmarks.analysis.rounds import mark_rounds
 from benchmarks.analysis.solo import isolated
 from benchmarks.analysis.verdicts import compare_all, rank_all
 from benchmarks.engine.plan import combined_hash
-from benchmarks.machine.disturbance import is_disturbed
 from benchmarks.protocol import steady
 from benchmarks.protocol.profiles import PROFILES
 from benchmarks.schema.results import (
     Accuracy,
-    Block,
     CarryOver,
     Isolated,
     Key,
@@ -121,25 +120,12 @@ def _launches(marked: Sequence[Launch], options: Options) -> list[Launch]:
     """Return launches, in whose blocks rounds are marked, with blocks and warm-ups judged again."""
     out = []
     for la in marked:
-        blocks = [b.model_copy(update={"disturbed": _disturbed(b, options)}) for b in la.blocks]
+        blocks = [
+            b.model_copy(update={"disturbed": b.disturbed != contradicts(b, cpus=options.threads)}) for b in la.blocks
+        ]
         warm = la.phases.warm_up and _warm_up(la.phases.warm_up, options)
         out.append(la.model_copy(update={"blocks": blocks, "phases": la.phases.model_copy(update={"warm_up": warm})}))
     return out
-
-
-def _disturbed(b: Block, options: Options) -> bool:
-    e = b.evidence
-    return is_disturbed(
-        e.foreign_cpu_seconds,
-        e.steal_seconds,
-        b.seconds,
-        cpus=max(1, options.threads),
-        throttled_seconds=e.throttled_seconds,
-        cpu_throttles=e.cpu_throttles,
-        gpu_throttle_reasons=e.gpu_throttle_reasons,
-        gpu_foreign_processes=e.gpu_foreign_processes,
-        gpu_throttled_seconds=e.gpu_throttled_seconds,
-    )
 
 
 def _warm_up(warm: WarmUp, options: Options) -> WarmUp:

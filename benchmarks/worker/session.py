@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
@@ -21,10 +21,11 @@ import numpy as np
 
 from benchmarks import tasks
 from benchmarks.frameworks.base import Program
-from benchmarks.machine import disturbance, process_memory
+from benchmarks.machine import process_memory
 from benchmarks.protocol import steady
 from benchmarks.protocol.profiles import POOL
 from benchmarks.tasks import inputs
+from benchmarks.worker.evidence import counted
 from benchmarks.worker.model_handle import Hands, states
 from benchmarks.workload import Workload, load, load_module
 
@@ -238,14 +239,11 @@ class Session:
             taken += steps
         return {"steps": taken}
 
-    def do_block(self, *, steps: int) -> dict[str, Any]:
-        """One timed block, with the evidence of what else ran meanwhile."""
+    def do_block(self, *, steps: int, others: Sequence[int] = ()) -> dict[str, Any]:
+        """One timed block, with the evidence of what else ran meanwhile beside the run's ``others``, process ids."""
+        self.job["others"] = others
         steps = self.whole_calls(steps)
-        cpus = self.job.get("affinity") or ()  # as it was set; a runtime that binds its threads narrows the main one's
-        before = disturbance.snapshot(cpus)
-        seconds = self.steps(steps)
-        after = disturbance.snapshot(cpus)
-        return {"seconds": seconds, "steps": steps, **disturbance.difference(before, after)}
+        return {"steps": steps, **counted(self, lambda: self.steps(steps))}
 
     def do_stretch(self, *, seconds: float, windows: int) -> dict[str, Any]:
         """One unbroken stretch of about ``seconds`` after a lead-in.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.experiments.watched import Call, is_quiet, mostly_disturbed
+from benchmarks.experiments.quiet import is_quiet, mostly_disturbed
+from benchmarks.schema.samples import Sample
 from reports import numbers as n
 from reports.table import Table
 
 
-def mark(table: Table, groups: Sequence[Sequence[Call]], noun: str) -> str:
+def mark(table: Table, groups: Sequence[Sequence[Sample]], noun: str) -> str:
     """The letter of a note on the disturbed ones of ``groups``, each a ``noun``; empty where all were quiet."""
     count = sum(not is_quiet(group) for group in groups)
     if not count:

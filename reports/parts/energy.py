@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from benchmarks.experiments import typed
 from benchmarks.experiments.energy.schema import LEAST, Value, Window
-from benchmarks.machine.disturbance import RESOLUTION_SECONDS
+from benchmarks.protocol.disturbed import RESOLUTION_SECONDS
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Row
 from reports import numbers as n
@@ -87,7 +87,7 @@ def _disturbed(value: Value) -> str:
 
 
 def _why(window: Window) -> str:
-    foreign = window.foreign_cpu_seconds or 0.0
+    foreign = window.evidence.foreign_cpu_seconds or 0.0
     if foreign < RESOLUTION_SECONDS:
         return "steal, a quota or heat"
     return f"{n.duration(foreign)} of others' CPU time"

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.analysis.ratios import log_ratio, t_interval
 from benchmarks.experiments import typed
 from benchmarks.experiments.break_even.schema import Launch, Value
-from benchmarks.experiments.watched import quiet
+from benchmarks.experiments.quiet import quiet
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Stack
 

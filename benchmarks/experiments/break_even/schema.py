@@ -12,11 +12,10 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.watched import Watched
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result, Stack
 from benchmarks.schema.run_info import compiled_nothing
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import Sample, Strict, field
 from benchmarks.workload import DeclarationError
 from benchmarks.workload.read_back import read_back
 
@@ -24,7 +23,7 @@ TITLE = "Compile break-even"
 QUESTION = "after how many steps compiling has paid for itself, with cold and with warm caches"
 
 
-class Launch(Watched):
+class Launch(Sample):
     """One fresh process: what a training run pays from building the model on, the import left out."""
 
     caches: Literal["cold", "warm"] = field("cold: an empty cache folder of its own; warm: that of a cold launch")
@@ -85,8 +84,6 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
             yield "a clock stood still"
         if launch.window_steps % launch.call_steps:
             yield "its windows are not whole calls"
-        if launch.is_denied(launch.seconds, cpus=max(1, result.options.threads)):
-            yield f"foreign CPU of {launch.foreign_cpu_seconds:.3g} s, and it is not called disturbed"
     yield from _epoch(result, answer, value)
     counts = Counter(launch.caches for launch in value.launches)
     place = (answer.part, answer.workload, answer.variant)

@@ -6,7 +6,7 @@ import time
 from statistics import median
 from typing import Any
 
-from benchmarks.experiments.watch import Watch
+from benchmarks.worker.evidence import Watch
 from benchmarks.worker.session import Session
 
 LEAST_CALLS = 3
@@ -33,7 +33,6 @@ def answer(
     window = session.whole_calls(max(1, round(window_seconds / median(calls[len(calls) // 2 :]) * together)))
     seen = [session.steps(window) for _ in range(windows)]
     watch.stop()
-    timed = build + sum(calls) + sum(evaluation) + sum(seen)
     return {
         "evaluation_batch": size,
         "launch": {
@@ -44,7 +43,7 @@ def answer(
             "evaluation_seconds": evaluation,
             "window_steps": window,
             "window_seconds": seen,
-            **watch.judged(timed),
+            **watch.sample(),
         },
     }
 

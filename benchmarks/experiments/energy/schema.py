@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.watched import Watched
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import Sample, Strict, field
 
 TITLE = "Energy"
 QUESTION = "joules per thousand samples by the energy counters of GPU and processor, idle power shown"
@@ -22,7 +21,7 @@ class Reading(Strict):
     joules: dict[str, float] = field("counter -> joules since the reading before")
 
 
-class Window(Watched):
+class Window(Sample):
     readings: list[Reading] = field("about one a second", min_length=1)
     other_gpu_processes: int | None = field(
         "on a GPU: most processes beside this worker that NVML saw there at either end of the window; None on a CPU "
@@ -85,7 +84,7 @@ class Value(Strict):
 
 def check(result: Result, answer: Answer) -> Iterator[str]:
     value: Value = typed(answer)
-    names, cpus = set(value.load.joules), max(1, result.options.threads)
+    names = set(value.load.joules)
     cuda = answer.stack.split(":")[2] == "cuda"
     for word, window in (("idle", value.idle), ("load", value.load)):
         if any(set(reading.joules) != names for reading in window.readings):
@@ -94,8 +93,6 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
             yield f"a counter of the {word} window counted backwards"
         elif not all(joules > 0 for joules in window.joules.values()):
             yield f"a counter of the {word} window did not move"
-        if window.is_denied(window.seconds, cpus=cpus):
-            yield f"others worked in its {word} window, and it is not marked as disturbed"
         if window.other_gpu_processes is not None and not cuda:
             yield f"its {word} window tells of processes on a GPU"
     if not names:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.experiments.watch import Watch
 from benchmarks.machine import gpu
 from benchmarks.machine.energy_counters import Meter, counters
+from benchmarks.worker.evidence import Watch
 from benchmarks.worker.session import Session
 
 CHUNK = 1.0  # seconds between readings
@@ -52,7 +52,7 @@ def window(session: Session, meter: Meter, seconds: float, work: Callable[[], ob
     watch.stop()
     beside.append(_beside(session))
     others = [count for count in beside if count is not None]
-    return {"readings": readings, **watch.judged(last - start), "other_gpu_processes": max(others, default=None)}
+    return {"readings": readings, **watch.sample(), "other_gpu_processes": max(others, default=None)}
 
 
 def _beside(session: Session) -> int | None:

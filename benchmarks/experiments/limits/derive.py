@@ -19,7 +19,7 @@ from typing import Literal
 
 from benchmarks.experiments import typed
 from benchmarks.experiments.limits.schema import Product, Stream, Value
-from benchmarks.experiments.watched import mostly_disturbed
+from benchmarks.experiments.quiet import mostly_disturbed
 from benchmarks.schema.results import Result, Stack
 
 SHARE = 0.3

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from statistics import median
 from typing import Literal
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.watched import Call, counted, mostly_disturbed, unmarked
+from benchmarks.experiments.quiet import median_step, spoilt
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import Block, Call, Strict, field
 from benchmarks.workload import DeclarationError, flops
 from benchmarks.workload.read_back import read_back
 
@@ -89,12 +88,6 @@ class Smallest(Strict):
         return best(self.repetitions) / self.calls
 
 
-class Block(Call):
-    """Timed training steps of this worker, alone on the machine."""
-
-    steps: int = field("training steps", gt=0)
-
-
 class Flops(Strict):
     """Floating-point operations of one step by kind, counted from the declaration (benchmarks/workload/flops.py)."""
 
@@ -124,12 +117,12 @@ class Value(Strict):
     @property
     def step_seconds(self) -> float:
         """Median over blocks, quiet ones where there are enough."""
-        return median(b.seconds / b.steps for (b,) in counted([(b,) for b in self.blocks]))
+        return median_step(self.blocks)
 
     @property
     def disturbed(self) -> bool:
         """Whether most blocks were, so that nothing is said of the step."""
-        return mostly_disturbed([(b,) for b in self.blocks])
+        return spoilt(self.blocks)
 
     @property
     def ceilings(self) -> list[Call]:
@@ -170,7 +163,6 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
     row = result.row(answer.workload, answer.variant, answer.stack)
     if row.batch_size != value.batch_size:
         yield f"it took batches of {value.batch_size:,}, its row has {row.batch_size:,}"
-    yield from unmarked(result, [*value.blocks, *value.ceilings])
 
 
 def words(value: Value) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import experiments
-from benchmarks.experiments.watch import watched
+from benchmarks.worker.evidence import counted
 from benchmarks.worker.session import Session
 
 LEAST = 8  # steps of a block
@@ -41,7 +41,7 @@ def answer(
     session.do_warm_up(floor_seconds=warm / 2, ceiling_seconds=warm, windows=3)
     least = session.whole_calls(LEAST)
     steps = session.whole_calls(max(least, math.ceil(seconds * least / session.steps(least))))
-    timed = [watched(session, partial(session.steps, steps)) for _ in range(blocks)]
+    timed = [counted(session, partial(session.steps, steps)) for _ in range(blocks)]
     found: dict[str, Any] = {"blocks": [{"steps": steps, **block} for block in timed]}
 
     def repeat(run: Callable[[], Any], at_once: int = 1) -> tuple[int, list[dict[str, Any]]]:
@@ -79,7 +79,7 @@ def repeated(
 
     timed(at_once)  # compiles, takes memory
     calls = at_once * max(1, round(seconds / timed(at_once)))
-    return calls, [watched(session, partial(timed, calls)) for _ in range(repetitions)]
+    return calls, [counted(session, partial(timed, calls)) for _ in range(repetitions)]
 
 
 def sized(

@@ -6,10 +6,10 @@ from typing import Any
 
 from benchmarks.engine.context import Context
 from benchmarks.engine.plan import Entry, Plan, Planned
-from benchmarks.engine.worker_process import WorkerError
+from benchmarks.engine.worker_process import WorkerError, as_declared
 from benchmarks.engine.workers import Launch
 from benchmarks.experiments.answering import each, representatives
-from benchmarks.experiments.loops.schema import TOLERANCE
+from benchmarks.experiments.loops.schema import TOLERANCE, Value
 
 # ``seconds`` of a timed call of the bare loop at least, how many ``calls`` of each loop, and the ``most`` steps of an
 # epoch (always in eights, as many as Keras is told to take at once).
@@ -32,15 +32,16 @@ def measure(ctx: Context, entry: Entry) -> None:
     def ask(launch: Launch) -> dict[str, Any]:
         framework, size = launch.stack.framework, SIZES[ctx.request.profile]
         proof = ctx.profile.certified(entry.batch_size)
-        value = launch.ask(f"{__package__}.worker", framework=framework, proof_batch=proof, **size)
-        for loop in value["loops"][1:]:
-            if loop["error"] is None or loop["error"] > TOLERANCE:
-                error = "not finite" if loop["error"] is None else f"{loop['error']:.1e}"
+        answer = launch.ask(f"{__package__}.worker", framework=framework, proof_batch=proof, **size)
+        value = as_declared(Value, answer)
+        for loop in value.loops[1:]:
+            if loop.error is None or loop.error > TOLERANCE:
+                error = "not finite" if loop.error is None else f"{loop.error:.1e}"
                 raise WorkerError(
                     "parity_failed",
-                    f"after {value['proof_steps']} steps the tensors of {loop['name']} are not those of the bare loop: "
-                    f"error {error}, tolerance {value['tolerance']:.0e}",
+                    f"after {value.proof_steps} steps the tensors of {loop.name} are not those of the bare loop: "
+                    f"error {error}, tolerance {TOLERANCE:.0e}",
                 )
-        return value
+        return answer
 
     each(ctx, entry, "loops", ask, among=representatives(entry.runnable()))

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from statistics import median
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.watched import Call, counted, mostly_disturbed, unmarked
+from benchmarks.experiments.quiet import counted, mostly_disturbed
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import Call, Strict, field
 
 TITLE = "As people write it"
 QUESTION = "what the high-level loops of books and tutorials cost beside the bare loop of steps"
@@ -85,7 +85,6 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
             yield f"{loop.name} was not proven to do the same work, error {loop.error}, tolerance {TOLERANCE:.0e}"
     if len({loop.name for loop in value.loops}) != len(value.loops):
         yield "two loops share a name"
-    yield from unmarked(result, [call for loop in value.loops for call in loop.calls])
 
 
 def words(value: Value) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 from benchmarks import experiments
 from benchmarks.errors import Unavailable
 from benchmarks.experiments.loops.schema import BARE
-from benchmarks.experiments.watch import watched
 from benchmarks.frameworks.base import Program
+from benchmarks.worker.evidence import counted
 from benchmarks.worker.session import Session
 from benchmarks.workload import Pairs, Workload
 
@@ -71,7 +71,7 @@ def _in_turns(session: Session, runs: dict[str, Run], calls: int, epochs: int) -
     for call in range(calls):
         for i in range(len(order)):
             name = order[(i + call) % len(order)]
-            taken[name].append(watched(session, partial(_timed, session, runs[name], epochs)))
+            taken[name].append(counted(session, partial(_timed, session, runs[name], epochs)))
     return taken
 
 

@@ -7,10 +7,10 @@ from statistics import median
 from typing import Literal
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.watched import Call, counted, mostly_disturbed, unmarked
+from benchmarks.experiments.quiet import counted, mostly_disturbed
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import Call, Strict, field
 
 TITLE = "Input pipeline"
 QUESTION = "an epoch: data resident, one shared NumPy feed, the framework's own loader"
@@ -240,7 +240,6 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
             yield f"{feed.name} was not loaded alone as often as it was trained from"
         if any(e.start_seconds > e.seconds for e in (*feed.epochs, *feed.loading)):
             yield f"{feed.name} waited for its first batch longer than for all"
-        yield from unmarked(result, [*feed.epochs, *feed.loading])
 
 
 def words(value: Value) -> str:

@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks import experiments, tasks
 from benchmarks.errors import Unavailable
 from benchmarks.experiments.pipeline.proof import Proof, whole_batches
-from benchmarks.experiments.watch import watched
 from benchmarks.tasks import inputs
+from benchmarks.worker.evidence import counted
 from benchmarks.worker.session import Session
 from benchmarks.workload import Images, Workload
 
@@ -145,7 +145,7 @@ def _watched(session: Session, run: Callable[[], Once]) -> dict[str, Any]:
         done = run()
         return done.seconds
 
-    return {**watched(session, timed), "start_seconds": done.start_seconds}
+    return {**counted(session, timed), "start_seconds": done.start_seconds}
 
 
 def _train(session: Session, feed: Timed, steps: int) -> Once:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.timed import TimedLaunch, doubts, mean_step
+from benchmarks.experiments.quiet import TimedLaunch, doubts, mean_step
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
 from benchmarks.schema.samples import Status, Strict, field
@@ -80,7 +80,7 @@ class Asked(Strict):
 
     @property
     def doubts(self) -> str:
-        """As :func:`benchmarks.experiments.timed.doubts`."""
+        """As :func:`benchmarks.experiments.quiet.doubts`."""
         return doubts([la.blocks for la in self.launches], settled=all(la.settled for la in self.launches))
 
     @property

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from statistics import median
 from typing import Literal
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.watched import Call, counted, mostly_disturbed, unmarked
+from benchmarks.experiments.quiet import median_step, spoilt
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import Block, Call, Strict, field
 
 TITLE = "Why is it slower"
 QUESTION = "a profile of a few steps: host, kernels, copies, idle; top operators, graph breaks, a trace to open"
@@ -45,12 +44,6 @@ class Operator(Strict):
     kind: Literal["kernel", "copy", "host"] = field("as in Split")
     seconds: float = field("own seconds, without operators called from within, all threads and streams together", ge=0)
     calls: int = field("calls in the stretch", gt=0)
-
-
-class Block(Call):
-    """Steps of the same worker with the profiler off."""
-
-    steps: int = field("training steps", gt=0)
 
 
 class Compilation(Strict):
@@ -96,12 +89,12 @@ class Value(Strict):
     @property
     def step_seconds(self) -> float:
         """With the profiler off; median over blocks, quiet ones where there are enough."""
-        return median(b.seconds / b.steps for (b,) in counted([(b,) for b in self.unprofiled]))
+        return median_step(self.unprofiled)
 
     @property
     def disturbed(self) -> bool:
         """Whether others worked beside the profiled stretch or most of the blocks, so that nothing is said of them."""
-        return self.profiled.disturbed or mostly_disturbed([(b,) for b in self.unprofiled])
+        return self.profiled.disturbed or spoilt(self.unprofiled)
 
     @property
     def slow_down(self) -> float:
@@ -125,7 +118,6 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
         yield "its listed operators take longer than all of them together"
     if not re.fullmatch(r"traces/[^/\\]+\.json\.gz", value.trace):
         yield f"its trace {value.trace!r} does not lie in the run's folder traces"
-    yield from unmarked(result, [value.profiled, *value.unprofiled])
 
 
 def words(value: Value) -> str:

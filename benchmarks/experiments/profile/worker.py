@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import experiments
 from benchmarks.errors import Unavailable
 from benchmarks.experiments.profile import timeline
-from benchmarks.experiments.watch import watched
+from benchmarks.worker.evidence import counted
 from benchmarks.worker.session import Session
 from benchmarks.workload import operations
 
@@ -30,7 +30,7 @@ def answer(session: Session, *, framework: str, seconds: float, most: int, warm:
     least = session.whole_calls(LEAST)
     fitting = math.ceil(seconds * least / session.steps(least))
     steps = session.whole_calls(max(least, min(fitting, most)))
-    unprofiled = [{"steps": steps, **watched(session, partial(session.steps, steps))} for _ in range(BLOCKS)]
+    unprofiled = [{"steps": steps, **counted(session, partial(session.steps, steps))} for _ in range(BLOCKS)]
     used, profiled = 0.0, {}
 
     def timed() -> float:
@@ -42,7 +42,7 @@ def answer(session: Session, *, framework: str, seconds: float, most: int, warm:
 
     def run() -> None:
         nonlocal profiled
-        profiled = watched(session, timed)
+        profiled = counted(session, timed)
 
     recorded: timeline.Recorded = offered.record(session.adapter, run, Path(trace))
     device = offered.on_gpu(session.adapter)

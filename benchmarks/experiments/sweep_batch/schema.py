@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.timed import Timed, doubts, median_step, spoilt
+from benchmarks.experiments.quiet import doubts, median_step, spoilt
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
-from benchmarks.schema.samples import Status, Strict, field
+from benchmarks.schema.samples import Block, Status, Strict, field
 from benchmarks.workload.metrics import number
 
 TITLE = "Batch size"
@@ -32,7 +32,7 @@ class Point(Strict):
     peak_resident: int | None = field(
         "peak resident bytes of the worker from the first step on; None where not offered", default=None
     )
-    blocks: list[Timed] = field("every timed block; empty unless ok", default_factory=list)
+    blocks: list[Block] = field("every timed block; empty unless ok", default_factory=list)
 
     @property
     def step_seconds(self) -> float:
@@ -45,7 +45,7 @@ class Point(Strict):
 
     @property
     def doubts(self) -> str:
-        """As :func:`benchmarks.experiments.timed.doubts`."""
+        """As :func:`benchmarks.experiments.quiet.doubts`."""
         return doubts([self.blocks], settled=self.settled is not False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.experiments import typed
-from benchmarks.experiments.timed import TimedLaunch, doubts, mean_step
+from benchmarks.experiments.quiet import TimedLaunch, doubts, mean_step
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
 from benchmarks.schema.samples import Status, Strict, field
@@ -34,7 +34,7 @@ class Count(Strict):
 
     @property
     def doubts(self) -> str:
-        """As :func:`benchmarks.experiments.timed.doubts`."""
+        """As :func:`benchmarks.experiments.quiet.doubts`."""
         return doubts([la.blocks for la in self.launches], settled=all(la.settled for la in self.launches))
 
 

@@ -16,8 +16,8 @@ from statistics import fmean
 from typing import Literal, TypeAlias
 
 from benchmarks.analysis.ratios import holm, log_ratio, margin_needed
+from benchmarks.experiments.quiet import quiet
 from benchmarks.experiments.time_to_accuracy.schema import LEAST_SEEDS, Training, Value
-from benchmarks.experiments.watched import quiet
 
 MARGIN = 0.10  # equal: the ratio within 1/1.1 to 1.1
 ERROR = 0.05  # of all verdicts of one unit together

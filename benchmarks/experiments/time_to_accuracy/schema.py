@@ -7,10 +7,9 @@ from typing import Any
 
 from benchmarks.experiments import typed
 from benchmarks.experiments.time_to_accuracy.survival import Time, median
-from benchmarks.experiments.watched import Watched
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.results import Result
-from benchmarks.schema.samples import Strict, field
+from benchmarks.schema.samples import Sample, Strict, field
 from benchmarks.workload.metrics import METRICS
 
 TITLE = "Time to accuracy"
@@ -31,13 +30,17 @@ class Point(Strict):
     metric: float | None = field("metric on the validation data in evaluation mode; None when not finite")
 
 
-class Training(Watched):
+class Training(Sample):
     """One training in a fresh process with empty compile caches; it ends at the first evaluation that reaches."""
 
     seed: int = field("of initial weights and sample order")
     build_seconds: float = field("building model and optimiser and loading the shared weights; part of seconds", gt=0)
     evaluation_seconds: float = field("of all evaluations together, the clock of seconds stopped", gt=0)
     points: list[Point] = field("every evaluation, in order", min_length=1)
+
+    @property
+    def seconds(self) -> float:
+        return self.points[-1].seconds
 
 
 class Value(Strict):
@@ -84,8 +87,6 @@ def check(result: Result, answer: Answer) -> Iterator[str]:
     if value.provisional != (len(seeds) < LEAST_SEEDS):
         yield f"it has {len(seeds)} seeds and {'is' if value.provisional else 'is not'} called provisional"
     for training in value.trainings:
-        if training.is_denied(training.points[-1].seconds, cpus=max(1, result.options.threads)):
-            yield f"seed {training.seed}: foreign CPU of {training.foreign_cpu_seconds:.3g} s, not called disturbed"
         yield from (f"seed {training.seed}: {violation}" for violation in _course(value, training))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.errors import Unavailable
 from benchmarks.experiments.time_to_accuracy.schema import is_reached
-from benchmarks.experiments.watch import Watch
+from benchmarks.worker.evidence import Watch
 from benchmarks.worker.session import Session
 
 
@@ -45,6 +45,6 @@ def answer(session: Session, *, recipe: str, target: float, every: int, steps: i
             )
             if is_reached(workload.metric, points[-1]["metric"], target) or taken == steps:
                 found = {"build_seconds": build, "evaluation_seconds": evaluation, "points": points}
-                return found | watch.judged(watch.seconds)
+                return found | watch.sample()
             watch.start()
     raise RuntimeError(f"the recipe ended after {taken} steps, it was to take {steps}")

@@ -41,7 +41,7 @@ def look(room: Room) -> dict[str, Any]:
 
 
 def remark(case: Case) -> str:
-    marked = sum(bool(s.disturbed) for s in case.wrong)
+    marked = sum(s.disturbed for s in case.wrong)
     return (
         f"Detection marked {marked} of {len(case.wrong)} blocks beside the hog as disturbed, and {case.disturbed} of "
         f"{len(case.right)} without it."

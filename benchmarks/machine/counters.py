@@ -1,4 +1,4 @@
-"""What else the machine did while something was timed.
+"""Counters of what the machine and this process do; :mod:`benchmarks.protocol.disturbed` judges their differences.
 
 Standard library only, and cheap: it runs inside workers too. Linux offers all
 of it; elsewhere each function answers None. Units are seconds.
@@ -6,7 +6,6 @@ of it; elsewhere each function answers None. Units are seconds.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
@@ -17,19 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
-DISTURBED_SHARE = 0.05  # of the block's wall seconds times the CPUs of the budget
-MOST_CPU = 0.1  # CPUs that others may use: a barrier waits for the one thread that was held up, however many there are
-# NVML's throttle reasons that heat or the power supply causes: hardware slowdown, software and hardware thermal
-# slowdown, power brake. Left out: idleness, clocks somebody set, sync boost, and the software power cap, which a
-# program that uses the whole GPU reaches by itself.
-GPU_THROTTLES = 0x08 | 0x20 | 0x40 | 0x80
-RESOLUTION_SECONDS = 0.03  # /proc/stat counts in 10 ms and rounds several fields: less cannot be told from nothing
-RESOLVED_CPUS = 2  # for so many; each CPU is rounded for itself, so the error grows with the root of their number
+from benchmarks.machine.cgroup import quota_statistics, read
 
 if sys.platform == "linux":
-    _TICK = 1.0 / os.sysconf("SC_CLK_TCK")
+    TICK = 1.0 / os.sysconf("SC_CLK_TCK")
 else:
-    _TICK = 0.01
+    TICK = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +51,18 @@ class Difference(TypedDict):
     involuntary_switches: int | None
 
 
+_quota_files = cache(quota_statistics)
+
+
 def snapshot(cpus: Collection[int] = ()) -> Snapshot:
     """The counters now, of the machine and of the calling process; busy time and steal of ``cpus`` (empty: of all)."""
-    busy, steal, looked_at = parse_stat(_read("/proc/stat"), cpus)
+    busy, steal, looked_at = parse_stat(read("/proc/stat"), cpus)
     return Snapshot(
         busy_seconds=busy,
         steal_seconds=steal,
         stat_cpus=looked_at,
-        pressure_seconds=parse_pressure(_read("/proc/pressure/cpu")),
-        throttled_seconds=parse_throttled([_read(path) for path in _quota_files()]),
+        pressure_seconds=parse_pressure(read("/proc/pressure/cpu")),
+        throttled_seconds=parse_throttled([read(path) for path in _quota_files()]),
         cpu_throttles=_thermal_events(),
         cpu_seconds=time.process_time(),
         involuntary_switches=involuntary_switches(),
@@ -89,41 +84,6 @@ def difference(before: Snapshot, after: Snapshot) -> Difference:
         "cpu_seconds": after.cpu_seconds - before.cpu_seconds,
         "involuntary_switches": None if switches is None else int(switches),
     }
-
-
-def is_disturbed(
-    foreign_cpu_seconds: float | None,
-    steal_seconds: float | None,
-    seconds: float,
-    *,
-    cpus: int,
-    throttled_seconds: float | None = None,
-    cpu_throttles: int | None = None,
-    gpu_throttle_reasons: int | None = None,
-    gpu_foreign_processes: int | None = None,
-    gpu_throttled_seconds: float | None = None,
-    most_cpu: float | None = MOST_CPU,
-) -> bool:
-    """Whether others, or a quota, took more than the declared share of the CPUs that the block could use, or heat
-    slowed CPU or GPU, or another process had work on the GPU.
-
-    The share ends at ``most_cpu`` whole CPUs, so that one busy neighbour is seen beside any number of threads; None is
-    the rule of results from before that. The block's own duration is no evidence: it only scales
-    the threshold. What is unknown counts as nothing.
-
-    CPU pressure and involuntary switches are recorded but decide nothing, because a stack with more threads than CPUs
-    makes them itself. Over the 288 quiet blocks of a published run on two cores, tasks waited 0.5 to 6 % of the time in
-    PyTorch and 10 to 41 % in TensorFlow graphs, so that any threshold would mark one framework's blocks and
-    spare another's. A neighbour who causes pressure also uses CPU, and that is seen.
-    """
-    taken = sum(max(0.0, part or 0.0) for part in (foreign_cpu_seconds, steal_seconds, throttled_seconds))
-    resolution, share = RESOLUTION_SECONDS, DISTURBED_SHARE * cpus
-    if most_cpu is not None:
-        resolution *= max(1.0, math.sqrt(cpus / RESOLVED_CPUS))
-        share = min(share, most_cpu)
-    crowded = taken >= resolution and taken > share * seconds
-    heat = bool(cpu_throttles) or bool(gpu_throttled_seconds) or bool((gpu_throttle_reasons or 0) & GPU_THROTTLES)
-    return crowded or heat or bool(gpu_foreign_processes)
 
 
 def process_cpu_seconds(pid: int) -> float | None:
@@ -165,8 +125,8 @@ def parse_stat(text: str, cpus: Collection[int] = ()) -> tuple[float | None, flo
     wanted = {f"cpu{cpu}" for cpu in cpus}
     if wanted and wanted < found.keys():
         busy, steal = (sum(found[name][k] for name in wanted) for k in (0, 1))
-        return busy * _TICK, steal * _TICK, len(wanted)
-    return (together[0] * _TICK, together[1] * _TICK, len(found) or None) if together else (None, None, None)
+        return busy * TICK, steal * TICK, len(wanted)
+    return (together[0] * TICK, together[1] * TICK, len(found) or None) if together else (None, None, None)
 
 
 def parse_pressure(text: str) -> float | None:
@@ -185,18 +145,6 @@ def parse_throttled(texts: Iterable[str]) -> float | None:
 
 
 @cache
-def _quota_files() -> list[Path]:
-    """cpu.stat of each control group (version 2) around this process that has a quota."""
-    top = Path("/sys/fs/cgroup")
-    own = next((line[3:] for line in _read("/proc/self/cgroup").splitlines() if line.startswith("0::")), None)
-    if own is None:
-        return []
-    folder = top / own.strip("/")
-    around = [f for f in (folder, *folder.parents) if f == top or top in f.parents]
-    return [f / "cpu.stat" for f in around if _read(f / "cpu.max").split()[:1] not in ([], ["max"])]
-
-
-@cache
 def _thermal_files() -> list[Path]:
     cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
     folders = (Path(f"/sys/devices/system/cpu/cpu{cpu}/thermal_throttle") for cpu in sorted(cpus))
@@ -205,17 +153,9 @@ def _thermal_files() -> list[Path]:
 
 def _thermal_events() -> int | None:
     """Thermal throttling events of the CPUs this process may use; None where they are not counted."""
-    counts = [text for path in _thermal_files() if (text := _read(path).strip()).isdigit()]
+    counts = [text for path in _thermal_files() if (text := read(path).strip()).isdigit()]
     return sum(map(int, counts)) if counts else None
 
 
 def _minus(after: float | None, before: float | None) -> float | None:
     return None if after is None or before is None else after - before
-
-
-def _read(path: str | Path) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
