@@ -83,10 +83,10 @@ WORKLOADS = (
                 train_examples=20_000,
                 test_examples=10_000,
                 learning_rate=3e-3,
-                # Measured .6372 to .6636, seeds' deviation .008; the frameworks agree within .0074.
+                # Measured .6362 to .6606, seeds' deviation .009.
                 accepted=Accepted(
-                    low=0.613,
-                    high=0.688,
+                    low=0.61,
+                    high=0.687,
                     protocol=f"embedded data, 8 epochs of 20,000, learning rate 3e-3; 5 seeds in {WHERE}",
                 ),
                 agreement=Equivalence(margin=0.01, reason=ONE_POINT, loss=0.04, loss_protocol=LOSS),
