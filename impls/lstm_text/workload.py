@@ -103,8 +103,9 @@ WORKLOADS = (
                 accepted=Accepted(
                     low=427.0,
                     high=466.8,
-                    protocol="embedded data, 2 epochs of 100,000 words, the second at a tenth of the rate; 5 seeds in torch "
-                    "eager, tensorflow graph, tensorlayerx graph; lowest to highest, widened by three seeds' deviations",
+                    protocol="embedded data, 2 epochs of 100,000 words, the second at a tenth of the rate; 5 seeds in "
+                    "torch eager, tensorflow graph, tensorlayerx graph; lowest to highest, widened by three seeds' "
+                    "deviations",
                 ),
                 agreement=Equivalence(margin=0.05, reason=FIVE_PER_CENT, loss=0.009, loss_protocol=LOSS),
                 target=Target(

@@ -103,7 +103,7 @@ WORKLOADS = (
                 agreement=AGREEMENT,
                 target=Target(
                     value=0.7,
-                    protocol="first reached after 120 and 144 of 180 steps, scored every 8, by seed 0 in tensorflow "
+                    protocol="first reached after 120 and 144 of 360 steps, scored every 8, by seed 0 in tensorflow "
                     "graph and in tensorlayerx graph, on the last 1,280 of 12,800 training images",
                 ),
             ),
