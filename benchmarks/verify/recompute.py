@@ -27,7 +27,10 @@ from benchmarks.workload.read_back import declared_object
 Key = tuple[str, str]
 SAME = (1e-9, 0.0)  # relative and absolute: sums of floats
 # Linear algebra differs in the last digits from machine to machine, and may move a permutation or two.
-TOLERANCE = {(CarryOver, "effect"): (1e-6, 0.0), (CarryOver, "p"): (0.0, 0.01)}
+TOLERANCE: dict[tuple[type[BaseModel], str], tuple[float, float]] = {
+    (CarryOver, "effect"): (1e-6, 0.0),
+    (CarryOver, "p"): (0.0, 0.01),
+}
 IDENTITY = (
     "name",
     "workload",
