@@ -13,6 +13,7 @@ from part_answers import result, violations
 from test_part_sweep_batch import value as sweep
 
 from benchmarks.analysis.evidence import contradictions, contradicts, samples
+from benchmarks.commands.selftest import FOLDER as BANKS
 from benchmarks.engine import rounds
 from benchmarks.engine.timed_block import timed_block
 from benchmarks.engine.worker_process import WorkerError
@@ -35,7 +36,6 @@ from benchmarks.protocol.profiles import PROFILES
 from benchmarks.schema.measurements import Answer
 from benchmarks.schema.samples import Block, Call
 from benchmarks.selftest import bank
-from benchmarks.selftest.cli import FOLDER as BANKS
 from benchmarks.worker import evidence
 from benchmarks.worker.evidence import Watch, counted
 from benchmarks.worker.session import Session

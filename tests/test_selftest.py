@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.commands import selftest as cli
 from benchmarks.commands.cli import main
 from benchmarks.engine.plan import combined_hash, implementation_files
 from benchmarks.errors import Problem
 from benchmarks.machine.computer import machine
-from benchmarks.selftest import cli, simulated, trials
+from benchmarks.selftest import simulated, trials
 from benchmarks.selftest.bank import Bank, BankBlock, BankLaunch, differences, read
 from benchmarks.selftest.checks import Check
 from benchmarks.workload import ROOT, discover

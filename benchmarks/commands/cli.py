@@ -19,13 +19,13 @@ SECTIONS = {
     },
     "Check": {
         "verify": "benchmarks.commands.check.verify",
-        "selftest": "benchmarks.selftest.cli.selftest",
+        "selftest": "benchmarks.commands.selftest.selftest",
     },
     "About the suite": {
         "overhead": "benchmarks.commands.suite.overhead",
         "sources": "benchmarks.commands.suite.sources",
         "peers": "benchmarks.commands.suite.peers",
-        "pitfalls": "benchmarks.museum.cli.pitfalls",
+        "pitfalls": "benchmarks.commands.pitfalls.pitfalls",
         "contention": "benchmarks.commands.suite.contention",
     },
 }

@@ -15,7 +15,7 @@ from benchmarks.errors import Problem
 from benchmarks.selftest.checks import Check
 from benchmarks.workload import DEFAULT_IMPLS
 
-FOLDER = Path(__file__).parent / "bank"
+FOLDER = Path(__file__).parents[1] / "selftest" / "bank"
 WORKLOADS = 3  # that the suite's own banks must be of: one alone may be well-behaved
 
 
