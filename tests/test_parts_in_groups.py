@@ -62,7 +62,8 @@ def test_tuned_modes_do_not_train_to_a_target(monkeypatch):
             for i, p in enumerate(several)
         ]
         entry = SimpleNamespace(runnable=lambda: several)
-        return time_to_accuracy.representatives(SimpleNamespace(rows=lambda entry: rows), entry)
+        monkeypatch.setattr(time_to_accuracy, "rows", lambda plan, entry, journal: rows)
+        return time_to_accuracy.representatives(SimpleNamespace(plan=None, journal=None), entry)
 
     (found,) = chosen("eager", "graph", "graph-multi").values()
     assert found.stack.mode == "graph", "the fastest of those that are not tuned"
