@@ -195,28 +195,10 @@ class Finished(Strict):
 
 
 Event: TypeAlias = (
-    Launched
-    | PhaseEnded
-    | BlockTimed
-    | LaunchEnded
-    | PassMade
-    | PilotDecided
-    | SoloChosen
-    | SoloPassMade
-    | DataPrepared
-    | Certified
-    | TrainingBegun
-    | EpochTrained
-    | TrainingEnded
-    | BaselineBegun
-    | BaselineEnded
-    | Found
-    | Answered
-    | ClockRead
-    | PassesCut
-    | Note
-    | Finished
-)
+    Launched | PhaseEnded | BlockTimed | LaunchEnded | PassMade | PilotDecided | SoloChosen | SoloPassMade
+    | DataPrepared | Certified | TrainingBegun | EpochTrained | TrainingEnded | BaselineBegun | BaselineEnded
+    | Found | Answered | ClockRead | PassesCut | Note | Finished
+)  # fmt: skip
 E = TypeVar("E", bound=Strict)
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
