@@ -88,7 +88,8 @@ def probe(framework: str, mode: str, keys: Sequence[str], out: Path) -> None:
 
     module = importlib.import_module(f"benchmarks.frameworks.{framework}_adapter")
     adapter = module.Adapter(mode=mode, device="cpu", threads=THREADS, seed=SEED)
-    facts: dict[str, Any] = {"versions": adapter.versions(), "settings": adapter.settings(), "modes": module.MODES}
+    facts: dict[str, Any] = {"versions": adapter.versions(), "settings": adapter.settings()}
+    facts["modes"] = list(module.MODES)
     facts["conventions"] = vars(adapter.conventions)
     arrays: dict[str, np.ndarray] = {}
     for key in keys:

@@ -30,8 +30,6 @@ FOUND = {(f.workload.name, f.workload.variant): f for f in discover()}
 STALE = {
     "*-books.json": "a book's recipe takes hours; its figures stand in the README with their date",
     "*-short*.json": "real data, hours of training; before December 2026 the bytes of fewer files were hashed",
-    "*-modes.json": "modes beside the documented one, which a certificate holds to the same work",
-    "cifar10_resnet-*.json": "as above; one mode each, ten minutes a training",
 }
 # Of a declaration: what decides the work of every recipe. The others name it, count it or judge it.
 DOES = ("dataset", "layers", "optimiser", "batch_size", "loss", "decay")
