@@ -13,6 +13,7 @@ from benchmarks.engine.plan import Entry, Planned
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.engine.workers import Launch
 from benchmarks.schema.results import CurvePoint, Training
+from benchmarks.workload.metrics import NOTHING
 
 
 def train_all(ctx: Context, entry: Entry) -> None:
@@ -66,7 +67,8 @@ def _train(ctx: Context, launch: Launch, seed: int, *, fresh: bool) -> dict[str,
     label = f"{launch.entry.key}  {launch.stack.label}  training, seed {seed}"
 
     def on_epoch(point: dict[str, Any]) -> None:
-        ctx.report(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {point['metric']:.5g}")
+        told = NOTHING if point["metric"] is None else f"{point['metric']:.5g}"
+        ctx.report(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {told}")
         curve = EpochTrained(row=launch.row, seed=seed, attempt=launch.attempt, point=CurvePoint(**point))
         ctx.journal.add(curve)
 
