@@ -180,14 +180,15 @@ WORKLOADS = (
                 train_examples=6_400,
                 test_examples=2_000,
                 decay=LAST_SLOWER,
-                # Measured .7685 to .863, the seeds' deviation .033; the frameworks agree within .024.
+                # Measured .775 to .840, the seeds' deviation .025. Rates from 1e-3 to 3e-3, with five epochs and other
+                # decays, calmed it no further: in 200 steps one seed is simply luckier than another.
                 accepted=Accepted(
-                    low=0.669,
-                    high=0.963,
-                    protocol="embedded data, 4 epochs of 6,400 images, the last at a tenth of the rate; 5 seeds in "
+                    low=0.699,
+                    high=0.916,
+                    protocol="embedded data, 4 epochs of 6,400 images, the last at a tenth of the rate; 3 seeds in "
                     "torch eager, tensorflow graph, tensorlayerx graph; lowest to highest, widened by three seeds' "
                     "deviations",
-                    also=(Beside(score="accuracy_batch_statistics", low=0.67, high=0.955),),
+                    also=(Beside(score="accuracy_batch_statistics", low=0.711, high=0.925),),
                 ),
                 agreement=AGREEMENT,
             ),
