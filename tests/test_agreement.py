@@ -82,8 +82,10 @@ def test_trainings_behind_what_is_declared_are_of_todays_code(path, result):
     found = list(stale(result))
     if any(fnmatch(path.name, pattern) for pattern in STALE):
         return  # the test below
-    said = [f"{row.workload}/{row.variant} {row.stack.label}: changed {', '.join(why)}" for row, why in found]
-    assert not found, "\n".join([*said, "measure again: " + measure_again(path, result, [row for row, _ in found])])
+    if found:
+        said = [f"{row.workload}/{row.variant} {row.stack.label}: changed {', '.join(why)}" for row, why in found]
+        again = measure_again(path, result, [row for row, _ in found])
+        pytest.fail("\n".join([*said, f"measure again: {again}"]), pytrace=False)
 
 
 @pytest.mark.parametrize("pattern", STALE)

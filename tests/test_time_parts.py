@@ -36,15 +36,13 @@ def test_on_a_toy(tmp_path):
     assert list(verify(result)) == []
     assert result.options.price_per_hour == 2
     (answer,) = answers(result, "break_even")
-    assert [(la.caches, la.cached_files) for la in typed(answer).launches] == [("cold", 0), ("warm", 0)]
-    assert typed(answer).epoch_steps == 12
+    assert (answer.status, answer.reason) == ("unavailable", "nothing is compiled in this mode")
     (answer,) = answers(result, "time_to_accuracy")
     assert typed(answer).count_reached == 1
     assert typed(answer).validation_examples == 60
     (answer,) = answers(result, "time_to_accuracy", "hopeless")
     assert typed(answer).count_reached == 0
     assert [p.steps for p in typed(answer).trainings[0].points][-1] == typed(answer).steps == 2 * (540 // 50)
-    assert {a.status for a in answers(result, "break_even", "raises")} == {"failed"}
     assert {a.status for a in answers(result, "time_to_accuracy", "raises")} == {"failed"}
     (answer,) = answers(result, "energy")
     assert answer.status == ("ok" if rapl()[0] else "unavailable")
