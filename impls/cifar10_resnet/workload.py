@@ -18,7 +18,7 @@ Settled in the open:
   Departure: in 2017, when Liao's book was written, PyTorch drew batch-norm weights from 0 to 1. ``mnist_mlp_ablation``,
   of the same book, keeps that: two rules for one book.
 * The book's ReLU works in place, and so does its sum (``out += residual``); ours write new tensors, with the same
-  numbers. In PyTorch eager that costs memory traffic.
+  numbers. In PyTorch eager that costs memory traffic: 7 % at most on a CPU, not told apart from none (docs/SPEED.md).
 * Adam, with epsilon (1e-8) where each framework puts it. The companion code divides the rate by 3 every 20 epochs
   and makes a new Adam then, so the moments start again at 0.
 * Augmentation (Liao's book): training images are enlarged to 40 × 40 (bilinear), flipped with probability 1/2

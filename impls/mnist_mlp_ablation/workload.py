@@ -13,7 +13,7 @@ Settled in the open:
   book used; its shift starts at 0. ``cifar10_resnet``, of the same book, starts its scales
   at 1, today's default: two rules for one book.
 * The book's ReLU works in place; ours writes a new tensor, with the same numbers. In
-  PyTorch eager that costs memory traffic.
+  PyTorch eager that costs memory traffic (docs/SPEED.md).
 * Pixels are mapped to (byte / 255 - 0.5) / 0.5, that is to [-1, 1].
 * Batch norm: momentum 0.1 in PyTorch's sense is decay 0.9 in TensorFlow's; epsilon 1e-5.
   The running variance is unbiased in PyTorch and biased in Keras and TensorLayerX (a
