@@ -13,7 +13,6 @@ from benchmarks.engine.plan import Entry, Planned
 from benchmarks.engine.worker_process import WorkerError
 from benchmarks.engine.workers import Launch
 from benchmarks.schema.results import CurvePoint, Training
-from benchmarks.workload.metrics import NOTHING
 
 
 def train_all(ctx: Context, entry: Entry) -> None:
@@ -67,8 +66,9 @@ def _train(ctx: Context, launch: Launch, seed: int, *, fresh: bool) -> dict[str,
     label = f"{launch.entry.key}  {launch.stack.label}  training, seed {seed}"
 
     def on_epoch(point: dict[str, Any]) -> None:
-        told = NOTHING if point["metric"] is None else f"{point['metric']:.5g}"
-        ctx.report(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {told}")
+        if point["metric"] is None:  # what is not finite has no place in JSON
+            raise WorkerError("accuracy_failed", f"the metric is not finite after epoch {point['epoch']}")
+        ctx.report(f"{label}: epoch {point['epoch']}/{recipe.epochs}, {point['metric']:.5g}")
         curve = EpochTrained(row=launch.row, seed=seed, attempt=launch.attempt, point=CurvePoint(**point))
         ctx.journal.add(curve)
 
