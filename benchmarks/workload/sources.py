@@ -16,7 +16,7 @@ PACKAGE = "benchmarks"
 # Rooms whose files decide the work. What the others hold is recorded with a result (the declaration) or only judges it.
 ROOMS = ("data", "frameworks", "tasks")
 # Fetching does not change what is fetched; what a mode is called does not change what its adapter does.
-LEFT_OUT = ("fetch.py", "_modes.py")
+LEFT_OUT = ("/fetch.py", "_modes.py")
 
 
 def implementation_files(found: Found, framework: str, mode: str = "") -> dict[str, str]:
@@ -44,7 +44,7 @@ def walk(roots: Iterable[Path]) -> list[Path]:
         path = waiting.pop(0)
         if path not in files:
             files.append(path)
-            waiting += [other for other in _imported(path) if not other.name.endswith(LEFT_OUT)]
+            waiting += [other for other in _imported(path) if not other.as_posix().endswith(LEFT_OUT)]
     return files
 
 
