@@ -71,3 +71,9 @@ IMPLS = click.option(
 THREADS = click.option(
     "--threads", type=click.IntRange(1), help="Threads and CPUs of each stack. Default: all physical cores."
 )
+KEPT = click.option(
+    "--from",
+    "kept",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Show a saved file; measure nothing.",
+)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.commands.options import THREADS, NewFile
+from benchmarks.commands.options import KEPT, THREADS, NewFile
 
 INTERRUPTED = 130
 MINUTES = 5
@@ -27,12 +27,7 @@ MINUTES = 5
     help=f"Start no new case after this many minutes; list the ones skipped. Default: {MINUTES}.",
 )
 @click.option("--json", "json_file", type=NewFile(), help="Write the raw samples to this file.")
-@click.option(
-    "--from",
-    "kept",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Show a saved file; measure nothing.",
-)
+@KEPT
 @click.option(
     "--write",
     "page",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from benchmarks.commands.options import IMPLS, THREADS, NewFile, comma_separated, given
+from benchmarks.commands.options import IMPLS, KEPT, THREADS, NewFile, comma_separated, given
 
 
 @click.command()
@@ -51,12 +51,7 @@ def sources(workload: list[str], stack: str, pairs: int, threads: int | None, js
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @IMPLS
 @click.option("--json", "json_file", type=NewFile(), help="Write the raw samples to this file; resume from it.")
-@click.option(
-    "--from",
-    "kept",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Show a saved file; measure nothing.",
-)
+@KEPT
 @click.option(
     "--write",
     "page_file",
